@@ -1,0 +1,83 @@
+"""Who may use a route. Every route declares it in `opt`, one guard enforces it, one test tries every role on every route."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from uuid import UUID
+
+from litestar.connection import ASGIConnection
+from litestar.handlers.base import BaseRouteHandler
+
+from service.kit.refusals import NotAllowed, NotSignedIn
+
+
+class Role(StrEnum):
+    """What a person may be in one community, each from a day and until a day."""
+
+    RESIDENT = "resident"
+    VOLUNTEER = "volunteer"
+    STEWARD = "steward"
+    GRID_WORKER = "grid_worker"
+    STAFF = "staff"
+    APPROVER = "approver"
+    FINANCE = "finance"
+    MERCHANT_OWNER = "merchant_owner"
+    CLERK = "clerk"
+    REPAIRER = "repairer"
+    LEADER = "leader"
+    AUDITOR = "auditor"
+    ADMIN = "admin"
+
+
+OFFICE = frozenset({Role.STAFF, Role.APPROVER, Role.FINANCE, Role.AUDITOR, Role.ADMIN})
+"""Those who sit at the desk and see the staff's pages."""
+
+
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """The signed-in person, as one community knows them."""
+
+    community_id: int
+    community_name: str
+    community_phone: str
+    member_id: UUID
+    card_no: str
+    name: str
+    household_id: UUID | None
+    session_id: UUID
+    roles: frozenset[Role]
+    organisations: frozenset[UUID]
+    """The shops, teams and units this person acts for today."""
+
+    def has(self, *roles: Role) -> bool:
+        """True when the person holds at least one of these roles today."""
+        return not self.roles.isdisjoint(roles)
+
+
+PUBLIC: Mapping[str, object] = {"allow": "public"}
+"""Anyone, signed in or not."""
+
+SIGNED_IN: Mapping[str, object] = {"allow": "signed_in"}
+"""Anyone who is signed in."""
+
+BY_DATABASE: Mapping[str, object] = {"allow": "by_database", "authentication": "in_database"}
+"""The route's one SQL function authenticates and authorises by itself: no second round trip."""
+
+
+def allow(*roles: Role) -> dict[str, object]:
+    """Only people who hold one of these roles."""
+    return {"allow": frozenset(roles)}
+
+
+def guard(connection: ASGIConnection[object, object, object, object], handler: BaseRouteHandler) -> None:
+    """Refuse whoever the route's `opt` does not name. A route that names nobody is open to nobody."""
+    rule = handler.opt.get("allow")
+    if rule in ("public", "by_database"):
+        return
+    actor = connection.scope.get("user")
+    if not isinstance(actor, Actor):
+        raise NotSignedIn
+    if rule == "signed_in":
+        return
+    if not isinstance(rule, frozenset) or actor.roles.isdisjoint(rule):
+        raise NotAllowed

@@ -1,0 +1,28 @@
+"""The one place where the service asks what time it is."""
+
+from collections.abc import Callable
+from datetime import UTC, date, datetime
+from zoneinfo import ZoneInfo
+
+from litestar.datastructures import State
+
+Clock = Callable[[], datetime]
+
+HOME_ZONE = ZoneInfo("Asia/Shanghai")
+"""Every community lives on Beijing time: the country has one time zone."""
+
+
+def system_clock() -> datetime:
+    """Now, aware, in UTC."""
+    return datetime.now(UTC)
+
+
+def local_day(moment: datetime) -> date:
+    """The community's own calendar day in which an instant falls."""
+    return moment.astimezone(HOME_ZONE).date()
+
+
+async def provide_now(state: State) -> datetime:
+    """The instant of this request; tests put another clock into `app.state.clock`."""
+    clock: Clock = state.clock
+    return clock()

@@ -1,0 +1,82 @@
+"""The database as the service meets it: one pool, one request, one transaction."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Protocol, cast
+from uuid import uuid4
+
+import asyncpg
+from litestar.datastructures import State
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import DBAPIError, IntegrityError
+from sqlalchemy.ext.asyncio import AsyncEngine, async_sessionmaker, create_async_engine
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+Sessions = async_sessionmaker[AsyncSession]
+
+
+class _HasConstraint(Protocol):
+    constraint_name: str | None
+
+
+def make_engine(url: str, *, pool_size: int = 8, pgbouncer: bool = False) -> AsyncEngine:
+    """An engine for any PostgreSQL URL; behind a transaction pooler no statement is prepared by name."""
+    arguments: dict[str, object] = {"timeout": 5, "command_timeout": 30}
+    target = make_url(url).set(drivername="postgresql+asyncpg")
+    if pgbouncer:
+        target = target.update_query_dict({"prepared_statement_cache_size": "0"})
+        arguments |= {"statement_cache_size": 0, "prepared_statement_name_func": lambda: f"__asyncpg_{uuid4()}__"}
+    return create_async_engine(target, pool_size=pool_size, max_overflow=4, pool_timeout=10, connect_args=arguments)
+
+
+def make_sessions(engine: AsyncEngine) -> Sessions:
+    """Sessions whose rows stay readable after the commit."""
+    return async_sessionmaker(engine, class_=AsyncSession, expire_on_commit=False)
+
+
+async def session_per_request(state: State) -> AsyncIterator[AsyncSession]:
+    """One request, one transaction: committed before the first byte of the answer, rolled back on any exception."""
+    async with transaction(cast("Sessions", state.sessions)) as session:
+        yield session
+
+
+@asynccontextmanager
+async def transaction(sessions: Sessions) -> AsyncIterator[AsyncSession]:
+    """A transaction for workers and commands, the same way a request gets one."""
+    async with sessions.begin() as session:
+        yield session
+
+
+async def raw(session: AsyncSession) -> asyncpg.Connection:
+    """The asyncpg connection inside the session's transaction.
+
+    The driver sends BEGIN with the first statement only; without one, raw statements would run outside the transaction.
+    """
+    connection = await session.connection()
+    await connection.exec_driver_sql("select 1")
+    return cast("asyncpg.Connection", (await connection.get_raw_connection()).driver_connection)
+
+
+@asynccontextmanager
+async def autocommit_connection(engine: AsyncEngine) -> AsyncIterator[asyncpg.Connection]:
+    """A pooled asyncpg connection in autocommit, for the one-round-trip routes: nothing is sent but what the caller sends."""
+    async with engine.connect() as connection:
+        yield cast("asyncpg.Connection", (await connection.get_raw_connection()).driver_connection)
+
+
+def broken_constraint(error: IntegrityError) -> str | None:
+    """The name of the constraint a statement broke: an action that expects one turns it into a refusal by this name."""
+    cause = getattr(error.orig, "__cause__", None)
+    return cast("_HasConstraint", cause).constraint_name if cause is not None else None
+
+
+def is_connection_trouble(error: BaseException) -> bool:
+    """True when the database is away or was cut, so that the same request may simply come again."""
+    if isinstance(error, OSError | TimeoutError | asyncpg.PostgresConnectionError | asyncpg.CannotConnectNowError):
+        return True
+    if isinstance(error, asyncpg.InterfaceError | asyncpg.InternalClientError | asyncpg.AdminShutdownError):
+        return True
+    if isinstance(error, DBAPIError):
+        return error.connection_invalidated or (error.orig is not None and is_connection_trouble(error.orig))
+    cause = error.__cause__
+    return cause is not None and is_connection_trouble(cause)

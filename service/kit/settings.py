@@ -1,0 +1,46 @@
+"""What an operator may set, all by environment variables that start with LINLI_."""
+
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+
+
+class Settings(BaseSettings):
+    """Read once at start and handed to whoever needs it; business code never sees it."""
+
+    model_config = SettingsConfigDict(env_prefix="LINLI_", extra="ignore")
+
+    database_url: str | None = None
+    """PostgreSQL for the serving role; unset means the embedded server."""
+    owner_url: str | None = None
+    """The same database for the role that migrates; needed only where database_url is set."""
+    data_dir: Annotated[Path, Field(description="Everything of the embedded server, uploads and logs.")] = ROOT / "var" / "data"
+    keys_dir: Annotated[Path, Field(description="Encryption keys: outside the data folder, so that a backup never holds both.")] = (
+        ROOT / "var" / "keys"
+    )
+    host: str = "127.0.0.1"
+    port: int = 8000
+    public_url: str | None = None
+    """The address people open, e.g. https://linli.example.org; QR codes carry it and cookies become Secure."""
+    trusted_proxies: str = ""
+    """Comma-separated addresses whose X-Forwarded-* headers are believed."""
+    pool_size: int = 8
+    pgbouncer: bool = False
+    """True behind a transaction pooler: no prepared statements are kept."""
+    body_limit_bytes: int = 6_000_000
+    worker: bool = True
+    """False when another process delivers facts and timed jobs."""
+
+    @property
+    def origin(self) -> str:
+        """Scheme, host and port that links and QR codes begin with, without a closing slash."""
+        return (self.public_url or f"http://{self.host}:{self.port}").rstrip("/")
+
+    @property
+    def is_secure(self) -> bool:
+        """True when people reach us by HTTPS, so that cookies may demand it."""
+        return self.origin.startswith("https://")
