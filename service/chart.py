@@ -1,0 +1,93 @@
+"""The chart of accounts: every kind of ledger account, and every reason for which value may move.
+
+A floor of 0 means the account can never be overdrawn; no floor means that its negative balance says something
+(everything issued, everything owed to us from outside).
+"""
+
+from collections.abc import Sequence
+from enum import StrEnum
+from uuid import UUID
+
+from ledger import AccountSpec
+
+MINUTE, POINT, FEN = "minute", "point", "fen"
+
+ISSUED = "issued"
+"""Counterpart of all that was ever earned: minus its balance is in circulation or burnt."""
+ESCROW = "escrow"
+"""Open holds: vouchers not yet used, exchanges not yet confirmed."""
+PAID = "paid"
+"""Money that left the community's bank account; Linli records it and never moves it."""
+BANK = "bank"
+"""Money that came in."""
+EXPIRED = "expired"
+WRITEOFF = "writeoff"
+STORE = "pool:store"
+"""Coins earned above the store's limit: given away to neighbours in need."""
+CARE = "pool:care"
+"""Donated minutes and points, granted to those in need."""
+FUND = "fund:charity"
+"""The community's charity fund, in fen."""
+
+
+def member(member_id: UUID) -> str:
+    """What a person can spend."""
+    return f"member:{member_id.hex}"
+
+
+def merchant(organisation_id: UUID) -> str:
+    """Points redeemed at a shop, and fen owed to it."""
+    return f"merchant:{organisation_id.hex}"
+
+
+def budget(organisation_id: UUID) -> str:
+    """What a sponsor pledged and has not spent."""
+    return f"budget:{organisation_id.hex}"
+
+
+def accounts_of_book() -> Sequence[AccountSpec]:
+    """What every community's book has from the first day."""
+    free = [(code, unit) for code in (ISSUED, EXPIRED, WRITEOFF) for unit in (MINUTE, POINT)]
+    free += [(PAID, FEN), (BANK, FEN)]
+    kept = [(ESCROW, unit) for unit in (MINUTE, POINT, FEN)]
+    kept += [(STORE, MINUTE), (CARE, MINUTE), (CARE, POINT), (FUND, FEN)]
+    return [AccountSpec(code, unit, floor=None) for code, unit in free] + [
+        AccountSpec(code, unit, floor=0) for code, unit in kept
+    ]
+
+
+def accounts_of_member(member_id: UUID) -> Sequence[AccountSpec]:
+    """A person's two accounts; neither can be overdrawn."""
+    return [AccountSpec(member(member_id), unit, floor=0) for unit in (MINUTE, POINT)]
+
+
+def accounts_of_organisation(organisation_id: UUID) -> Sequence[AccountSpec]:
+    """A shop's two accounts and a sponsor's two budgets: any organisation may become either."""
+    return [AccountSpec(merchant(organisation_id), unit, floor=None) for unit in (POINT, FEN)] + [
+        AccountSpec(budget(organisation_id), unit, floor=0) for unit in (POINT, FEN)
+    ]
+
+
+class Reason(StrEnum):
+    """Why value moved. Each has a sentence in both languages under `reason.<value>`."""
+
+    SERVICE = "service"
+    """Minutes and points for a service that its receiver or a second person confirmed."""
+    WISH_REWARD = "wish_reward"
+    """Extra points for a fulfilled wish, drawn from a named budget."""
+    VOUCHER_ISSUED = "voucher_issued"
+    """Points (and the sponsor's fen) set aside for a voucher."""
+    VOUCHER_USED = "voucher_used"
+    """Set-aside points and fen pass to the shop."""
+    VOUCHER_RETURNED = "voucher_returned"
+    """A voucher was cancelled or ran out: everything set aside goes back."""
+    VOUCHER_USE_REVERSED = "voucher_use_reversed"
+    """A use was undone at the counter within the hour."""
+    SETTLEMENT_PAID = "settlement_paid"
+    """Redeemed points are burnt and the shop's fen are paid, with the bank's reference."""
+    BUDGET_PLEDGED = "budget_pledged"
+    """A sponsor promised money or points."""
+    OPENING_BALANCE = "opening_balance"
+    """Carried over from the books kept before Linli."""
+    CORRECTION = "correction"
+    """A mistaken posting undone by its exact opposite."""

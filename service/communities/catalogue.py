@@ -1,0 +1,52 @@
+"""Every dated setting there is: its name, its value where a community says nothing else, and its bounds.
+
+The defaults are written as rows when a community is founded, so that a later release may suggest other values without
+changing what held before. Sources are those of the field: most cities count 60 minutes as one coin; 南京 and 广州 stop
+the store at 1,500 hours; 云南 counts presence from 60 % of the plan.
+"""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """One setting: a whole number with bounds and a unit that its name ends in."""
+
+    name: str
+    default: int
+    smallest: int
+    largest: int
+
+
+_ALL = (
+    # Earning. Points = minutes x coefficient / 1000 x 100 / 60, in hundredths, remainder dropped.
+    Setting("points_coefficient_thousandths.general", 1000, 0, 10_000),
+    Setting("points_coefficient_thousandths.company", 1000, 0, 10_000),
+    Setting("points_coefficient_thousandths.care", 1500, 0, 10_000),
+    Setting("points_coefficient_thousandths.skilled", 1500, 0, 10_000),
+    Setting("points_coefficient_thousandths.patrol", 800, 0, 10_000),
+    Setting("points_coefficient_thousandths.training", 0, 0, 10_000),
+    Setting("credited_minutes_per_day_max", 480, 0, 1440),
+    Setting("store_minutes_max", 90_000, 0, 100_000_000),
+    # Hours.
+    Setting("presence_percent_min", 60, 0, 100),
+    Setting("checkin_code_seconds", 30, 10, 300),
+    Setting("checkin_early_minutes_max", 30, 0, 720),
+    Setting("checkin_late_minutes_max", 240, 0, 1440),
+    Setting("shift_cancel_minutes_before", 60, 0, 10_080),
+    # Wishes.
+    Setting("wish_claim_days", 7, 1, 90),
+    Setting("wish_open_days", 60, 1, 365),
+    Setting("wish_confirm_days", 7, 1, 90),
+    Setting("wishes_open_per_member_max", 5, 1, 100),
+    Setting("wish_reward_points_max", 100, 0, 100_000),
+    # Vouchers and settlement.
+    Setting("voucher_days", 7, 1, 730),
+    Setting("voucher_reverse_minutes", 60, 0, 1440),
+    Setting("voucher_code_seconds", 30, 10, 300),
+    Setting("invalid_scans_max", 10, 1, 1000),
+    Setting("invalid_scans_minutes", 10, 1, 1440),
+    Setting("settlement_confirm_days", 5, 0, 60),
+)
+
+SETTINGS: dict[str, Setting] = {item.name: item for item in _ALL}

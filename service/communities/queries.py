@@ -1,0 +1,117 @@
+"""Reads of places, organisations and dated settings."""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from uuid import UUID
+
+import sqlalchemy as sa
+from sqlmodel import col, select
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from service.communities.rules import CommunityNotFound, OrganisationKind, OrganisationNotFound
+from service.communities.tables import Community, DatedSetting, Organisation
+
+
+@dataclass(frozen=True, slots=True)
+class CommunityView:
+    """A community as pages show it."""
+
+    community_id: int
+    name: str
+    street: str
+    phone: str
+
+
+@dataclass(frozen=True, slots=True)
+class OrganisationView:
+    """An organisation as pages show it."""
+
+    organisation_id: UUID
+    kind: OrganisationKind
+    name: str
+    address: str
+    phone: str
+    is_open: bool
+
+
+def _community_view(row: Community) -> CommunityView:
+    return CommunityView(row.community_id, row.name, row.street, row.phone)
+
+
+def _organisation_view(row: Organisation) -> OrganisationView:
+    return OrganisationView(
+        row.organisation_id, OrganisationKind(row.kind), row.name, row.address, row.phone, row.closed_at is None
+    )
+
+
+async def community(session: AsyncSession, community_id: int) -> CommunityView:
+    """One community; raises CommunityNotFound."""
+    row = await session.get(Community, community_id)
+    if row is None:
+        raise CommunityNotFound
+    return _community_view(row)
+
+
+async def communities(session: AsyncSession) -> Sequence[CommunityView]:
+    """Every community of this installation, by number."""
+    rows = await session.exec(select(Community).order_by(col(Community.community_id)))
+    return [_community_view(row) for row in rows]
+
+
+async def organisation(session: AsyncSession, community_id: int, organisation_id: UUID) -> OrganisationView:
+    """One organisation; raises OrganisationNotFound."""
+    row = await session.get(Organisation, (community_id, organisation_id))
+    if row is None:
+        raise OrganisationNotFound
+    return _organisation_view(row)
+
+
+async def organisations(
+    session: AsyncSession, community_id: int, kind: OrganisationKind | None = None
+) -> Sequence[OrganisationView]:
+    """The organisations of a community that are open, by name."""
+    query = select(Organisation).where(
+        col(Organisation.community_id) == community_id, col(Organisation.closed_at).is_(None)
+    )
+    if kind is not None:
+        query = query.where(col(Organisation.kind) == kind)
+    rows = await session.exec(query.order_by(sa.collate(col(Organisation.name), "C")))
+    return [_organisation_view(row) for row in rows]
+
+
+async def organisations_by_ids(
+    session: AsyncSession, community_id: int, ids: Collection[UUID]
+) -> Mapping[UUID, OrganisationView]:
+    """Names and faces of many organisations in one query."""
+    if not ids:
+        return {}
+    rows = await session.exec(
+        select(Organisation).where(
+            col(Organisation.community_id) == community_id, col(Organisation.organisation_id).in_(list(ids))
+        )
+    )
+    return {row.organisation_id: _organisation_view(row) for row in rows}
+
+
+async def settings_on(
+    session: AsyncSession, community_id: int, names: Collection[str], day: date
+) -> Mapping[str, int]:
+    """What several settings were worth on a day, in one query. A name without a row is a bug of ours: KeyError."""
+    rows = await session.execute(
+        sa.select(col(DatedSetting.name), col(DatedSetting.value))
+        .distinct(col(DatedSetting.name))
+        .where(
+            col(DatedSetting.community_id) == community_id,
+            col(DatedSetting.name).in_(list(names)),
+            col(DatedSetting.effective_from) <= day,
+        )
+        .order_by(col(DatedSetting.name), col(DatedSetting.effective_from).desc(), col(DatedSetting.revision).desc())
+    )
+    values = {name: value for name, value in rows.tuples()}
+    return {name: values[name] for name in names}
+
+
+async def setting(session: AsyncSession, community_id: int, name: str, day: date) -> int:
+    """What one setting was worth on a day."""
+    return (await settings_on(session, community_id, [name], day))[name]
