@@ -143,9 +143,11 @@ def _make(programs: Binaries, rights: Privileges, data: Path, *, durable: bool) 
     if done.returncode:
         message = f"PostgreSQL could not make its folder {data}: {done.stderr.strip()}"
         raise EmbeddedPgError(message)
-    if data.is_dir():
-        data.rmdir()  # An empty folder made beforehand is fine; anything in it makes this fail, as it should.
-    draft.rename(data)
+    try:
+        draft.rename(data)  # Onto an empty folder made beforehand is fine.
+    except OSError as reason:
+        message = f"{data} is there already and is not a PostgreSQL data folder."
+        raise EmbeddedPgError(message) from reason
 
 
 def _check_version(programs: Binaries, data: Path) -> None:
@@ -188,7 +190,8 @@ def _start(programs: Binaries, rights: Privileges, data: Path, options: Mapping[
     command = [*rights.prefix, *die_with_us(), programs.program("postgres"), "-D", str(data)]
     for name, value in options.items():
         command += ["-c", f"{name}={value}"]
-    with log.open("ab") as output:
+    # Messages of the server may quote what people wrote, so the log is as private as the data.
+    with open(log, "ab", opener=lambda name, flags: os.open(name, flags, 0o600)) as output:
         # A session of its own: Ctrl-C in the terminal must reach us first, and the server only through us.
         return subprocess.Popen(
             command,
