@@ -9,8 +9,11 @@ import asyncpg
 from litestar.datastructures import State
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError, IntegrityError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncEngine, async_sessionmaker, create_async_engine
 from sqlmodel.ext.asyncio.session import AsyncSession
+
+from service.kit.crypto import Keyring
 
 Sessions = async_sessionmaker[AsyncSession]
 
@@ -29,9 +32,14 @@ def make_engine(url: str, *, pool_size: int = 8, pgbouncer: bool = False) -> Asy
     return create_async_engine(target, pool_size=pool_size, max_overflow=4, pool_timeout=10, connect_args=arguments)
 
 
-def make_sessions(engine: AsyncEngine) -> Sessions:
-    """Sessions whose rows stay readable after the commit."""
-    return async_sessionmaker(engine, class_=AsyncSession, expire_on_commit=False)
+def make_sessions(engine: AsyncEngine, keyring: Keyring) -> Sessions:
+    """Sessions whose rows stay readable after the commit, and that carry the keys for sealed fields."""
+    return async_sessionmaker(engine, class_=AsyncSession, expire_on_commit=False, info={"keyring": keyring})
+
+
+def keyring(session: AsyncSession) -> Keyring:
+    """The keys that travel with every session of the service."""
+    return cast("Keyring", session.info["keyring"])
 
 
 async def session_per_request(state: State) -> AsyncIterator[AsyncSession]:
@@ -72,7 +80,7 @@ def broken_constraint(error: IntegrityError) -> str | None:
 
 def is_connection_trouble(error: BaseException) -> bool:
     """True when the database is away or was cut, so that the same request may simply come again."""
-    if isinstance(error, OSError | TimeoutError | asyncpg.PostgresConnectionError | asyncpg.CannotConnectNowError):
+    if isinstance(error, OSError | TimeoutError | PoolTimeout | asyncpg.PostgresConnectionError | asyncpg.CannotConnectNowError):
         return True
     if isinstance(error, asyncpg.InterfaceError | asyncpg.InternalClientError | asyncpg.AdminShutdownError):
         return True
