@@ -1,0 +1,304 @@
+"""Ways in and out: secrets, activation codes, sessions, and the count of wrong tries."""
+
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import lru_cache
+from uuid import UUID
+
+import anyio.to_thread
+import sqlalchemy as sa
+from argon2 import PasswordHasher
+from argon2.exceptions import InvalidHashError, VerifyMismatchError
+from sqlalchemy.dialects.postgresql import insert
+from sqlmodel import col
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from service.identity.rules import (
+    SECRET_TRIES_MAX,
+    SECRET_TRIES_MINUTES,
+    ActivationSpent,
+    PersonNotFound,
+    SignInRefused,
+    TooManyTries,
+    check_secret,
+    normal_card,
+    normal_phone,
+)
+from service.identity.tables import Activation, CardSecret, Login, Member, SignedIn, SignInTry
+from service.kit import audit
+from service.kit.access import Actor
+from service.kit.crypto import Keyring
+from service.kit.db import Sessions, keyring, transaction
+from service.kit.ids import new_id
+
+OWN_DEVICE_DAYS = 90
+SHARED_DEVICE_HOURS = 2
+ACTIVATION_DAYS = 180
+
+_hasher = PasswordHasher()
+
+
+@lru_cache(maxsize=1)
+def _nobodys_hash() -> str:
+    """Verified when a number is unknown, so that the answer takes as long as for a known one."""
+    return _hasher.hash(secrets.token_hex(16))
+
+
+def _matches(secret_hash: str, secret: str) -> bool:
+    try:
+        return _hasher.verify(secret_hash, secret)
+    except (VerifyMismatchError, InvalidHashError):
+        return False
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """Somebody whom the typed number may mean."""
+
+    community_id: int
+    member_id: UUID
+    secret_hash: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Entrance:
+    """A fresh session: what goes into the cookie and until when."""
+
+    cookie: str
+    expires_at: datetime
+    community_id: int
+    member_id: UUID
+
+
+async def count_try(session: AsyncSession, subjects: Sequence[tuple[bytes, int]], now: datetime) -> int:
+    """Count one try for a number and its address, each with its limit, before any secret is looked at.
+
+    Raises TooManyTries when a limit is passed; answers how many tries the number has left. The caller commits this on
+    its own: a refused sign-in must not undo the count.
+    """
+    width = timedelta(minutes=SECRET_TRIES_MINUTES)
+    window = datetime.fromtimestamp(now.timestamp() // width.total_seconds() * width.total_seconds(), tz=now.tzinfo)
+    left = 0
+    for position, (subject, most) in enumerate(sorted(subjects)):
+        counted = await session.execute(
+            insert(SignInTry)
+            .values(subject=subject, window_at=window, tries=1)
+            .on_conflict_do_update(
+                index_elements=["subject", "window_at"], set_={"tries": col(SignInTry.tries) + 1}
+            )
+            .returning(col(SignInTry.tries))
+        )
+        tries = counted.scalar_one()
+        if tries > most:
+            raise TooManyTries(SECRET_TRIES_MINUTES)
+        if most == SECRET_TRIES_MAX or position == 0:
+            left = most - tries
+    return left
+
+
+async def forget_tries(session: AsyncSession, subject: bytes, now: datetime) -> None:
+    """A right secret clears the number's count, and old windows are swept on the way."""
+    await session.execute(
+        sa.delete(SignInTry).where(
+            sa.or_(
+                col(SignInTry.subject) == subject,
+                col(SignInTry.window_at) < now - timedelta(minutes=4 * SECRET_TRIES_MINUTES),
+            )
+        )
+    )
+
+
+async def candidates(session: AsyncSession, typed: str) -> Sequence[Candidate]:
+    """Whom a typed phone number or card number may mean, with the hash of the secret that proves it."""
+    keys = keyring(session)
+    if (phone := normal_phone(typed)) is not None:
+        rows = await session.execute(
+            sa.select(col(Member.community_id), col(Member.member_id), col(Login.secret_hash))
+            .join(Login, col(Login.login_id) == col(Member.login_id))
+            .where(col(Login.phone_index) == keys.blind("phone", phone), col(Member.closed_at).is_(None))
+            .order_by(col(Member.community_id))
+            .limit(5)
+        )
+        found = [Candidate(*row) for row in rows.tuples()]
+        if found:
+            return found
+    if (card := normal_card(typed)) is not None:
+        rows = await session.execute(
+            sa.select(col(Member.community_id), col(Member.member_id), col(CardSecret.secret_hash))
+            .join(
+                CardSecret,
+                sa.and_(
+                    col(CardSecret.community_id) == col(Member.community_id),
+                    col(CardSecret.member_id) == col(Member.member_id),
+                ),
+            )
+            .where(col(Member.card_no) == card, col(Member.closed_at).is_(None))
+            .order_by(col(Member.community_id))
+            .limit(5)
+        )
+        return [Candidate(*row) for row in rows.tuples()]
+    return []
+
+
+async def sign_in(
+    sessions: Sessions, keys: Keyring, *, typed: str, secret: str, address: str, device: str, is_shared: bool, now: datetime
+) -> Entrance:
+    """Open a session for whoever knows the secret of the typed number; raises SignInRefused or TooManyTries.
+
+    Counting, looking and entering are three transactions: the count must survive the refusal, and no connection is held
+    while the slow hash runs.
+    """
+    number = keys.blind("try", normal_phone(typed) or normal_card(typed) or typed[:64])
+    async with transaction(sessions) as session:
+        left = await count_try(session, [(number, SECRET_TRIES_MAX), (keys.blind("try-address", address), 100)], now)
+    async with transaction(sessions) as session:
+        whom = await candidates(session, typed)
+    proven = None
+    for candidate in whom or [None]:
+        secret_hash = candidate.secret_hash if candidate and candidate.secret_hash else _nobodys_hash()
+        fits = await anyio.to_thread.run_sync(_matches, secret_hash, secret[:200])
+        if fits and candidate is not None and candidate.secret_hash:
+            proven = candidate
+            break
+    if proven is None:
+        raise SignInRefused(max(0, left))
+    async with transaction(sessions) as session:
+        await forget_tries(session, number, now)
+        return await enter(
+            session, proven.community_id, proven.member_id, device=device, is_shared=is_shared, now=now
+        )
+
+
+async def enter(
+    session: AsyncSession, community_id: int, member_id: UUID, *, device: str, is_shared: bool, now: datetime
+) -> Entrance:
+    """A fresh session with a fresh token; whatever token the browser had before is worth nothing."""
+    token = secrets.token_urlsafe(32)
+    expires_at = now + (timedelta(hours=SHARED_DEVICE_HOURS) if is_shared else timedelta(days=OWN_DEVICE_DAYS))
+    session_id = new_id()
+    session.add(
+        SignedIn(
+            community_id=community_id,
+            session_id=session_id,
+            token_hash=keyring(session).token_hash(token),
+            member_id=member_id,
+            device=device[:120],
+            is_shared=is_shared,
+            started_at=now,
+            seen_at=now,
+            expires_at=expires_at,
+        )
+    )
+    audit.record(
+        session, None, "identity.signed_in", kind="session", id=session_id, now=now, community_id=community_id,
+        on_behalf_of=member_id,
+    )
+    return Entrance(f"{community_id}.{token}", expires_at, community_id, member_id)
+
+
+async def end_session(session: AsyncSession, *, actor: Actor, session_id: UUID, now: datetime) -> None:
+    """End one session: one's own, or anybody's by staff."""
+    ended = await session.execute(
+        sa.update(SignedIn)
+        .where(
+            col(SignedIn.community_id) == actor.community_id,
+            col(SignedIn.session_id) == session_id,
+            col(SignedIn.ended_at).is_(None),
+        )
+        .values(ended_at=now, ended_by=actor.member_id)
+        .returning(col(SignedIn.member_id))
+    )
+    member_id = ended.scalar_one_or_none()
+    if member_id is not None:
+        audit.record(
+            session, actor, "identity.session_ended", kind="session", id=session_id, now=now, on_behalf_of=member_id
+        )
+
+
+async def end_sessions_of(session: AsyncSession, *, actor: Actor, member_id: UUID, now: datetime) -> None:
+    """End every session of a person at once: a lost phone, a changed secret."""
+    await session.execute(
+        sa.update(SignedIn)
+        .where(
+            col(SignedIn.community_id) == actor.community_id,
+            col(SignedIn.member_id) == member_id,
+            col(SignedIn.ended_at).is_(None),
+        )
+        .values(ended_at=now, ended_by=actor.member_id)
+    )
+    audit.record(session, actor, "identity.sessions_ended", kind="member", id=member_id, now=now)
+
+
+async def issue_activation(session: AsyncSession, *, actor: Actor, member_id: UUID, now: datetime) -> str:
+    """A one-time code for a person to choose a secret; older codes of the person die."""
+    if await session.get(Member, (actor.community_id, member_id)) is None:
+        raise PersonNotFound
+    await session.execute(
+        sa.update(Activation)
+        .where(
+            col(Activation.community_id) == actor.community_id,
+            col(Activation.member_id) == member_id,
+            col(Activation.used_at).is_(None),
+        )
+        .values(expires_at=now)
+    )
+    code = secrets.token_hex(16).upper()
+    session.add(
+        Activation(
+            community_id=actor.community_id,
+            code_hash=keyring(session).token_hash(code),
+            member_id=member_id,
+            expires_at=now + timedelta(days=ACTIVATION_DAYS),
+        )
+    )
+    audit.record(session, actor, "identity.activation_issued", kind="member", id=member_id, now=now)
+    return f"{actor.community_id}-{code}"
+
+
+async def find_activation(session: AsyncSession, code: str, now: datetime) -> Activation:
+    """The living activation behind a typed or scanned code; raises ActivationSpent."""
+    number, _, word = code.strip().upper().partition("-")
+    if not number.isdecimal() or not number.isascii() or len(number) > 18 or not word:
+        raise ActivationSpent
+    row = await session.get(Activation, (int(number), keyring(session).token_hash(word)), with_for_update=True)
+    if row is None or row.used_at is not None or row.expires_at <= now:
+        raise ActivationSpent
+    return row
+
+
+async def activate(
+    session: AsyncSession, *, code: str, secret: str, device: str, is_shared: bool, now: datetime
+) -> Entrance:
+    """Spend an activation code: set the person's secret and let them in."""
+    check_secret(secret, is_pin=True)
+    row = await find_activation(session, code, now)
+    row.used_at = now
+    await set_login_secret(session, community_id=row.community_id, member_id=row.member_id, secret=secret, now=now)
+    return await enter(session, row.community_id, row.member_id, device=device, is_shared=is_shared, now=now)
+
+
+async def set_login_secret(
+    session: AsyncSession, *, community_id: int, member_id: UUID, secret: str, now: datetime
+) -> None:
+    """Set the PIN of the card and, where the person's phone number signs in, the same secret there."""
+    secret_hash = await anyio.to_thread.run_sync(_hasher.hash, secret)
+    await session.execute(
+        insert(CardSecret)
+        .values(community_id=community_id, member_id=member_id, secret_hash=secret_hash, set_at=now)
+        .on_conflict_do_update(
+            index_elements=["community_id", "member_id"], set_={"secret_hash": secret_hash, "set_at": now}
+        )
+    )
+    member = await session.get(Member, (community_id, member_id))
+    if member is not None and member.login_id is not None:
+        await session.execute(
+            sa.update(Login)
+            .where(col(Login.login_id) == member.login_id)
+            .values(secret_hash=secret_hash, secret_set_at=now)
+        )
+    audit.record(
+        session, None, "identity.secret_set", kind="member", id=member_id, now=now, community_id=community_id,
+        on_behalf_of=member_id,
+    )
