@@ -1,0 +1,118 @@
+"""One private server per test run, with a migrated template database in it.
+
+Making and migrating a server takes seconds, so the result is kept under var/tests, keyed by everything that went into
+it, and each run works on a copy. Runs side by side never share a server.
+"""
+
+import contextlib
+import fcntl
+import hashlib
+import os
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import asyncpg
+
+from migrations import runner
+from service.kit.embedded_pg import Binaries, find_binaries, server
+from service.kit.embedded_pg.binaries import binaries_in
+from tests.db import Database, in_thread
+
+ROOT = Path(__file__).resolve().parent.parent
+KEPT = ROOT / "var" / "tests"
+TEMPLATE = "linli_template"
+SETTINGS = {"max_connections": "200", "autovacuum": "off", "wal_level": "minimal", "max_wal_senders": "0"}
+
+
+@contextlib.contextmanager
+def shared_server() -> Iterator[str]:
+    """Run a server that holds the migrated template; yields its socket folder.
+
+    LINLI_TEST_PG_BIN chooses other programs, LINLI_TEST_MIGRATE_TO another revision than the head.
+    """
+    chosen = os.environ.get("LINLI_TEST_PG_BIN")
+    programs = binaries_in(Path(chosen)) if chosen else find_binaries()
+    KEPT.mkdir(parents=True, exist_ok=True)
+    with _private_folder() as folder:
+        data = folder / "data"
+        _copy_template(programs, data)
+        with server(data, durable=False, settings=SETTINGS, binaries=programs.folder) as cluster:
+            yield str(cluster.socket)
+
+
+@contextlib.contextmanager
+def _private_folder() -> Iterator[Path]:
+    """A folder for this run alone. Folders of runs that were killed are swept on the way."""
+    for abandoned in KEPT.glob("run-*"):
+        with contextlib.suppress(OSError), _exclusive(abandoned / "lock", wait=False):
+            shutil.rmtree(abandoned, ignore_errors=True)
+    folder = Path(tempfile.mkdtemp(prefix="run-", dir=KEPT))
+    with _exclusive(folder / "lock"):
+        try:
+            yield folder
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def _exclusive(path: Path, *, wait: bool = True) -> Iterator[None]:
+    with path.open("a") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+        yield
+
+
+def _copy_template(programs: Binaries, target: Path) -> None:
+    with _exclusive(KEPT / "template.lock"):
+        kept = KEPT / f"template-{programs.major}-{_fingerprint()}"
+        if not kept.exists():
+            for old in KEPT.glob(f"template-{programs.major}-*"):
+                shutil.rmtree(old, ignore_errors=True)
+            draft = KEPT / f"draft-{programs.major}"
+            shutil.rmtree(draft, ignore_errors=True)
+            with server(draft, durable=False, settings=SETTINGS, binaries=programs.folder) as cluster:
+                in_thread(_make_template(Database("postgres", str(cluster.socket))))
+            draft.rename(kept)
+        subprocess.run(["cp", "-a", str(kept), str(target)], check=True)
+
+
+async def _make_template(maintenance: Database) -> None:
+    template = Database(TEMPLATE, maintenance.socket)
+    await _execute(maintenance.superuser_url, f"CREATE DATABASE {TEMPLATE} OWNER linli_owner")
+    await _execute(template.superuser_url, "REVOKE CREATE ON SCHEMA public FROM PUBLIC")
+    with tempfile.TemporaryDirectory() as folder:
+        target = os.environ.get("LINLI_TEST_MIGRATE_TO", "head")
+        await runner.upgrade(template.owner_url, target, versions=_bridges(Path(folder)))
+
+
+async def _execute(url: str, statement: str) -> None:
+    connection = await asyncpg.connect(url)
+    try:
+        await connection.execute(statement)
+    finally:
+        await connection.close()
+
+
+def _bridges(folder: Path) -> tuple[Path, ...]:
+    """Empty steps for numbers that are not written yet, so that later ones can be tried meanwhile."""
+    written = {path.name[:4] for path in (runner.FOLDER / "versions").glob("[0-9]*.py")}
+    last = int(max(written, default="0000"))
+    missing = [f"{number:04}" for number in range(1, last) if f"{number:04}" not in written]
+    for number in missing:
+        previous = None if number == "0001" else f"{int(number) - 1:04}"
+        source = f"revision = {number!r}\ndown_revision = {previous!r}\n"
+        steps = "def upgrade() -> None: ...\ndef downgrade() -> None: ...\n"
+        (folder / f"{number}_bridge.py").write_text(source + steps)
+    return (folder,) if missing else ()
+
+
+def _fingerprint() -> str:
+    """Changes whenever the template would come out differently."""
+    digest = hashlib.sha256(os.environ.get("LINLI_TEST_MIGRATE_TO", "").encode())
+    parts = [Path(__file__), *sorted((ROOT / "service/kit/embedded_pg").glob("*.py"))]
+    parts += sorted(path for path in (ROOT / "migrations").rglob("*") if path.suffix in {".py", ".sql"})
+    for path in parts:
+        digest.update(path.name.encode() + b"\0" + path.read_bytes())
+    return digest.hexdigest()[:16]
