@@ -10,7 +10,7 @@ from service.identity.actions import (
     grant_role,
     update_people,
 )
-from service.identity.actions_sign_in import end_sessions_of, set_login_secret
+from service.identity.actions_sign_in import end_sessions_of, set_secret
 from service.identity.queries import (
     Person,
     find_people,
@@ -38,6 +38,6 @@ __all__ = [
     "people_by_ids",
     "person",
     "roles_by_member",
-    "set_login_secret",
+    "set_secret",
     "update_people",
 ]

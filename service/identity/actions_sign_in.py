@@ -26,7 +26,7 @@ from service.identity.rules import (
     normal_card,
     normal_phone,
 )
-from service.identity.tables import Activation, CardSecret, Login, Member, SignedIn, SignInTry
+from service.identity.tables import Activation, MemberSecret, Login, Member, SignedIn, SignInTry
 from service.kit import audit
 from service.kit.access import Actor
 from service.kit.crypto import Keyring
@@ -36,6 +36,8 @@ from service.kit.ids import new_id
 OWN_DEVICE_DAYS = 90
 SHARED_DEVICE_HOURS = 2
 ACTIVATION_DAYS = 180
+CANDIDATES_MAX = 5
+"""So many communities may know the same number; each costs one slow hash."""
 
 _hasher = PasswordHasher()
 
@@ -113,33 +115,29 @@ async def forget_tries(session: AsyncSession, subject: bytes, now: datetime) -> 
 async def candidates(session: AsyncSession, typed: str) -> Sequence[Candidate]:
     """Whom a typed phone number or card number may mean, with the hash of the secret that proves it."""
     keys = keyring(session)
-    if (phone := normal_phone(typed)) is not None:
-        rows = await session.execute(
-            sa.select(col(Member.community_id), col(Member.member_id), col(Login.secret_hash))
-            .join(Login, col(Login.login_id) == col(Member.login_id))
-            .where(col(Login.phone_index) == keys.blind("phone", phone), col(Member.closed_at).is_(None))
-            .order_by(col(Member.community_id))
-            .limit(5)
+    phone, card = normal_phone(typed), normal_card(typed)
+    ways: list[sa.ColumnElement[bool]] = []
+    if phone is not None:
+        login = sa.select(col(Login.login_id)).where(col(Login.phone_index) == keys.blind("phone", phone))
+        ways.append(col(Member.login_id).in_(login))
+    if card is not None:
+        ways.append(col(Member.card_no) == card)
+    if not ways:
+        return []
+    rows = await session.execute(
+        sa.select(col(Member.community_id), col(Member.member_id), col(MemberSecret.secret_hash))
+        .outerjoin(
+            MemberSecret,
+            sa.and_(
+                col(MemberSecret.community_id) == col(Member.community_id),
+                col(MemberSecret.member_id) == col(Member.member_id),
+            ),
         )
-        found = [Candidate(*row) for row in rows.tuples()]
-        if found:
-            return found
-    if (card := normal_card(typed)) is not None:
-        rows = await session.execute(
-            sa.select(col(Member.community_id), col(Member.member_id), col(CardSecret.secret_hash))
-            .join(
-                CardSecret,
-                sa.and_(
-                    col(CardSecret.community_id) == col(Member.community_id),
-                    col(CardSecret.member_id) == col(Member.member_id),
-                ),
-            )
-            .where(col(Member.card_no) == card, col(Member.closed_at).is_(None))
-            .order_by(col(Member.community_id))
-            .limit(5)
-        )
-        return [Candidate(*row) for row in rows.tuples()]
-    return []
+        .where(sa.or_(*ways), col(Member.closed_at).is_(None))
+        .order_by(col(Member.community_id))
+        .limit(CANDIDATES_MAX)
+    )
+    return [Candidate(*row) for row in rows.tuples()]
 
 
 async def sign_in(
@@ -275,29 +273,22 @@ async def activate(
     check_secret(secret, is_pin=True)
     row = await find_activation(session, code, now)
     row.used_at = now
-    await set_login_secret(session, community_id=row.community_id, member_id=row.member_id, secret=secret, now=now)
+    await set_secret(session, community_id=row.community_id, member_id=row.member_id, secret=secret, now=now)
     return await enter(session, row.community_id, row.member_id, device=device, is_shared=is_shared, now=now)
 
 
-async def set_login_secret(
+async def set_secret(
     session: AsyncSession, *, community_id: int, member_id: UUID, secret: str, now: datetime
 ) -> None:
-    """Set the PIN of the card and, where the person's phone number signs in, the same secret there."""
+    """Set a person's PIN; the old one is worth nothing from here on."""
     secret_hash = await anyio.to_thread.run_sync(_hasher.hash, secret)
     await session.execute(
-        insert(CardSecret)
+        insert(MemberSecret)
         .values(community_id=community_id, member_id=member_id, secret_hash=secret_hash, set_at=now)
         .on_conflict_do_update(
             index_elements=["community_id", "member_id"], set_={"secret_hash": secret_hash, "set_at": now}
         )
     )
-    member = await session.get(Member, (community_id, member_id))
-    if member is not None and member.login_id is not None:
-        await session.execute(
-            sa.update(Login)
-            .where(col(Login.login_id) == member.login_id)
-            .values(secret_hash=secret_hash, secret_set_at=now)
-        )
     audit.record(
         session, None, "identity.secret_set", kind="member", id=member_id, now=now, community_id=community_id,
         on_behalf_of=member_id,

@@ -78,7 +78,10 @@ class MemberRole(SQLModel, table=True):
 
 
 class Login(SQLModel, table=True):
-    """A phone number that signs in, known only by its keyed index. Global: it belongs to a person, not to a community."""
+    """A phone number that signs in, known only by its keyed index; it points to members and proves nothing by itself.
+
+    Global, so it holds no secret: an office that enrols a number must never be able to reset the way into another community.
+    """
 
     __tablename__ = "login"
     __table_args__ = (
@@ -88,17 +91,15 @@ class Login(SQLModel, table=True):
 
     login_id: UUID = key()
     phone_index: bytes = Field(sa_type=sa.LargeBinary)
-    secret_hash: str | None = Field(default=None, sa_type=sa.Text)
-    secret_set_at: datetime | None = None
 
 
-class CardSecret(SQLModel, table=True):
-    """The PIN of a card."""
+class MemberSecret(SQLModel, table=True):
+    """The PIN a person chose in this community, for the card and for the phone number alike."""
 
-    __tablename__ = "card_secret"
+    __tablename__ = "member_secret"
     __table_args__ = (
-        sa.PrimaryKeyConstraint("community_id", "member_id", name="pk_card_secret"),
-        to_member("fk_card_secret_member", "member_id"),
+        sa.PrimaryKeyConstraint("community_id", "member_id", name="pk_member_secret"),
+        to_member("fk_member_secret_member", "member_id"),
     )
 
     community_id: int = community_key()

@@ -1,0 +1,240 @@
+"""Writing services into the record and posting what they earn, as one act."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from uuid import UUID
+
+import sqlalchemy as sa
+from sqlmodel import col
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+import ledger
+from service import chart
+from service.chart import Reason
+from service.communities import settings_on
+from service.identity import lock_people
+from service.kit import audit
+from service.kit.access import Actor
+from service.kit.ids import new_id
+from service.records.queries import credited_on
+from service.records.rules import (
+    CorrectionCannotBeCorrected,
+    EarningsSpent,
+    RecordAlreadyCorrected,
+    RecordKind,
+    RecordNotFound,
+    ServiceClass,
+    credited_minutes,
+    earned_points,
+    split_store,
+)
+from service.records.tables import ServiceRecord
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """One confirmed service. `reference` is unique per community and makes a retry harmless, e.g. `wish:<id>:confirmed`."""
+
+    member_id: UUID
+    minutes: int
+    kind: RecordKind
+    service_class: ServiceClass
+    title: str
+    source: str
+    reference: str
+    served_on: date
+    reward_points: int = 0
+    """Whole points on top, drawn from `reward_budget`."""
+    reward_budget: UUID | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Credited:
+    """What one service brought."""
+
+    reference: str
+    record_id: UUID | None
+    minutes: int
+    points_hundredths: int
+
+
+async def record_services(
+    session: AsyncSession,
+    *,
+    community_id: int,
+    services: Sequence[Service],
+    actor: Actor | None,
+    now: datetime,
+    on_behalf_of: UUID | None = None,
+) -> Sequence[Credited]:
+    """Write services into the record and post minutes and points, in this transaction and one round trip to the ledger.
+
+    Must be the action's last statement: it ends by taking the book's head. The people are locked first, in one order, so
+    that two approvals on the same day cannot both use the same rest of the daily cap. A service that the cap leaves
+    nothing of is not recorded; its `Credited.record_id` is None.
+    Raises the ledger's refusal (for example an empty reward budget) for the first journal that was refused.
+    """
+    days = {service.served_on for service in services}
+    rates = {day: await _rates(session, community_id, day) for day in sorted(days)}
+    await lock_people(session, community_id, [service.member_id for service in services])
+    used = defaultdict(
+        int, await credited_on(session, community_id, [(service.member_id, service.served_on) for service in services])
+    )
+    stored = await ledger.balances(
+        session, community_id, [(chart.member(service.member_id), chart.MINUTE) for service in services]
+    )
+    own = defaultdict(int, {code: amount for (code, _), amount in stored.items()})
+    journals: list[ledger.Journal] = []
+    credited: list[Credited] = []
+    for service in services:
+        rate = rates[service.served_on]
+        place = (service.member_id, service.served_on)
+        minutes = service.minutes
+        if service.kind is RecordKind.CREDITED:
+            minutes = credited_minutes(service.minutes, used[place], rate["credited_minutes_per_day_max"])
+            used[place] += minutes
+        if minutes <= 0:
+            credited.append(Credited(service.reference, None, 0, 0))
+            continue
+        account = chart.member(service.member_id)
+        earns = service.kind is RecordKind.CREDITED
+        points = (
+            earned_points(minutes, rate[f"points_coefficient_thousandths.{service.service_class}"]) if earns else 0
+        )
+        coins, given = split_store(minutes, own[account], rate["store_minutes_max"]) if earns else (0, 0)
+        own[account] += coins
+        record = _row(service, community_id, minutes, points + service.reward_points * 100, coins, actor, now)
+        session.add(record)
+        credited.append(Credited(service.reference, record.record_id, minutes, record.points_hundredths))
+        legs = _legs(service, account, coins, given, points)
+        if legs:
+            journals.append(
+                ledger.Journal(
+                    reference=service.reference,
+                    reason=Reason.SERVICE,
+                    legs=legs,
+                    actor_id=actor.member_id if actor else None,
+                    on_behalf_of=on_behalf_of,
+                )
+            )
+        audit.record(
+            session,
+            actor,
+            "records.service_recorded",
+            kind="service_record",
+            id=record.record_id,
+            now=now,
+            community_id=community_id,
+            on_behalf_of=on_behalf_of,
+            detail={"member": service.member_id.hex, "minutes": minutes, "points": record.points_hundredths},
+        )
+    await session.flush()
+    for verdict in await ledger.post_many(session, community_id, journals, now=now) if journals else []:
+        if isinstance(verdict, ledger.LedgerRefusal):
+            raise verdict
+    return credited
+
+
+async def _rates(session: AsyncSession, community_id: int, day: date) -> dict[str, int]:
+    names = [f"points_coefficient_thousandths.{service_class}" for service_class in ServiceClass]
+    names += ["credited_minutes_per_day_max", "store_minutes_max"]
+    return dict(await settings_on(session, community_id, names, day))
+
+
+def _row(
+    service: Service,
+    community_id: int,
+    minutes: int,
+    points: int,
+    coins: int,
+    actor: Actor | None,
+    now: datetime,
+) -> ServiceRecord:
+    return ServiceRecord(
+        community_id=community_id,
+        record_id=new_id(),
+        member_id=service.member_id,
+        kind=service.kind,
+        service_class=service.service_class,
+        minutes=minutes,
+        points_hundredths=points,
+        coins=coins,
+        title=service.title,
+        source=service.source,
+        reference=service.reference,
+        served_on=service.served_on,
+        confirmed_at=now,
+        confirmed_by=actor.member_id if actor else None,
+    )
+
+
+def _legs(service: Service, account: str, coins: int, given: int, points: int) -> tuple[ledger.Leg, ...]:
+    legs = [
+        (chart.ISSUED, account, chart.MINUTE, coins),
+        (chart.ISSUED, chart.STORE, chart.MINUTE, given),
+        (chart.ISSUED, account, chart.POINT, points),
+    ]
+    if service.reward_points and service.reward_budget is not None:
+        legs.append((chart.budget(service.reward_budget), account, chart.POINT, service.reward_points * 100))
+    return tuple(ledger.Leg(debit, credit, unit, amount) for debit, credit, unit, amount in legs if amount > 0)
+
+
+async def correct_record(session: AsyncSession, *, actor: Actor, record_id: UUID, now: datetime) -> UUID:
+    """Undo a recorded service by its exact opposite, in the record and in the ledger; the first line stays for ever."""
+    found = await session.execute(
+        sa.select(ServiceRecord).where(
+            col(ServiceRecord.community_id) == actor.community_id, col(ServiceRecord.record_id) == record_id
+        )
+    )
+    first: ServiceRecord | None = found.scalar_one_or_none()
+    if first is None:
+        raise RecordNotFound
+    if first.corrects is not None:
+        raise CorrectionCannotBeCorrected
+    await lock_people(session, actor.community_id, [first.member_id])
+    again = await session.execute(
+        sa.select(col(ServiceRecord.record_id)).where(
+            col(ServiceRecord.community_id) == actor.community_id, col(ServiceRecord.corrects) == record_id
+        )
+    )
+    if again.first() is not None:
+        raise RecordAlreadyCorrected
+    opposite = ServiceRecord(
+        community_id=first.community_id,
+        record_id=new_id(),
+        member_id=first.member_id,
+        kind=first.kind,
+        service_class=first.service_class,
+        minutes=-first.minutes,
+        points_hundredths=-first.points_hundredths,
+        coins=-first.coins,
+        title=first.title,
+        source=first.source,
+        reference=f"{first.reference}:corrected",
+        served_on=first.served_on,
+        confirmed_at=now,
+        confirmed_by=actor.member_id,
+        corrects=first.record_id,
+    )
+    session.add(opposite)
+    audit.record(session, actor, "records.corrected", kind="service_record", id=record_id, now=now)
+    await session.flush()
+    if first.coins or first.points_hundredths:
+        try:
+            await ledger.reverse(
+                session,
+                actor.community_id,
+                reference=opposite.reference,
+                original=first.reference,
+                reason=Reason.CORRECTION,
+                actor_id=actor.member_id,
+                now=now,
+            )
+        except ledger.InsufficientBalance as spent:
+            raise EarningsSpent from spent
+    return opposite.record_id
+
+
+__all__ = ["Credited", "Service", "correct_record", "record_services"]
