@@ -221,7 +221,7 @@ async def correct_record(session: AsyncSession, *, actor: Actor, record_id: UUID
     session.add(opposite)
     audit.record(session, actor, "records.corrected", kind="service_record", id=record_id, now=now)
     await session.flush()
-    if first.coins or first.points_hundredths:
+    if first.kind == RecordKind.CREDITED:
         try:
             await ledger.reverse(
                 session,

@@ -77,7 +77,7 @@ class Cluster:
 
     @property
     def superuser_url(self) -> str:
-        """For the supervisor and the test fixtures only: a superuser passes by every grant, so the app never gets it."""
+        """For the supervisor and the test fixtures only: a superuser passes by every grant."""
         return self.url(SUPERUSER)
 
 

@@ -1,0 +1,152 @@
+"""Everything that can happen and that somebody else may want to hear of. Past tense; ids and numbers, never names or text.
+
+A fact is recorded by `kit.outbox` in the transaction that made it true. Each has a sentence under `fact.<Name>`.
+"""
+
+from uuid import UUID
+
+from service.kit.outbox import Fact
+
+
+class WishPosted(Fact, frozen=True, kw_only=True):
+    """A resident, or somebody for them, asked for something; staff have to look at it."""
+
+    wish_id: UUID
+    asked_by: UUID
+
+
+class WishApproved(Fact, frozen=True, kw_only=True):
+    """A wish is on the wall."""
+
+    wish_id: UUID
+    asked_by: UUID
+
+
+class WishReturned(Fact, frozen=True, kw_only=True):
+    """A wish went back to its asker with a reason."""
+
+    wish_id: UUID
+    asked_by: UUID
+
+
+class WishClaimed(Fact, frozen=True, kw_only=True):
+    """A volunteer took a wish on."""
+
+    wish_id: UUID
+    asked_by: UUID
+    volunteer_id: UUID
+
+
+class WishReleased(Fact, frozen=True, kw_only=True):
+    """A claimed wish is back on the wall: given up, or its deadline passed."""
+
+    wish_id: UUID
+    asked_by: UUID
+    volunteer_id: UUID
+
+
+class WishServed(Fact, frozen=True, kw_only=True):
+    """The volunteer says it is done; the asker has to confirm."""
+
+    wish_id: UUID
+    asked_by: UUID
+    volunteer_id: UUID
+
+
+class WishConfirmed(Fact, frozen=True, kw_only=True):
+    """The asker confirmed; minutes and points arrived."""
+
+    wish_id: UUID
+    asked_by: UUID
+    volunteer_id: UUID
+    minutes: int
+    points_hundredths: int
+
+
+class ShiftSignedUp(Fact, frozen=True, kw_only=True):
+    """A volunteer has a place in a shift."""
+
+    shift_id: UUID
+    member_id: UUID
+
+
+class ShiftPlaceFreed(Fact, frozen=True, kw_only=True):
+    """Somebody on the waiting list moved up."""
+
+    shift_id: UUID
+    member_id: UUID
+
+
+class ActivityCancelled(Fact, frozen=True, kw_only=True):
+    """An activity will not take place; everybody who signed up must hear of it."""
+
+    activity_id: UUID
+    member_ids: tuple[UUID, ...]
+
+
+class AttendanceApproved(Fact, frozen=True, kw_only=True):
+    """Hours were approved and posted."""
+
+    attendance_id: UUID
+    member_id: UUID
+    minutes: int
+    points_hundredths: int
+
+
+class AttendanceReturned(Fact, frozen=True, kw_only=True):
+    """Hours were refused with a reason."""
+
+    attendance_id: UUID
+    member_id: UUID
+
+
+class VoucherIssued(Fact, frozen=True, kw_only=True):
+    """A member holds a voucher; their points are set aside."""
+
+    voucher_id: int
+    member_id: UUID
+
+
+class VoucherRedeemed(Fact, frozen=True, kw_only=True):
+    """A shop took a voucher; the member gets a receipt."""
+
+    voucher_id: int
+    member_id: UUID
+    merchant_id: UUID
+
+
+class VoucherUseReversed(Fact, frozen=True, kw_only=True):
+    """A use was undone at the counter; the voucher is good again."""
+
+    voucher_id: int
+    member_id: UUID
+    merchant_id: UUID
+
+
+class VoucherReturned(Fact, frozen=True, kw_only=True):
+    """A voucher was cancelled or ran out; the points are back."""
+
+    voucher_id: int
+    member_id: UUID
+    reason: str
+
+
+class VoucherExpiring(Fact, frozen=True, kw_only=True):
+    """A voucher ends soon."""
+
+    voucher_id: int
+    member_id: UUID
+
+
+class SettlementClosed(Fact, frozen=True, kw_only=True):
+    """A shop's statement is ready to be confirmed."""
+
+    settlement_id: UUID
+    merchant_id: UUID
+
+
+class SettlementPaid(Fact, frozen=True, kw_only=True):
+    """A shop was paid."""
+
+    settlement_id: UUID
+    merchant_id: UUID

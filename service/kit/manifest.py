@@ -1,0 +1,70 @@
+"""What a slice offers the app. `service/slices.py` is the list; nothing else knows which slices exist."""
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from litestar.types import ControllerRouterHandler
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from service.kit.access import Actor, Role
+from service.kit.outbox import Fact
+
+Subscriber = Callable[[AsyncSession, Any, datetime], Awaitable[None]]
+"""Told of a fact at least once, in a transaction of its own; so it must be idempotent."""
+
+TimedWork = Callable[[AsyncSession, datetime], Awaitable[int]]
+"""Does one batch of due work in a transaction of its own and answers how many it did; called again while it did any."""
+
+Count = Callable[[AsyncSession, Actor], Awaitable[int]]
+
+
+@dataclass(frozen=True, slots=True)
+class Timed:
+    """Work that falls due with time."""
+
+    name: str
+    every_seconds: int
+    work: TimedWork
+
+
+@dataclass(frozen=True, slots=True)
+class Nav:
+    """One entry of the staff's sidebar. `label` is Chinese copy, its own message id."""
+
+    label: str
+    url: str
+    icon: str
+    roles: frozenset[Role]
+    order: int
+    waiting: Count | None = None
+    """How much work waits there; shown beside the label and summed in the inbox."""
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """One slice's offer."""
+
+    name: str
+    handlers: Sequence[ControllerRouterHandler] = ()
+    subscribers: Mapping[type[Fact], Sequence[Subscriber]] = field(default_factory=dict)
+    timed: Sequence[Timed] = ()
+    nav: Sequence[Nav] = ()
+    home_cards: Sequence[Callable[..., Awaitable[Mapping[str, object] | None]]] = ()
+    """For the resident's home: `async (session, actor, now) -> {"template": ..., "order": int, **context} | None`."""
+    staff_inbox: Sequence[Callable[..., Awaitable[Sequence[object]]]] = ()
+    """For the staff's one list: `async (session, actor, now) -> [InboxRow]`, oldest first, at most 200."""
+
+
+@dataclass(frozen=True, slots=True)
+class InboxRow:
+    """One piece of waiting work in the staff's one list."""
+
+    kind: str
+    """Message key `inbox.<kind>` in both languages."""
+    title: str
+    who: str
+    since: datetime
+    url: str
+    is_urgent: bool = False
