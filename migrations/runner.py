@@ -101,7 +101,7 @@ async def _connection(url: str) -> AsyncIterator[AsyncConnection]:
 
 @contextlib.asynccontextmanager
 async def _alone(connection: AsyncConnection) -> AsyncIterator[None]:
-    """Hold the migrators' lock for as long as the connection lives. Asking again keeps the waiting out of lock_timeout."""
+    """Hold the migrators' lock for as long as the connection lives."""
     key = {"key": ADVISORY_LOCK}
     deadline = asyncio.get_running_loop().time() + SECONDS_FOR_THE_OTHER_MIGRATOR
     while not await connection.scalar(text("SELECT pg_try_advisory_lock(:key)"), key):

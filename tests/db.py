@@ -5,7 +5,7 @@ import contextlib
 import threading
 from collections.abc import AsyncIterator, Coroutine, Iterator
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import Any, Self, TypeVar
 from urllib.parse import quote
 
 import asyncpg
@@ -100,7 +100,7 @@ class Steward:
     _maintenance: asyncpg.Connection | None = None
     _clones: int = 0
 
-    def __enter__(self) -> "Steward":
+    def __enter__(self) -> Self:
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
         self._thread.start()
         self._maintenance = self.run(asyncpg.connect(Database("postgres", self.socket).superuser_url))
@@ -162,14 +162,16 @@ class Cleaner:
     query: str
 
     @classmethod
-    async def prepare(cls, connection: asyncpg.Connection, steward: Steward) -> "Cleaner":
+    async def prepare(cls, connection: asyncpg.Connection, steward: Steward) -> Self:
         """Look once at what a freshly migrated database holds."""
         # A test that left a transaction open would make us wait for ever; this says so instead.
         await connection.execute("SET lock_timeout = '5s'")
         tables = [row[0] for row in await connection.fetch(_TABLES)]
         counts = {table: await connection.fetchval(f"SELECT count(*) FROM {table}") for table in tables}
         kept = {table: count for table, count in counts.items() if count}
-        written = [f"CASE WHEN EXISTS (SELECT FROM {table}) THEN '{table}' END" for table in tables if table not in kept]
+        written = [
+            f"CASE WHEN EXISTS (SELECT FROM {table}) THEN '{table}' END" for table in tables if table not in kept
+        ]
         grown = [f"CASE WHEN (SELECT count(*) FROM {t}) <> {count} THEN '{t}' END" for t, count in kept.items()]
         query = f"SELECT array_remove(ARRAY[{', '.join(written + grown)}]::text[], NULL)"
         return cls(connection, steward, tables, kept, query)
