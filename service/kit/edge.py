@@ -1,0 +1,85 @@
+"""The outermost layer of every request: who it is, in which language, under which request id, with which headers."""
+
+import secrets
+import time
+from collections.abc import Awaitable, Callable
+from typing import Any, cast
+
+import structlog
+from litestar.connection import Request
+from litestar.datastructures import MutableScopeHeaders
+from litestar.types import ASGIApp, Message, Receive, Scope, Send
+
+from service.kit import audit
+from service.kit.access import Actor
+from service.kit.i18n import current_locale, negotiate
+
+SESSION_COOKIE = "linli_session"
+DEVICE_COOKIE = "linli_device"
+
+log = structlog.get_logger("linli")
+
+CONTENT_SECURITY_POLICY = (
+    "default-src 'self'; img-src 'self' data: blob:; style-src 'self'; script-src 'self'; worker-src 'self'; "
+    "connect-src 'self'; object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+)
+HEADERS = {
+    "content-security-policy": CONTENT_SECURITY_POLICY,
+    "x-content-type-options": "nosniff",
+    "x-frame-options": "DENY",
+    "referrer-policy": "same-origin",
+    "permissions-policy": "camera=(self), geolocation=(self), microphone=(), payment=(), usb=()",
+    "cross-origin-opener-policy": "same-origin",
+}
+
+Authenticate = Callable[[Any, str], Awaitable[Actor | None]]
+
+
+def edge(app: ASGIApp) -> ASGIApp:
+    """Wrap the app: identify the caller, choose the language, log one line without personal data, set the headers."""
+
+    async def wrapped(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await app(scope, receive, send)
+            return
+        request: Request[Any, Any, Any] = Request(scope)
+        audit.request_id.set(secrets.token_hex(8))
+        current_locale.set(negotiate(request.headers.get("accept-language"), request.cookies.get("locale")))
+        started = time.perf_counter()
+
+        async def send_with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                _finish(scope, message, started)
+            await send(message)
+
+        await _identify(scope, request)
+        await app(scope, receive, send_with_headers)
+
+    return wrapped
+
+
+async def _identify(scope: Scope, request: Request[Any, Any, Any]) -> None:
+    """Put the signed-in person into the scope, unless the route's own SQL function will do it."""
+    scope["user"] = None
+    options = getattr(scope.get("route_handler"), "opt", {})
+    cookie = request.cookies.get(SESSION_COOKIE)
+    if cookie and options.get("authentication") not in ("in_database", "none"):
+        authenticate = cast("Authenticate", request.app.state.authenticate)
+        scope["user"] = await authenticate(request.app.state, cookie)
+
+
+def _finish(scope: Scope, message: Message, started: float) -> None:
+    headers = MutableScopeHeaders.from_message(cast("Any", message))
+    for name, value in HEADERS.items():
+        headers.setdefault(name, value)
+    headers["x-request-id"] = audit.request_id.get() or ""
+    if scope.get("user") is not None or scope["method"] != "GET":
+        headers.setdefault("cache-control", "no-store")
+    log.info(
+        "request",
+        method=scope["method"],
+        route=scope.get("path_template", "") or "?",
+        status=cast("Any", message)["status"],
+        milliseconds=round((time.perf_counter() - started) * 1000, 1),
+        request_id=audit.request_id.get(),
+    )

@@ -1,0 +1,102 @@
+"""Reading a browser's form into a struct, naming every field that cannot be read, not just the first."""
+
+import types
+from datetime import date, datetime, time
+from enum import Enum
+from typing import Any, TypeVar, Union, get_args, get_origin
+from uuid import UUID
+
+import msgspec
+from litestar import Request
+from litestar.datastructures import UploadFile
+from litestar.exceptions import ClientException
+
+from service.kit.clock import HOME_ZONE
+from service.kit.refusals import Invalid
+
+S = TypeVar("S", bound=msgspec.Struct)
+AnyRequest = Request[Any, Any, Any]
+
+
+async def form_of(request: AnyRequest, form: type[S]) -> S:
+    """The form as a struct. Raises Invalid with a problem code per field (`problem.<code>` has the sentence).
+
+    An empty input counts as not given; a checkbox is a bool; a `datetime-local` input is on the community's clock.
+    What was typed is kept on the request, so that `refill` can show it again.
+    """
+    try:
+        raw = await request.form()
+    except ClientException as problem:
+        raise Invalid({"form": "unreadable"}) from problem
+    request.state.form_values = {key: raw.getall(key) for key in raw if key not in ("_csrf_token", "_key")}
+    given: dict[str, object] = {}
+    problems: dict[str, str] = {}
+    for field in msgspec.structs.fields(form):
+        texts = [
+            value if isinstance(value, UploadFile) else str(value).replace("\r\n", "\n").strip()
+            for value in raw.getall(field.encode_name, [])
+        ]
+        try:
+            value = _value(field.type, [text for text in texts if text != ""])
+        except (msgspec.ValidationError, ValueError) as problem:
+            problems[field.encode_name] = _code(field.type, str(problem))
+            continue
+        if value is not None:
+            given[field.name] = value
+        elif field.required:
+            problems[field.encode_name] = "required"
+    if problems:
+        raise Invalid(problems)
+    return form(**given)
+
+
+def _plain(kind: Any) -> Any:
+    """A type without its None."""
+    if get_origin(kind) in (Union, types.UnionType):
+        rest = [part for part in get_args(kind) if part is not type(None)]
+        return rest[0] if len(rest) == 1 else kind
+    return kind
+
+
+def _base(kind: Any) -> Any:
+    """A type without its None and its Meta."""
+    plain = _plain(kind)
+    return get_args(plain)[0] if hasattr(plain, "__metadata__") else plain
+
+
+def _value(kind: Any, texts: list[Any]) -> object:
+    plain, base = _plain(kind), _base(kind)
+    if get_origin(base) in (list, tuple, frozenset, set):
+        return msgspec.convert(texts, plain, strict=False)
+    if base is bool:
+        return bool(texts) and texts[-1] not in ("0", "false", "off", "no")
+    if not texts:
+        return None
+    text = texts[-1]
+    if base is UploadFile:
+        return text if isinstance(text, UploadFile) else None
+    if isinstance(text, UploadFile):
+        raise ValueError("file")
+    if base is datetime:
+        moment = datetime.fromisoformat(text)
+        return moment.replace(tzinfo=HOME_ZONE) if moment.tzinfo is None else moment
+    if base is str and "\x00" in text:
+        raise ValueError("text")
+    return msgspec.convert(text, plain, strict=False)
+
+
+def _code(kind: Any, problem: str) -> str:
+    base = _base(kind)
+    if "length <=" in problem:
+        return "too_long"
+    if "length >=" in problem:
+        return "too_short"
+    if base is int:
+        return "number"
+    if base in (date, datetime):
+        return "date"
+    if base is time:
+        return "time"
+    if base is UUID or (isinstance(base, type) and issubclass(base, Enum)):
+        return "choice"
+    return "text"

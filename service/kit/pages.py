@@ -1,0 +1,166 @@
+"""Answering with a page: the context every page has, and what happens to a form that was refused."""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from litestar.response import Redirect, Template
+
+from service.kit.access import Actor
+from service.kit.forms import AnyRequest, form_of
+from service.kit.i18n import _, catalogue, current_locale, translate
+from service.kit.ids import new_id
+from service.kit.manifest import Manifest
+from service.kit.refusals import Invalid, Refusal
+from service.kit.words import said
+
+STATIC = Path(__file__).resolve().parent.parent / "static"
+
+__all__ = ["PageRefused", "Redirect", "form_of", "go", "page", "refill", "refusal_sentence", "safe_path"]
+
+
+@cache
+def _asset_names(made_at: float) -> Mapping[str, str]:
+    del made_at  # only keys the cache, so that a rebuild during development is seen
+    names: dict[str, str] = json.loads((STATIC / "manifest.json").read_text())
+    return names
+
+
+def asset(name: str) -> str:
+    """The address of a built file, with the hash of its content in its name."""
+    manifest = STATIC / "manifest.json"
+    return f"/static/{_asset_names(manifest.stat().st_mtime)[name]}"
+
+
+@dataclass(frozen=True, slots=True)
+class NavEntry:
+    """One entry of the sidebar or the tab bar."""
+
+    label: str
+    url: str
+    icon: str
+    current: bool
+    count: int | None = None
+
+
+TABS = (
+    ("首页", "/home", "home"),
+    ("活动", "/activities", "calendar"),
+    ("心愿", "/wishes", "heart"),
+    ("券包", "/vouchers", "ticket"),
+    ("我的", "/me", "person"),
+)
+"""The resident's five places. Their labels are copy: _("首页") _("活动") _("心愿") _("券包") _("我的")."""
+
+
+def page(request: AnyRequest, template: str, *, status: int = 200, **context: object) -> Template:
+    """A page in the reader's language, size and role. Pass plain data only, never table rows."""
+    return Template(template_name=template, context={**common(request), **context}, status_code=status)
+
+
+def go(path: str, done: str | None = None) -> Redirect:
+    """See another page after a POST, so that a reload repeats nothing; `done` names the sentence `done.<code>` to show there."""
+    if done:
+        path += ("&" if "?" in path else "?") + f"done={done}"
+    return Redirect(path, status_code=303)
+
+
+def common(request: AnyRequest) -> dict[str, object]:
+    """What every page has; the templates are strict, so nothing of this may be missing."""
+    actor = request.scope.get("user")
+    path = request.url.path
+    done = f"done.{request.query_params.get('done', '')}"
+    flash = translate(done)
+    slices: Sequence[Manifest] = request.app.state.slices
+    return {
+        "actor": actor if isinstance(actor, Actor) else None,
+        "community_name": actor.community_name if isinstance(actor, Actor) else _("邻里"),
+        "community_phone": actor.community_phone if isinstance(actor, Actor) else "",
+        "locale": current_locale.get(),
+        "mode": request.cookies.get("mode") if request.cookies.get("mode") in ("standard", "elder") else "standard",
+        "size": request.cookies.get("size") if request.cookies.get("size") in ("m", "l", "xl") else "m",
+        "path": path,
+        "form_key": new_id().hex,
+        "assets": asset,
+        "flash": flash if flash != done else None,
+        "nav": sidebar(slices, actor, path) if isinstance(actor, Actor) else [],
+        "tabs": [NavEntry(translate(label), url, icon, _within(path, url)) for label, url, icon in TABS],
+        "title": "",
+        "values": {},
+        "problems": {},
+        "refusal": None,
+        "csrf_token": request.cookies.get("csrftoken", ""),
+    }
+
+
+def sidebar(slices: Sequence[Manifest], actor: Actor, path: str) -> list[NavEntry]:
+    """The staff's places that this person may open."""
+    entries = [entry for item in slices for entry in item.nav if actor.has(*entry.roles)]
+    entries.sort(key=lambda entry: entry.order)
+    best = max((entry.url for entry in entries if _within(path, entry.url)), key=len, default="")
+    return [NavEntry(translate(entry.label), entry.url, entry.icon, entry.url == best) for entry in entries]
+
+
+def _within(path: str, url: str) -> bool:
+    return path == url or path.startswith(url + "/")
+
+
+def refusal_sentence(refusal: Refusal | Any) -> str:
+    """What a refusal says to this reader. Works for the libraries' refusals as well: they carry a code and data."""
+    key = f"refusal.{refusal.code}"
+    text = catalogue(current_locale.get()).ugettext(key)
+    if text == key:
+        text = translate("refusal.kit.refused")
+    data = refusal.data() if isinstance(refusal, Refusal) else dict(getattr(refusal, "__dict__", {}))
+    try:
+        return text.format(**{name: said(value) for name, value in data.items()})
+    except (KeyError, IndexError):
+        return text
+
+
+class PageRefused(Exception):
+    """A refusal that knows which page to show again, with everything that was typed."""
+
+    def __init__(self, refusal: Exception, template: str, context: dict[str, object]) -> None:
+        self.refusal, self.template, self.context = refusal, template, context
+        super().__init__(str(refusal))
+
+
+@contextmanager
+def refill(request: AnyRequest, template: str, **context: object) -> Iterator[None]:
+    """Inside, a refusal shows this page again: sentence on top, inputs kept, the transaction rolled back.
+
+    Put `form_of` inside as well, so that unreadable fields come back the same way. The context must be plain data that
+    was read before: nothing can be asked of the database once the transaction is gone.
+    """
+    try:
+        yield
+    except Exception as refusal:
+        if not is_refusal(refusal):
+            raise
+        values = {name: texts[-1] if texts else "" for name, texts in _typed(request).items()}
+        problems = {}
+        if isinstance(refusal, Invalid):
+            problems = {name: translate(f"problem.{code}") for name, code in refusal.problems.items()}
+        raise PageRefused(refusal, template, {"values": values, "problems": problems, **context}) from refusal
+
+
+def _typed(request: AnyRequest) -> Mapping[str, Sequence[object]]:
+    values: Mapping[str, Sequence[object]] = getattr(request.state, "form_values", {})
+    return {name: [text for text in texts if isinstance(text, str)] for name, texts in values.items()}
+
+
+def is_refusal(error: Exception) -> bool:
+    """True for our refusals and the libraries': an exception with a stable `code`."""
+    return isinstance(error, Refusal) or isinstance(getattr(type(error), "code", None), str)
+
+
+def safe_path(path: str | None, fallback: str = "/") -> str:
+    """A path of this site that a person may be sent to; anything that could leave the site becomes the fallback."""
+    if not path or not path.startswith("/") or path.startswith(("//", "/\\")) or not path.isprintable() or "\\" in path:
+        return fallback
+    return path

@@ -1,0 +1,159 @@
+"""The only place where a no becomes a number: problem details (RFC 9457) for programs, a page in house style for people."""
+
+from typing import Any
+from urllib.parse import quote
+
+import structlog
+from litestar import Request, Response
+from litestar.exceptions import HTTPException, PermissionDeniedException, ValidationException
+from litestar.response import Template
+
+import ledger
+import redemption
+from service.kit import audit
+from service.kit.db import is_connection_trouble
+from service.kit.i18n import translate
+from service.kit.pages import PageRefused, is_refusal, page, refusal_sentence
+from service.kit.refusals import (
+    Conflict,
+    Gone,
+    Invalid,
+    NotAllowed,
+    NotFound,
+    NotSignedIn,
+    Refusal,
+    TooLarge,
+    TooMany,
+    Unavailable,
+)
+
+AnyRequest = Request[Any, Any, Any]
+Answer = Response[Any] | Template
+
+log = structlog.get_logger("linli")
+
+HTTP_STATUS: tuple[tuple[type[Exception], int], ...] = (
+    (NotSignedIn, 401),
+    (NotAllowed, 403),
+    (NotFound, 404),
+    (Gone, 410),
+    (TooLarge, 413),
+    (Invalid, 422),
+    (TooMany, 429),
+    (Unavailable, 503),
+    (Conflict, 409),
+    (Refusal, 409),
+    (ledger.LedgerRefusal, 409),
+    (redemption.RedemptionRefusal, 409),
+)
+
+
+class Malformed(Invalid):
+    """The request itself could not be read."""
+
+
+def status_of(refusal: Exception) -> int:
+    """The HTTP status of a refusal."""
+    for kind, status in HTTP_STATUS:
+        if isinstance(refusal, kind):
+            return status
+    return 409
+
+
+def wants_json(request: AnyRequest) -> bool:
+    """True for programs: the API, and whoever asks for JSON only."""
+    return request.url.path.lower().startswith("/api/") or request.headers.get("accept", "").startswith("application/json")
+
+
+def answer(request: AnyRequest, refusal: Exception) -> Answer:
+    """The refusal as this reader wants it."""
+    status = status_of(refusal)
+    sentence = refusal_sentence(refusal)
+    headers = {"Retry-After": "5"} if status == 503 else {}
+    if wants_json(request):
+        data = refusal.data() if isinstance(refusal, Refusal) else {}
+        body = {
+            "type": "about:blank",
+            "title": sentence,
+            "status": status,
+            "code": getattr(refusal, "code", "kit.refused"),
+            "request_id": audit.request_id.get(),
+            **{name: str(value) if not isinstance(value, int | dict | type(None)) else value for name, value in data.items()},
+        }
+        return Response(body, status_code=status, media_type="application/problem+json", headers=headers)
+    shown = page(
+        request, "kit/error.html", status=status, title=translate("没有办成"), refusal=sentence, status_code=status,
+        request_id=audit.request_id.get() or "",
+    )
+    shown.headers.update(headers)
+    return shown
+
+
+def on_refusal(request: AnyRequest, refusal: Exception) -> Answer:
+    """A plain no. Whoever is not signed in and asked for a page is led to the sign-in and back."""
+    if isinstance(refusal, NotSignedIn) and not wants_json(request) and request.method == "GET":
+        return Response(
+            b"", status_code=303, headers={"Location": f"/sign-in?next={_quoted(request)}", "Cache-Control": "no-store"}
+        )
+    return answer(request, refusal)
+
+
+def _quoted(request: AnyRequest) -> str:
+    query = f"?{request.url.query}" if request.url.query else ""
+    return quote(request.url.path + query, safe="")
+
+
+def on_page_refused(request: AnyRequest, refused: PageRefused) -> Answer:
+    """The same page again with the sentence on top and everything that was typed."""
+    status = status_of(refused.refusal)
+    sentence = refusal_sentence(refused.refusal)
+    return page(request, refused.template, status=status, **{**refused.context, "refusal": sentence})
+
+
+def on_http(request: AnyRequest, problem: HTTPException) -> Answer:
+    """What Litestar itself refuses: unknown paths, wrong methods, malformed bodies, missing CSRF tokens."""
+    if isinstance(problem, PermissionDeniedException) and "CSRF" in str(problem.detail):
+        refused = answer(request, FormTooOld())
+        refused.delete_cookie("csrftoken")  # a token of another secret would be refused for ever
+        return refused
+    if isinstance(problem, ValidationException) or problem.status_code in (400, 422):
+        fields = {str(item.get("key") or "body"): "unreadable" for item in _items(problem)} or {"body": "unreadable"}
+        return answer(request, Malformed(fields))
+    refusals: dict[int, Exception] = {401: NotSignedIn(), 403: NotAllowed(), 413: TooLarge(), 429: TooMany()}
+    if problem.status_code in (404, 405) or problem.status_code in refusals:
+        shown = answer(request, refusals.get(problem.status_code, NotFound()))
+        if problem.status_code == 405:
+            shown.status_code = 405
+            shown.headers.update(problem.headers or {})
+        return shown
+    return on_bug(request, problem)
+
+
+def _items(problem: HTTPException) -> list[dict[str, Any]]:
+    extra = problem.extra
+    return [item for item in extra if isinstance(item, dict)] if isinstance(extra, list) else []
+
+
+class FormTooOld(NotAllowed):
+    """The form was made for another session: open the page again."""
+
+    code = "kit.form_too_old"
+
+
+class Broken(Refusal):
+    """A mistake of ours."""
+
+    code = "kit.broken"
+
+
+def on_bug(request: AnyRequest, error: Exception) -> Answer:
+    """Everything else. The database being away is said as such; any other is our mistake, logged once with its trace."""
+    if is_refusal(error):
+        return on_refusal(request, error)
+    if is_connection_trouble(error):
+        log.warning("database.unavailable", error=type(error).__name__)
+        return answer(request, Unavailable())
+    log.error("request.failed", exc_info=error)
+    shown = answer(request, Broken())
+    shown.status_code = 500
+    return shown
