@@ -1,0 +1,273 @@
+"""Calls the functions of `sql/` in the caller's transaction and turns their verdicts into values and refusals."""
+
+import json
+from collections.abc import Sequence
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from ledger.driver import fetch
+from ledger.rules import (
+    AMOUNT_MAX,
+    BY_CODE,
+    AccountClosed,
+    AccountNotEmpty,
+    AccountNotFound,
+    AccountSpec,
+    AmountOutOfBounds,
+    BookNotFound,
+    Capture,
+    Hold,
+    Journal,
+    LedgerRefusal,
+    Leg,
+    Posted,
+    Release,
+    Step,
+)
+
+Row = tuple[str, str | None, str | None, str | None, int | None, UUID | None, datetime | None]
+Draft = tuple[Journal, str | None]
+"""A journal, and the reference of the one that it reverses."""
+
+_POST = """
+SELECT codes, journal_ids, details::text[]
+  FROM ledger.post_batch($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)
+"""
+_OPEN = "SELECT codes, account_ids FROM ledger.open_accounts($1, $2, $3, $4, $5, $6)"
+
+
+async def open_book(session: AsyncSession, book: int, *, now: datetime) -> None:
+    """Open a community's book. Opening it again changes nothing."""
+    await fetch(session, "SELECT ledger.open_book($1, $2)", book, _aware(now))
+
+
+async def open_account(
+    session: AsyncSession,
+    book: int,
+    code: str,
+    unit: str,
+    *,
+    floor: int | None = 0,
+    ceiling: int | None = None,
+    now: datetime,
+) -> int:
+    """Open an account and return its number; the same again returns the same, another floor or ceiling is refused."""
+    opened = await open_accounts(session, book, [AccountSpec(code, unit, floor, ceiling)], now=now)
+    return opened[0]
+
+
+async def open_accounts(session: AsyncSession, book: int, specs: Sequence[AccountSpec], *, now: datetime) -> list[int]:
+    """Open many accounts in one round trip and return their numbers. If one is refused, the first refusal is raised.
+
+    Does not lock the book's head, so it may stand anywhere in a transaction. After a refusal roll back: the others
+    were opened.
+    """
+    if not specs:
+        return []
+    ((codes, numbers),) = await fetch(
+        session,
+        _OPEN,
+        book,
+        [spec.code for spec in specs],
+        [spec.unit for spec in specs],
+        [spec.floor for spec in specs],
+        [spec.ceiling for spec in specs],
+        _aware(now),
+    )
+    for spec, code in zip(specs, codes, strict=True):
+        if code == BookNotFound.code:
+            raise BookNotFound(book=book)
+        if code in BY_CODE:
+            raise _refusal(code, None, {"account": spec.code, "unit": spec.unit})
+    return list(numbers)
+
+
+async def close_account(session: AsyncSession, book: int, code: str, unit: str, *, now: datetime) -> None:
+    """Close an empty account for good; closing it again changes nothing. What it had on hold can still come back.
+
+    Locks the book's head, so it comes last in a transaction, as posting does.
+    """
+    query = "SELECT ledger.close_account($1, $2, $3, $4)"
+    ((verdict,),) = await fetch(session, query, book, code, unit, _aware(now))
+    if verdict == BookNotFound.code:
+        raise BookNotFound(book=book)
+    if verdict in {AccountNotFound.code, AccountNotEmpty.code, AccountClosed.code}:
+        raise _refusal(verdict, None, {"account": code, "unit": unit})
+
+
+async def post(session: AsyncSession, book: int, journal: Journal, *, now: datetime) -> Posted:
+    """Post one journal, all of it or nothing, or raise the refusal. Call it last: it locks the book's head."""
+    return _granted(await _post_batch(session, book, [(journal, None)], now=now))
+
+
+async def post_many(
+    session: AsyncSession, book: int, journals: Sequence[Journal], *, now: datetime
+) -> list[Posted | LedgerRefusal]:
+    """Post independent journals in one round trip; each is posted or refused as if they came one by one."""
+    return await _post_batch(session, book, [(journal, None) for journal in journals], now=now)
+
+
+async def hold(
+    session: AsyncSession,
+    book: int,
+    *,
+    reference: str,
+    reason: str,
+    hold_id: UUID,
+    account: str,
+    unit: str,
+    amount: int,
+    expires_at: datetime | None = None,
+    actor_id: UUID | None,
+    on_behalf_of: UUID | None = None,
+    effective_at: datetime | None = None,
+    now: datetime,
+) -> Posted:
+    """Put an amount aside, to be captured or released later."""
+    step = Hold(hold_id, account, unit, amount, expires_at)
+    return await post(session, book, Journal(reference, reason, (step,), actor_id, on_behalf_of, effective_at), now=now)
+
+
+async def capture(
+    session: AsyncSession,
+    book: int,
+    *,
+    reference: str,
+    reason: str,
+    hold_id: UUID,
+    credit: str,
+    amount: int,
+    actor_id: UUID | None,
+    on_behalf_of: UUID | None = None,
+    effective_at: datetime | None = None,
+    now: datetime,
+) -> Posted:
+    """Pay a part of a hold to an account; the rest stays on hold."""
+    step = Capture(hold_id, credit, amount)
+    return await post(session, book, Journal(reference, reason, (step,), actor_id, on_behalf_of, effective_at), now=now)
+
+
+async def release(
+    session: AsyncSession,
+    book: int,
+    *,
+    reference: str,
+    reason: str,
+    hold_id: UUID,
+    amount: int | None = None,
+    actor_id: UUID | None,
+    on_behalf_of: UUID | None = None,
+    effective_at: datetime | None = None,
+    now: datetime,
+) -> Posted:
+    """Give a part of a hold back, or all that is left of it; expired holds too."""
+    step = Release(hold_id, amount)
+    return await post(session, book, Journal(reference, reason, (step,), actor_id, on_behalf_of, effective_at), now=now)
+
+
+async def reverse(
+    session: AsyncSession,
+    book: int,
+    *,
+    reference: str,
+    original: str,
+    reason: str,
+    actor_id: UUID | None,
+    on_behalf_of: UUID | None = None,
+    legs: Sequence[Leg] | None = None,
+    effective_at: datetime | None = None,
+    now: datetime,
+) -> Posted:
+    """Undo the journal with the reference `original`, once: wholly, or by legs that lead back along its own."""
+    if legs is not None and not legs:
+        message = "A partial reversal names at least one leg; None reverses the whole journal."
+        raise ValueError(message)
+    journal = Journal(reference, reason, tuple(legs or ()), actor_id, on_behalf_of, effective_at)
+    return _granted(await _post_batch(session, book, [(journal, original)], now=now))
+
+
+async def _post_batch(
+    session: AsyncSession, book: int, drafts: Sequence[Draft], *, now: datetime
+) -> list[Posted | LedgerRefusal]:
+    if not drafts:
+        return []
+    journals = [journal for journal, _ in drafts]
+    steps = [_row(step) for journal in journals for step in journal.legs]
+    kinds, debits, creditors, units, amounts, holds, expiries = zip(*steps, strict=True) if steps else ((),) * 7
+    ((codes, numbers, details),) = await fetch(
+        session,
+        _POST,
+        book,
+        _aware(now),
+        [journal.reference for journal in journals],
+        [journal.reason for journal in journals],
+        [journal.actor_id for journal in journals],
+        [journal.on_behalf_of for journal in journals],
+        [journal.effective_at for journal in journals],
+        [original for _, original in drafts],
+        [len(journal.legs) for journal in journals],
+        kinds,
+        debits,
+        creditors,
+        units,
+        amounts,
+        holds,
+        expiries,
+    )
+    verdicts = zip(journals, codes, numbers, details, strict=True)
+    return [_verdict(book, journal, code, number, detail) for journal, code, number, detail in verdicts]
+
+
+def _row(step: Step) -> Row:
+    """A step as the columns of `ledger.step`."""
+    match step:
+        case Leg():
+            return ("post", step.debit, step.credit, step.unit, _bounded(step.amount), None, None)
+        case Hold():
+            return ("hold", step.account, None, step.unit, _bounded(step.amount), step.hold_id, step.expires_at)
+        case Capture():
+            return ("capture", None, step.credit, None, _bounded(step.amount), step.hold_id, None)
+        case Release():
+            amount = None if step.amount is None else _bounded(step.amount)
+            return ("release", None, None, None, amount, step.hold_id, None)
+
+
+def _bounded(amount: int) -> int:
+    """The amount, or one that is refused just as surely and fits the wire."""
+    return max(-1, min(amount, AMOUNT_MAX + 1))
+
+
+def _verdict(
+    book: int, journal: Journal, code: str, journal_id: int | None, detail: str | None
+) -> Posted | LedgerRefusal:
+    if journal_id is not None:
+        return Posted(journal_id, replayed=code == "replayed")
+    known: dict[str, object] = json.loads(detail) if detail else {}
+    if code == BookNotFound.code:
+        known["book"] = book
+    if code == AmountOutOfBounds.code and isinstance(place := known["step"], int):
+        known["amount"] = journal.legs[place - 1].amount
+    if "hold_id" in known:
+        known["hold_id"] = UUID(str(known["hold_id"]))
+    return _refusal(code, journal.reference, known)
+
+
+def _refusal(code: str, reference: str | None, known: dict[str, object]) -> LedgerRefusal:
+    # A dataclass's fields cannot be typed by name; a test builds every refusal through here.
+    return BY_CODE[code](reference=reference, **known)  # type: ignore[arg-type]
+
+
+def _granted(verdicts: list[Posted | LedgerRefusal]) -> Posted:
+    (verdict,) = verdicts
+    if isinstance(verdict, LedgerRefusal):
+        raise verdict
+    return verdict
+
+
+def _aware(now: datetime) -> datetime:
+    if now.tzinfo is None:
+        message = "The ledger's times are aware."
+        raise ValueError(message)
+    return now

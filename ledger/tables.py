@@ -1,0 +1,156 @@
+"""The ledger's tables as the service sees them: to read, never to write.
+
+Core tables and not mapped classes, so that there is no object which somebody could add to a session.
+"""
+
+import sqlalchemy as sa
+
+metadata = sa.MetaData(schema="ledger")
+
+
+def _community() -> "sa.Column[int]":
+    return sa.Column("community_id", sa.BigInteger, nullable=False, autoincrement=False)
+
+
+def _number(name: str, *, nullable: bool = False) -> "sa.Column[int]":
+    return sa.Column(name, sa.BigInteger, nullable=nullable, autoincrement=False)
+
+
+def _text(name: str) -> "sa.Column[str]":
+    return sa.Column(name, sa.Text, nullable=False)
+
+
+def _instant(name: str, *, nullable: bool = False) -> "sa.Column[object]":
+    return sa.Column(name, sa.DateTime(timezone=True), nullable=nullable)
+
+
+unit = sa.Table(
+    "unit",
+    metadata,
+    _text("code"),
+    sa.Column("scale", sa.Integer, nullable=False),
+    sa.PrimaryKeyConstraint("code", name="pk_unit"),
+    sa.CheckConstraint("scale BETWEEN 0 AND 9", name="ck_unit_scale"),
+)
+
+book = sa.Table(
+    "book",
+    metadata,
+    _community(),
+    _number("seq"),
+    _instant("at"),
+    _instant("opened_at"),
+    sa.PrimaryKeyConstraint("community_id", name="pk_book"),
+    sa.CheckConstraint("seq >= 0", name="ck_book_seq"),
+    postgresql_with={"fillfactor": 10},
+)
+
+account = sa.Table(
+    "account",
+    metadata,
+    _community(),
+    sa.Column("account_id", sa.BigInteger, sa.Identity(always=True), nullable=False),
+    _text("code"),
+    _text("unit"),
+    _number("floor", nullable=True),
+    _number("ceiling", nullable=True),
+    _number("balance"),
+    _number("version"),
+    _number("last_seq"),
+    _instant("opened_at"),
+    _instant("closed_at", nullable=True),
+    sa.PrimaryKeyConstraint("community_id", "account_id", name="pk_account"),
+    sa.UniqueConstraint("community_id", "code", "unit", name="uq_account_code"),
+    sa.ForeignKeyConstraint(["community_id"], ["ledger.book.community_id"], name="fk_account_book"),
+    sa.ForeignKeyConstraint(["unit"], ["ledger.unit.code"], name="fk_account_unit"),
+    sa.CheckConstraint(
+        r"code <> '' AND char_length(code) <= 200 AND code !~ '[\x01-\x20\x7f]'", name="ck_account_code"
+    ),
+    sa.CheckConstraint("balance >= floor", name="ck_account_floor"),
+    sa.CheckConstraint("balance <= ceiling", name="ck_account_ceiling"),
+    sa.CheckConstraint("version >= 0 AND last_seq >= version", name="ck_account_version"),
+    postgresql_with={"fillfactor": 50},
+)
+
+journal = sa.Table(
+    "journal",
+    metadata,
+    _community(),
+    _number("journal_id"),
+    _text("reference"),
+    _text("reason"),
+    sa.Column("transfers", sa.Integer, nullable=False),
+    sa.Column("fingerprint", sa.LargeBinary, nullable=False),
+    sa.Column("actor_id", sa.Uuid),
+    sa.Column("on_behalf_of", sa.Uuid),
+    _instant("effective_at"),
+    _instant("posted_at"),
+    _number("reverses", nullable=True),
+    sa.PrimaryKeyConstraint("community_id", "journal_id", name="pk_journal"),
+    sa.UniqueConstraint("community_id", "reference", name="uq_journal_reference"),
+    sa.CheckConstraint(
+        r"reference <> '' AND char_length(reference) <= 200 AND reference !~ '[\x01-\x1f\x7f]'",
+        name="ck_journal_reference",
+    ),
+    sa.CheckConstraint(
+        r"reason <> '' AND char_length(reason) <= 200 AND reason !~ '[\x01-\x1f\x7f]'", name="ck_journal_reason"
+    ),
+    sa.CheckConstraint("transfers >= 1", name="ck_journal_transfers"),
+    sa.CheckConstraint("octet_length(fingerprint) = 32", name="ck_journal_fingerprint"),
+    sa.CheckConstraint("effective_at <= posted_at", name="ck_journal_times"),
+    sa.CheckConstraint("reverses < journal_id", name="ck_journal_reverses"),
+    sa.Index(
+        "uq_journal_reverses",
+        "community_id",
+        "reverses",
+        unique=True,
+        postgresql_where=sa.text("reverses IS NOT NULL"),
+    ),
+)
+
+transfer = sa.Table(
+    "transfer",
+    metadata,
+    _community(),
+    _number("seq"),
+    _number("journal_id"),
+    _text("kind"),
+    _text("unit"),
+    _number("amount"),
+    _number("debit"),
+    _number("debit_balance"),
+    _number("debit_version"),
+    _number("debit_prev"),
+    _number("credit"),
+    _number("credit_balance"),
+    _number("credit_version"),
+    _number("credit_prev"),
+    sa.Column("hold_id", sa.Uuid),
+    sa.PrimaryKeyConstraint("community_id", "seq", name="pk_transfer"),
+    sa.CheckConstraint("kind IN ('post', 'hold', 'capture', 'release')", name="ck_transfer_kind"),
+    sa.CheckConstraint("(kind = 'post') = (hold_id IS NULL)", name="ck_transfer_hold"),
+    sa.CheckConstraint("amount BETWEEN 1 AND 1000000000000000", name="ck_transfer_amount"),
+    sa.CheckConstraint("debit <> credit", name="ck_transfer_accounts"),
+    sa.CheckConstraint(
+        "journal_id BETWEEN 1 AND seq AND debit_prev BETWEEN 0 AND seq - 1 AND credit_prev BETWEEN 0 AND seq - 1",
+        name="ck_transfer_order",
+    ),
+)
+
+hold = sa.Table(
+    "hold",
+    metadata,
+    _community(),
+    sa.Column("hold_id", sa.Uuid, nullable=False),
+    _number("account_id"),
+    _text("unit"),
+    _number("amount"),
+    _number("captured"),
+    _number("released"),
+    _instant("expires_at", nullable=True),
+    _number("journal_id"),
+    sa.PrimaryKeyConstraint("community_id", "hold_id", name="pk_hold"),
+    sa.CheckConstraint("amount BETWEEN 1 AND 1000000000000000", name="ck_hold_amount"),
+    sa.CheckConstraint("captured >= 0 AND released >= 0 AND captured + released <= amount", name="ck_hold_parts"),
+    postgresql_with={"fillfactor": 70},
+)

@@ -1,0 +1,136 @@
+"""Balances: that they add up, follow from the transfers one by one, and lie between floor and ceiling."""
+
+from ledger.verify.kinds import Kind, first_of_each
+
+_LEGS = """
+    SELECT community_id, debit AS account_id, unit, seq, -amount AS delta, debit_balance AS balance,
+           debit_version AS version, debit_prev AS prev
+      FROM ledger.transfer WHERE $1::bigint IS NULL OR community_id = $1
+     UNION ALL
+    SELECT community_id, credit, unit, seq, amount, credit_balance, credit_version, credit_prev
+      FROM ledger.transfer WHERE $1::bigint IS NULL OR community_id = $1
+"""
+
+_SUMS = """
+    SELECT 'unit_sum' AS kind, community_id, unit, 'the balances add up to ' || sum(balance)
+      FROM ledger.account WHERE $1::bigint IS NULL OR community_id = $1
+     GROUP BY community_id, unit HAVING sum(balance) <> 0
+     ORDER BY community_id, unit LIMIT 1
+"""
+
+_WALK = first_of_each(
+    f"""
+    SELECT l.*, l.seq AS place_no,
+           sum(l.delta) OVER (PARTITION BY community_id, account_id ORDER BY seq ROWS UNBOUNDED PRECEDING)
+               AS balance_due,
+           row_number() OVER (PARTITION BY community_id, account_id ORDER BY seq) AS version_due,
+           coalesce(lag(l.seq) OVER (PARTITION BY community_id, account_id ORDER BY seq), 0) AS prev_due
+      FROM ({_LEGS}) l
+    """,  # noqa: S608  (from this file)
+    Kind(
+        "running_balance",
+        "r.balance <> r.balance_due",
+        "'transfer ' || r.seq",
+        "'says ' || r.balance || ' for account ' || r.account_id || ', the transfers up to it give ' || r.balance_due",
+    ),
+    Kind(
+        "version",
+        "r.version <> r.version_due",
+        "'transfer ' || r.seq",
+        "'says version ' || r.version || ' for account ' || r.account_id || ', it is number ' || r.version_due",
+    ),
+    Kind(
+        "prev",
+        "r.prev <> r.prev_due",
+        "'transfer ' || r.seq",
+        "'points to ' || r.prev || ' for account ' || r.account_id || ', the one before it is ' || r.prev_due",
+    ),
+)
+
+_ACCOUNTS = first_of_each(
+    f"""
+    SELECT a.*, a.account_id AS place_no, count(*) OVER (PARTITION BY community_id, a.code, a.unit) AS same_code,
+           coalesce(l.balance, 0) AS balance_due, coalesce(l.version, 0) AS version_due,
+           coalesce(l.last_seq, 0) AS last_seq_due
+      FROM ledger.account a
+      LEFT JOIN (SELECT community_id, account_id, sum(delta) AS balance, count(*) AS version, max(seq) AS last_seq
+                   FROM ({_LEGS}) l GROUP BY community_id, account_id) l USING (community_id, account_id)
+     WHERE $1::bigint IS NULL OR community_id = $1
+    """,  # noqa: S608  (from this file)
+    Kind(
+        "account_balance",
+        "r.balance <> r.balance_due",
+        "'account ' || r.code || ' ' || r.unit",
+        "'has ' || r.balance || ', its transfers give ' || r.balance_due",
+    ),
+    Kind(
+        "account_version",
+        "r.version <> r.version_due",
+        "'account ' || r.code || ' ' || r.unit",
+        "'is at version ' || r.version || ', it has ' || r.version_due || ' transfers'",
+    ),
+    Kind(
+        "account_last_seq",
+        "r.last_seq <> r.last_seq_due",
+        "'account ' || r.code || ' ' || r.unit",
+        "'points to ' || r.last_seq || ', its last transfer is ' || r.last_seq_due",
+    ),
+    Kind(
+        "floor",
+        "r.balance < r.floor",
+        "'account ' || r.code || ' ' || r.unit",
+        "'has ' || r.balance || ' below ' || r.floor",
+    ),
+    Kind(
+        "ceiling",
+        "r.balance > r.ceiling",
+        "'account ' || r.code || ' ' || r.unit",
+        "'has ' || r.balance || ' above ' || r.ceiling",
+    ),
+    Kind(
+        "account_code",
+        "r.code = '' OR r.same_code > 1",
+        "'account ' || r.code || ' ' || r.unit",
+        "'stands ' || r.same_code || ' times'",
+    ),
+)
+
+_SEQUENCE = first_of_each(
+    """
+    SELECT community_id, seq, seq AS place_no, row_number() OVER (PARTITION BY community_id ORDER BY seq) AS seq_due
+      FROM ledger.transfer WHERE $1::bigint IS NULL OR community_id = $1
+    """,
+    Kind(
+        "sequence",
+        "r.seq <> r.seq_due",
+        "'transfer ' || r.seq",
+        "'stands where ' || r.seq_due || ' should'",
+    ),
+)
+
+_HEADS = first_of_each(
+    """
+    SELECT coalesce(b.community_id, t.community_id) AS community_id, 0 AS place_no, b.seq, b.at,
+           coalesce(t.seq, 0) AS seq_due, j.at AS at_due
+      FROM (SELECT * FROM ledger.book WHERE $1::bigint IS NULL OR community_id = $1) b
+      FULL JOIN (SELECT community_id, max(seq) AS seq FROM ledger.transfer
+                  WHERE $1::bigint IS NULL OR community_id = $1 GROUP BY community_id) t USING (community_id)
+      LEFT JOIN (SELECT community_id, max(posted_at) AS at FROM ledger.journal
+                  WHERE $1::bigint IS NULL OR community_id = $1 GROUP BY community_id) j
+             ON j.community_id = coalesce(b.community_id, t.community_id)
+    """,
+    Kind(
+        "head_seq",
+        "r.seq IS DISTINCT FROM r.seq_due",
+        "'book ' || r.community_id",
+        "'is at ' || coalesce(r.seq::text, 'nothing') || ', the last transfer is ' || r.seq_due",
+    ),
+    Kind(
+        "head_at",
+        "r.at < r.at_due",
+        "'book ' || r.community_id",
+        "'is at ' || r.at || ', the last journal at ' || r.at_due",
+    ),
+)
+
+CHECKS = (_SUMS, _WALK, _ACCOUNTS, _SEQUENCE, _HEADS)
