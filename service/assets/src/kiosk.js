@@ -1,1 +1,18 @@
-export {};
+// The counter's screen: htmx renews the code; here the screen stays on, and an old code is never left standing as if it were good.
+import { stayAwake } from './wake.js';
+
+stayAwake();
+const page = document.querySelector('[data-kiosk]');
+const stale = document.querySelector('[data-stale]');
+let timer = 0;
+function fresh() {
+  clearTimeout(timer);
+  page.classList.remove('stale');
+  stale.hidden = true;
+  timer = setTimeout(() => {
+    page.classList.add('stale');
+    stale.hidden = false;
+  }, Number(page.dataset.kiosk) * 1000);
+}
+document.addEventListener('htmx:after:swap', fresh);
+fresh();
