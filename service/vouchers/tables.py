@@ -1,0 +1,58 @@
+"""The two small tables of the counter. Both are written by SQL functions or once and never changed."""
+
+from datetime import datetime
+from uuid import UUID
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlmodel import Field, SQLModel
+
+from service.kit.columns import community_key
+
+
+class ScanRefusal(SQLModel, table=True):
+    """What a scan was refused with, under the phone's own number for it: the same scan gets the same answer for ever."""
+
+    __tablename__ = "scan_refusal"
+    __table_args__ = (
+        sa.PrimaryKeyConstraint("community_id", "device_id", "nonce", name="pk_scan_refusal"),
+        sa.Index(
+            "ix_scan_refusal_invalid",
+            "community_id",
+            "member_id",
+            "refused_at",
+            postgresql_where=sa.text("is_invalid"),
+        ),
+        sa.Index(
+            "ix_scan_refusal_device",
+            "community_id",
+            "device_id",
+            "refused_at",
+            postgresql_where=sa.text("is_invalid"),
+        ),
+    )
+
+    community_id: int = community_key()
+    device_id: UUID = Field(primary_key=True)
+    nonce: UUID = Field(primary_key=True)
+    member_id: UUID
+    asked: bytes = Field(sa_type=sa.LargeBinary)
+    code: str = Field(sa_type=sa.Text)
+    answer: dict[str, object] = Field(sa_type=JSONB)
+    is_invalid: bool
+    refused_at: datetime
+
+
+class VoucherReminder(SQLModel, table=True):
+    """A member was reminded so many days before a voucher ends; once, however often the timer runs."""
+
+    __tablename__ = "voucher_reminder"
+    __table_args__ = (
+        sa.PrimaryKeyConstraint("community_id", "voucher_id", "days_before", name="pk_voucher_reminder"),
+        sa.CheckConstraint("days_before > 0", name="ck_voucher_reminder_days"),
+    )
+
+    community_id: int = community_key()
+    voucher_id: int = Field(sa_type=sa.BigInteger, primary_key=True, sa_column_kwargs={"autoincrement": False})
+    days_before: int = Field(sa_type=sa.SmallInteger, primary_key=True, sa_column_kwargs={"autoincrement": False})
+    reminded_at: datetime
