@@ -77,7 +77,7 @@ async def open_buildings(
             col(Grid.community_id) == community_id, col(Grid.name).in_(grids)
         )
     )
-    grid_ids = {name: grid_id for name, grid_id in found.tuples()}
+    grid_ids = dict(found.tuples().all())
     await session.execute(
         insert(Building).on_conflict_do_nothing(),
         [

@@ -258,6 +258,7 @@ async def issue_activation(session: AsyncSession, *, actor: Actor, member_id: UU
 async def find_activation(session: AsyncSession, code: str, now: datetime) -> Activation:
     """The living activation behind a typed or scanned code; raises ActivationSpent."""
     number, _, word = code.strip().upper().partition("-")
+    word = word.replace("-", "").replace(" ", "")  # printed in groups of four
     if not number.isdecimal() or not number.isascii() or len(number) > 18 or not word:
         raise ActivationSpent
     row = await session.get(Activation, (int(number), keyring(session).token_hash(word)), with_for_update=True)
@@ -292,4 +293,24 @@ async def set_secret(
     audit.record(
         session, None, "identity.secret_set", kind="member", id=member_id, now=now, community_id=community_id,
         on_behalf_of=member_id,
+    )
+
+
+async def change_secret(session: AsyncSession, *, actor: Actor, old: str, secret: str, now: datetime) -> None:
+    """Set another PIN for somebody who knows the old one; every other session of theirs ends."""
+    check_secret(secret, is_pin=True)
+    row = await session.get(MemberSecret, (actor.community_id, actor.member_id))
+    fits = await anyio.to_thread.run_sync(_matches, row.secret_hash if row else _nobodys_hash(), old[:200])
+    if row is None or not fits:
+        raise SignInRefused(0)
+    await set_secret(session, community_id=actor.community_id, member_id=actor.member_id, secret=secret, now=now)
+    await session.execute(
+        sa.update(SignedIn)
+        .where(
+            col(SignedIn.community_id) == actor.community_id,
+            col(SignedIn.member_id) == actor.member_id,
+            col(SignedIn.session_id) != actor.session_id,
+            col(SignedIn.ended_at).is_(None),
+        )
+        .values(ended_at=now, ended_by=actor.member_id)
     )
