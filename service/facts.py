@@ -63,6 +63,44 @@ class WishConfirmed(Fact, frozen=True, kw_only=True):
     points_hundredths: int
 
 
+class UrgentWishPosted(Fact, frozen=True, kw_only=True):
+    """Somebody needs help now; volunteers have to hear of it at once."""
+
+    wish_id: UUID
+    asked_by: UUID
+
+
+class WishDisputed(Fact, frozen=True, kw_only=True):
+    """The asker says that it is not done; the volunteer and staff have to see to it."""
+
+    wish_id: UUID
+    asked_by: UUID
+    volunteer_id: UUID
+
+
+class WishConfirmationDue(Fact, frozen=True, kw_only=True):
+    """A served wish waits too long for its asker; from now on staff may confirm it."""
+
+    wish_id: UUID
+    asked_by: UUID
+    volunteer_id: UUID
+
+
+class WishWithdrawn(Fact, frozen=True, kw_only=True):
+    """The asker no longer needs it; who had taken it on must not set out."""
+
+    wish_id: UUID
+    asked_by: UUID
+    volunteer_id: UUID | None
+
+
+class WishExpired(Fact, frozen=True, kw_only=True):
+    """Nobody took it on in time, or its asker never changed what was returned."""
+
+    wish_id: UUID
+    asked_by: UUID
+
+
 class ShiftSignedUp(Fact, frozen=True, kw_only=True):
     """A volunteer has a place in a shift."""
 
