@@ -57,9 +57,9 @@ TABS = (
 """The resident's five places. Their labels are copy: _("首页") _("活动") _("心愿") _("券包") _("我的")."""
 
 
-def page(request: AnyRequest, template: str, *, status: int = 200, **context: object) -> Template:
+def page(request: AnyRequest, template: str, *, status_code: int = 200, **context: object) -> Template:
     """A page in the reader's language, size and role. Pass plain data only, never table rows."""
-    return Template(template_name=template, context={**common(request), **context}, status_code=status)
+    return Template(template_name=template, context={**common(request), **context}, status_code=status_code)
 
 
 def go(path: str, done: str | None = None) -> Redirect:
@@ -92,6 +92,7 @@ def common(request: AnyRequest) -> dict[str, object]:
         "title": "",
         "values": {},
         "problems": {},
+        "errors": {},
         "refusal": None,
         "csrf_token": request.cookies.get("csrftoken", ""),
     }

@@ -12,7 +12,7 @@ import ledger
 import redemption
 from service.kit import audit
 from service.kit.db import is_connection_trouble
-from service.kit.i18n import translate
+from service.kit.i18n import _
 from service.kit.pages import PageRefused, is_refusal, page, refusal_sentence
 from service.kit.refusals import (
     Conflict,
@@ -82,8 +82,8 @@ def answer(request: AnyRequest, refusal: Exception) -> Answer:
         }
         return Response(body, status_code=status, media_type="application/problem+json", headers=headers)
     shown = page(
-        request, "kit/error.html", status=status, title=translate("没有办成"), refusal=sentence, status_code=status,
-        request_id=audit.request_id.get() or "",
+        request, "kit/error.html", status_code=status, status=status, title=_("没有办成"), message=sentence,
+        request_id=(audit.request_id.get() or "") if status >= 500 else "", retry_after=headers.get("Retry-After"),
     )
     shown.headers.update(headers)
     return shown
@@ -107,7 +107,10 @@ def on_page_refused(request: AnyRequest, refused: PageRefused) -> Answer:
     """The same page again with the sentence on top and everything that was typed."""
     status = status_of(refused.refusal)
     sentence = refusal_sentence(refused.refusal)
-    return page(request, refused.template, status=status, **{**refused.context, "refusal": sentence})
+    problems = refused.context.get("problems")
+    errors = dict(problems) if isinstance(problems, dict) and problems else {"_": sentence}
+    context = {**refused.context, "refusal": sentence, "errors": errors}
+    return page(request, refused.template, status_code=status, **context)
 
 
 def on_http(request: AnyRequest, problem: HTTPException) -> Answer:

@@ -1,0 +1,3 @@
+DROP TABLE answered;
+DROP TABLE outbox;
+DROP TABLE audit;

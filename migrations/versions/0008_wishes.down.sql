@@ -1,0 +1,2 @@
+DROP TABLE wish_event;
+DROP TABLE wish;

@@ -1,0 +1,18 @@
+"""Activities, shifts, sign-ups, attendances and their reviews."""
+
+from migrations.sql import run_sql
+
+revision = "0009"
+down_revision = "0008"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    """Make the tables."""
+    run_sql(__file__)
+
+
+def downgrade() -> None:
+    """Drop them with everything in them."""
+    run_sql(__file__, down=True)

@@ -1,0 +1,169 @@
+"""Builds the app from the slices."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Any, cast
+
+from jinja2 import Environment, FileSystemLoader, PrefixLoader, StrictUndefined
+from litestar import Litestar, Request, Router
+from litestar.config.csrf import CSRFConfig
+from litestar.datastructures import CacheControlHeader, State
+from litestar.di import Provide
+from litestar.exceptions import HTTPException
+from litestar.openapi.config import OpenAPIConfig
+from litestar.openapi.plugins import JsonRenderPlugin
+from litestar.plugins.jinja import JinjaTemplateEngine
+from litestar.static_files import create_static_files_router
+from litestar.template import TemplateConfig
+from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+import ledger
+import redemption
+from service.identity import actor_of_cookie
+from service.kit import words
+from service.kit.access import PUBLIC, Actor, guard
+from service.kit.clock import Clock, provide_now, system_clock
+from service.kit.crypto import Keyring
+from service.kit.db import make_engine, make_sessions, session_per_request
+from service.kit.edge import edge
+from service.kit.i18n import _, ngettext, translate
+from service.kit.logs import configure_logs
+from service.kit.manifest import Manifest
+from service.kit.pages import STATIC, PageRefused, refusal_sentence
+from service.kit.problems import on_bug, on_http, on_page_refused, on_refusal
+from service.kit.refusals import NotSignedIn, Refusal
+from service.kit.settings import Settings
+from service.slices import manifests
+from service.system import system_handlers
+from service.worker import Worker
+
+SERVICE = Path(__file__).resolve().parent
+
+
+def templates() -> Environment:
+    """Jinja over every slice's own folder; a missing name is an error, everything is escaped."""
+    folders = {path.parent.name: FileSystemLoader(path) for path in sorted(SERVICE.glob("*/templates"))}
+    environment = Environment(
+        loader=PrefixLoader(folders),
+        autoescape=True,
+        undefined=StrictUndefined,
+        extensions=["jinja2.ext.i18n", "jinja2.ext.do"],
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.install_gettext_callables(_, ngettext, newstyle=False)  # type: ignore[attr-defined] # added by the i18n extension
+    environment.globals["said"] = translate
+    environment.filters.update(
+        hours=words.hours,
+        points=words.points,
+        yuan=words.yuan,
+        when=words.when,
+        day=words.day,
+        clock=words.clock,
+        masked=words.masked_name,
+        said=lambda key, **values: words.sentence(key, **values),
+        refusal=refusal_sentence,
+    )
+    return environment
+
+
+async def provide_actor(request: Request[Any, Any, Any]) -> Actor:
+    """The signed-in person; routes that need one say so in `opt`, so that the guard has refused everybody else."""
+    actor = request.scope.get("user")
+    if not isinstance(actor, Actor):
+        raise NotSignedIn
+    return actor
+
+
+async def authenticate(state: State, cookie: str) -> Actor | None:
+    """The person behind a session cookie, in one round trip of its own."""
+    now: datetime = cast("Clock", state.clock)()
+    return await actor_of_cookie(cast("AsyncEngine", state.engine), cast("Keyring", state.keyring), cookie, now)
+
+
+@contextlib.asynccontextmanager
+async def work_inside(app: Litestar) -> AsyncIterator[None]:
+    """Run the worker beside the web server, unless another process does."""
+    worker: Worker = app.state.worker
+    task = asyncio.create_task(worker.run()) if app.state.settings.worker else None
+    try:
+        yield
+    finally:
+        worker.stop.set()
+        if task is not None:
+            await asyncio.wait([task], timeout=10)
+            task.cancel()
+        await cast("AsyncEngine", app.state.engine).dispose()
+
+
+def create_app(
+    settings: Settings,
+    keyring: Keyring,
+    *,
+    database_url: str,
+    clock: Clock = system_clock,
+    slices: Sequence[Manifest] | None = None,
+) -> Litestar:
+    """The whole service over one database. Nothing is read from the environment here."""
+    engine = make_engine(database_url, pool_size=settings.pool_size, pgbouncer=settings.pgbouncer)
+    sessions = make_sessions(engine, keyring)
+    offered = manifests() if slices is None else slices
+    STATIC.mkdir(exist_ok=True)
+    static = create_static_files_router(
+        path="/static",
+        directories=[STATIC],
+        opt=dict(PUBLIC) | {"authentication": "none"},
+        cache_control=CacheControlHeader(max_age=31_536_000, public=True, immutable=True),
+    )
+    state = State(
+        {
+            "settings": settings,
+            "keyring": keyring,
+            "engine": engine,
+            "sessions": sessions,
+            "clock": clock,
+            "slices": offered,
+            "authenticate": authenticate,
+            "worker": Worker(sessions, clock, offered, database_url),
+        }
+    )
+    return Litestar(
+        route_handlers=[static, *system_handlers(), *(handler for item in offered for handler in item.handlers)],
+        dependencies={
+            "session": Provide(session_per_request),
+            "actor": Provide(provide_actor),
+            "now": Provide(provide_now),
+        },
+        signature_types=[AsyncSession, Actor, datetime],
+        guards=[guard],
+        middleware=[edge],
+        exception_handlers={
+            PageRefused: on_page_refused,
+            Refusal: on_refusal,
+            ledger.LedgerRefusal: on_refusal,
+            redemption.RedemptionRefusal: on_refusal,
+            HTTPException: on_http,
+            Exception: on_bug,
+        },
+        csrf_config=CSRFConfig(
+            secret=keyring.key("csrf").hex(), cookie_secure=settings.is_secure, cookie_httponly=False, cookie_samesite="lax"
+        ),
+        template_config=TemplateConfig(instance=JinjaTemplateEngine.from_environment(templates())),
+        openapi_config=OpenAPIConfig(
+            title="Linli",
+            version="1",
+            description="The same actions as the pages, as JSON. Times are RFC 3339, amounts are integers with their unit.",
+            openapi_router=Router(path="/schema", route_handlers=[], opt=dict(PUBLIC)),
+            render_plugins=[JsonRenderPlugin()],
+        ),
+        lifespan=[work_inside],
+        logging_config=None,
+        on_startup=[configure_logs],
+        request_max_body_size=settings.body_limit_bytes,
+        state=state,
+        debug=False,
+    )

@@ -1,0 +1,96 @@
+"""Ways in, and oneself, as JSON."""
+
+from typing import Any, cast
+from uuid import UUID
+
+from litestar import Request, Response, delete, get, post
+from litestar.datastructures import State
+from litestar.di import NamedDependency
+from litestar.params import FromPath, JSONBody
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from service.identity import actions_sign_in as ways_in
+from service.identity.pages import address_of, device_of, session_cookie
+from service.identity.payloads import Me, SessionOut, Sessions, SignIn
+from service.identity.histories import sessions_of
+from service.kit.access import PUBLIC, SIGNED_IN, Actor
+from service.kit.clock import Clock
+from service.kit.crypto import Keyring
+from service.kit.db import Sessions as Pool
+from service.kit.edge import SESSION_COOKIE
+
+AnyRequest = Request[Any, Any, Any]
+
+
+@post("/api/session", opt=PUBLIC, status_code=204)
+async def sign_in(request: AnyRequest, data: JSONBody[SignIn], state: State) -> Response[None]:
+    """Open a session for a card or phone number and its PIN; the answer sets the session cookie."""
+    entrance = await ways_in.sign_in(
+        cast("Pool", state.sessions),
+        cast("Keyring", state.keyring),
+        typed=data.number,
+        secret=data.secret,
+        address=address_of(request),
+        device=device_of(request),
+        is_shared=data.shared,
+        now=cast("Clock", state.clock)(),
+    )
+    return Response(None, status_code=204, cookies=[session_cookie(state, entrance, is_shared=data.shared)])
+
+
+@delete("/api/session", opt=SIGNED_IN, status_code=204)
+async def sign_out(
+    session: NamedDependency[AsyncSession], actor: NamedDependency[Actor], state: State
+) -> Response[None]:
+    """End the session that asks."""
+    await ways_in.end_session(session, actor=actor, session_id=actor.session_id, now=cast("Clock", state.clock)())
+    answer = Response(None, status_code=204)
+    answer.delete_cookie(SESSION_COOKIE)
+    return answer
+
+
+@get("/api/me", opt=SIGNED_IN)
+async def me(actor: NamedDependency[Actor]) -> Me:
+    """The signed-in person, with today's roles."""
+    return Me(
+        community_id=actor.community_id,
+        community=actor.community_name,
+        member_id=actor.member_id,
+        card_no=actor.card_no,
+        name=actor.name,
+        roles=sorted(actor.roles),
+        organisations=sorted(actor.organisations),
+    )
+
+
+@get("/api/me/sessions", opt=SIGNED_IN)
+async def my_sessions(
+    session: NamedDependency[AsyncSession], actor: NamedDependency[Actor], state: State
+) -> Sessions:
+    """Where the person is signed in."""
+    opened = await sessions_of(session, actor.community_id, actor.member_id, cast("Clock", state.clock)())
+    return Sessions(
+        [
+            SessionOut(
+                session_id=item.session_id,
+                device=item.device,
+                is_shared=item.is_shared,
+                started_at=item.started_at,
+                seen_at=item.seen_at,
+                expires_at=item.expires_at,
+                is_current=item.session_id == actor.session_id,
+            )
+            for item in opened
+        ]
+    )
+
+
+@delete("/api/me/sessions/{session_id:uuid}", opt=SIGNED_IN, status_code=204)
+async def end_my_session(
+    session_id: FromPath[UUID], session: NamedDependency[AsyncSession], actor: NamedDependency[Actor], state: State
+) -> None:
+    """Sign out one of one's own devices; a session that is not one's own looks like one that has ended."""
+    now = cast("Clock", state.clock)()
+    mine = await sessions_of(session, actor.community_id, actor.member_id, now)
+    if session_id in {item.session_id for item in mine}:
+        await ways_in.end_session(session, actor=actor, session_id=session_id, now=now)

@@ -1,0 +1,197 @@
+"""Signing in and out, choosing a PIN, and the page about oneself."""
+
+from typing import Any, cast
+from uuid import UUID
+
+from litestar import Request, get, post
+from litestar.datastructures import Cookie, State
+from litestar.di import NamedDependency
+from litestar.params import FromPath, FromQuery
+from litestar.response import Redirect, Template
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from service.identity import actions_sign_in as ways_in
+from service.identity.actions_sign_in import Entrance
+from service.identity.payloads import ActivateForm, ChangeSecretForm, NumberForm, SecretForm
+from service.identity.histories import sessions_of
+from service.identity.queries import person
+from service.identity.rules import SecretsDiffer
+from service.kit.access import PUBLIC, SIGNED_IN, Actor
+from service.kit.clock import Clock
+from service.kit.crypto import Keyring
+from service.kit.db import Sessions, transaction
+from service.kit.edge import SESSION_COOKIE
+from service.kit.i18n import _
+from service.kit.pages import form_of, go, page, refill, safe_path
+
+AnyRequest = Request[Any, Any, Any]
+
+
+def device_of(request: AnyRequest) -> str:
+    """What the browser calls itself, shortened: enough for its owner to know it again."""
+    agent = request.headers.get("user-agent", "")
+    for word, name in (
+        ("MicroMessenger", "微信"),
+        ("HarmonyOS", "HarmonyOS"),
+        ("iPhone", "iPhone"),
+        ("iPad", "iPad"),
+        ("Android", "Android"),
+        ("Windows", "Windows"),
+        ("Macintosh", "Mac"),
+        ("Linux", "Linux"),
+    ):
+        if word in agent:
+            return name
+    return "?"
+
+
+def address_of(request: AnyRequest) -> str:
+    """The network address a try came from; uvicorn has already believed the trusted proxies, and nobody else."""
+    return request.client.host if request.client else "?"
+
+
+def session_cookie(state: State, entrance: Entrance, *, is_shared: bool) -> Cookie:
+    """The session in the browser: unreadable to scripts, sent to this site only; a shared device forgets it when it closes."""
+    return Cookie(
+        key=SESSION_COOKIE,
+        value=entrance.cookie,
+        max_age=None if is_shared else ways_in.OWN_DEVICE_DAYS * 86_400,
+        httponly=True,
+        secure=bool(state.settings.is_secure),
+        samesite="lax",
+        path="/",
+    )
+
+
+@get("/sign-in", opt=PUBLIC, include_in_schema=False)
+async def sign_in_page(request: AnyRequest, next: FromQuery[str | None] = None) -> Template:
+    """Which number?"""
+    return page(request, "identity/sign_in.html", title=_("登录"), next=safe_path(next))
+
+
+@post("/sign-in", opt=PUBLIC, include_in_schema=False, status_code=200)
+async def sign_in_number(request: AnyRequest) -> Template:
+    """Which secret? The number stays out of the address, so it is in no history and no log."""
+    with refill(request, "identity/sign_in.html", title=_("登录"), next="/"):
+        form = await form_of(request, NumberForm)
+    return page(request, "identity/secret.html", title=_("输入口令"), number=form.number, next=safe_path(form.next))
+
+
+@post("/sign-in/secret", opt=PUBLIC, include_in_schema=False)
+async def sign_in_secret(
+    request: AnyRequest, state: State
+) -> Redirect:
+    """Let in whoever knows the secret, and lead them where they were going."""
+    form_values = await request.form()
+    number, path = str(form_values.get("number", ""))[:64], safe_path(str(form_values.get("next") or "/"))
+    with refill(request, "identity/secret.html", title=_("输入口令"), number=number, next=path):
+        form = await form_of(request, SecretForm)
+        entrance = await ways_in.sign_in(
+            cast("Sessions", state.sessions),
+            cast("Keyring", state.keyring),
+            typed=form.number,
+            secret=form.secret,
+            address=address_of(request),
+            device=device_of(request),
+            is_shared=form.shared,
+            now=cast("Clock", state.clock)(),
+        )
+    return Redirect(path, status_code=303, cookies=[session_cookie(state, entrance, is_shared=form.shared)])
+
+
+@post("/sign-out", opt=SIGNED_IN, include_in_schema=False)
+async def sign_out(
+    session: NamedDependency[AsyncSession], actor: NamedDependency[Actor], state: State
+) -> Redirect:
+    """End this session here and in the database."""
+    await ways_in.end_session(session, actor=actor, session_id=actor.session_id, now=cast("Clock", state.clock)())
+    answer = Redirect("/", status_code=303)
+    answer.delete_cookie(SESSION_COOKIE)
+    return answer
+
+
+@get(["/A/{code:str}", "/a/{code:str}"], opt=PUBLIC, include_in_schema=False)
+async def activation_page(
+    request: AnyRequest, code: FromPath[str], session: NamedDependency[AsyncSession], state: State
+) -> Template:
+    """A scanned one-time code: whose it is (masked) and which PIN they would like."""
+    row = await ways_in.find_activation(session, code, cast("Clock", state.clock)())
+    whom = await person(session, row.community_id, row.member_id)
+    return page(request, "identity/activate.html", title=_("设置口令"), code=code, who=whom.masked, card_no=whom.card_no)
+
+
+@get("/activate", opt=PUBLIC, include_in_schema=False)
+async def activation_typed(request: AnyRequest) -> Template:
+    """For a one-time code that is typed, not scanned."""
+    return page(request, "identity/activate.html", title=_("设置口令"), code="", who="", card_no="")
+
+
+@post("/activate", opt=PUBLIC, include_in_schema=False)
+async def activate(request: AnyRequest, state: State) -> Redirect:
+    """Spend the code, keep the PIN, let the person in."""
+    typed = await request.form()
+    code = str(typed.get("code", ""))[:80]
+    now = cast("Clock", state.clock)()
+    keys = cast("Keyring", state.keyring)
+    with refill(request, "identity/activate.html", title=_("设置口令"), code=code, who="", card_no=""):
+        form = await form_of(request, ActivateForm)
+        if form.secret != form.again:
+            raise SecretsDiffer
+        async with transaction(cast("Sessions", state.sessions)) as counting:
+            await ways_in.count_try(counting, [(keys.blind("try-address", address_of(request)), 100)], now)
+        async with transaction(cast("Sessions", state.sessions)) as session:
+            entrance = await ways_in.activate(
+                session,
+                code=form.code,
+                secret=form.secret,
+                device=device_of(request),
+                is_shared=form.shared,
+                now=now,
+            )
+    return Redirect("/", status_code=303, cookies=[session_cookie(state, entrance, is_shared=form.shared)])
+
+
+@get("/me", opt=SIGNED_IN, include_in_schema=False)
+async def me_page(
+    request: AnyRequest, session: NamedDependency[AsyncSession], actor: NamedDependency[Actor], state: State
+) -> Template:
+    """Oneself: text size, language, where one is signed in, the PIN, signing out."""
+    now = cast("Clock", state.clock)()
+    opened = await sessions_of(session, actor.community_id, actor.member_id, now)
+    roles = [f"role.{role}" for role in sorted(actor.roles)]
+    return page(request, "identity/me.html", title=_("我的"), sessions=opened, roles=roles, here=actor.session_id)
+
+
+@post("/me/sessions/{session_id:uuid}/end", opt=SIGNED_IN, include_in_schema=False)
+async def end_session(
+    session_id: FromPath[UUID], session: NamedDependency[AsyncSession], actor: NamedDependency[Actor], state: State
+) -> Redirect:
+    """Sign out another of one's own devices. Somebody else's session looks like one that never was."""
+    now = cast("Clock", state.clock)()
+    mine = await sessions_of(session, actor.community_id, actor.member_id, now)
+    if session_id in {item.session_id for item in mine}:
+        await ways_in.end_session(session, actor=actor, session_id=session_id, now=now)
+    return go("/me", "session_ended")
+
+
+@get("/me/secret", opt=SIGNED_IN, include_in_schema=False)
+async def secret_page(request: AnyRequest) -> Template:
+    """Another PIN."""
+    return page(request, "identity/change_secret.html", title=_("换口令"))
+
+
+@post("/me/secret", opt=SIGNED_IN, include_in_schema=False)
+async def change_secret(
+    request: AnyRequest, session: NamedDependency[AsyncSession], actor: NamedDependency[Actor], state: State
+) -> Redirect:
+    """Change one's PIN: the old one is asked for, and every other device is signed out."""
+    now = cast("Clock", state.clock)()
+    with refill(request, "identity/change_secret.html", title=_("换口令")):
+        form = await form_of(request, ChangeSecretForm)
+        if form.secret != form.again:
+            raise SecretsDiffer
+        async with transaction(cast("Sessions", state.sessions)) as counting:
+            subject = cast("Keyring", state.keyring).blind("try-member", actor.member_id.hex)
+            await ways_in.count_try(counting, [(subject, ways_in.SECRET_TRIES_MAX)], now)
+        await ways_in.change_secret(session, actor=actor, old=form.old, secret=form.secret, now=now)
+    return go("/me", "secret_changed")

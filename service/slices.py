@@ -1,0 +1,33 @@
+"""The slices of the app, one line each. `./dev new-slice` adds a line; a test names a folder that is missing here."""
+
+from collections.abc import Sequence
+from importlib import import_module
+
+from service.kit.manifest import Manifest
+
+SLICES = (
+    "identity",
+    "communities",
+    "records",
+    "wishes",
+    "hours",
+    "wallet",
+    "vouchers",
+    "people",
+    "imports",
+    "desk",
+    "notifications",
+)
+"""In the order in which their routes are registered."""
+
+WITHOUT_ROUTES = ("communities", "records", "demo")
+"""Foundation and data that offer functions, not pages."""
+
+
+def manifests() -> Sequence[Manifest]:
+    """What every slice offers."""
+    found = []
+    for name in SLICES:
+        if name not in WITHOUT_ROUTES:
+            found.append(import_module(f"service.{name}.manifest").MANIFEST)
+    return found

@@ -1,0 +1,186 @@
+"""Tells facts to whoever subscribed, and does the work that falls due with time.
+
+Actions write facts into our own outbox, in the transaction that made them true. A relay hands them to the job queue in
+one transaction, and the queue delivers each at least once, with growing pauses after a failure. A job that keeps failing
+is parked, never dropped. Several workers may run at once.
+"""
+
+import asyncio
+import contextlib
+import functools
+import os
+import zlib
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+import asyncpg
+import msgspec
+import sqlalchemy as sa
+import structlog
+from pgqueuer import PgQueuer
+from pgqueuer.core.executors import DatabaseRetryEntrypointExecutor
+from pgqueuer.db import AsyncpgDriver
+from pgqueuer.models import Job
+from pgqueuer.queries import Queries
+from pgqueuer.types import QueueExecutionMode
+from sqlmodel import col
+
+from service import facts
+from service.kit.clock import Clock
+from service.kit.db import Sessions, is_connection_trouble, raw, transaction
+from service.kit.manifest import Manifest, Subscriber, Timed
+from service.kit.outbox import Fact
+from service.kit.tables import Outbox
+
+os.environ.setdefault("PGQUEUER_SCHEMA", "jobs")
+
+RELAY_BATCH = 200
+RELAY_PAUSE_SECONDS = 0.5
+RECONNECT_SECONDS = 2.0
+TIMED_ROUNDS_MAX = 1000
+
+log = structlog.get_logger("linli.worker")
+
+
+class Told(msgspec.Struct):
+    """What a job carries."""
+
+    fact: str
+    body: dict[str, object]
+
+
+@dataclass(slots=True)
+class Worker:
+    """Relay, deliver and do timed work until `stop` is set."""
+
+    sessions: Sessions
+    clock: Clock
+    slices: Sequence[Manifest]
+    database_url: str
+    stop: asyncio.Event = field(default_factory=asyncio.Event)
+
+    @property
+    def subscribers(self) -> Mapping[str, Sequence[Subscriber]]:
+        """Who wants to hear of what, by the fact's name."""
+        found: dict[str, list[Subscriber]] = {}
+        for item in self.slices:
+            for fact, listeners in item.subscribers.items():
+                found.setdefault(fact.__name__, []).extend(listeners)
+        return found
+
+    async def run(self) -> None:
+        """Work until told to stop. A lost database is waited for; nothing is lost meanwhile."""
+        await asyncio.gather(
+            self._keep_at(self._relay_forever), self._keep_at(self._deliver_forever), self._keep_at(self._time_forever)
+        )
+
+    async def drain(self) -> None:
+        """Relay and deliver everything that waits now, then return: for tests and commands."""
+        while await self.relay():
+            pass
+        await self._deliver(QueueExecutionMode.drain)
+
+    async def relay(self) -> int:
+        """Hand one batch of facts to the queue; answers how many."""
+        now = self.clock()
+        async with transaction(self.sessions) as session:
+            rows = (
+                await session.execute(
+                    sa.select(Outbox)
+                    .where(col(Outbox.relayed_at).is_(None))
+                    .order_by(col(Outbox.outbox_id))
+                    .limit(RELAY_BATCH)
+                    .with_for_update(skip_locked=True)
+                )
+            ).scalars().all()
+            if not rows:
+                return 0
+            jobs = [msgspec.json.encode(Told(row.fact, row.payload)) for row in rows]
+            queue = Queries(AsyncpgDriver(await raw(session)))
+            await queue.enqueue(["fact"] * len(jobs), list(jobs), [0] * len(jobs))
+            for row in rows:
+                row.relayed_at = now
+        return len(rows)
+
+    async def tell(self, told: Told) -> None:
+        """Deliver one fact to every subscriber, each in a transaction of its own."""
+        kind = getattr(facts, told.fact)
+        fact: Fact = msgspec.convert(told.body, kind)
+        for listener in self.subscribers.get(told.fact, ()):
+            async with transaction(self.sessions) as session:
+                await listener(session, fact, self.clock())
+
+    async def do_timed(self, timed: Timed, now: datetime) -> int:
+        """Do one kind of due work, a batch at a time; another worker at the same work makes this one stand back."""
+        done = 0
+        for _ in range(TIMED_ROUNDS_MAX):
+            async with transaction(self.sessions) as session:
+                mine = await session.execute(
+                    sa.select(sa.func.pg_try_advisory_xact_lock(0x11, zlib.crc32(timed.name.encode()) & 0x7FFFFFFF))
+                )
+                if not mine.scalar_one():
+                    return done
+                count = await timed.work(session, now)
+            done += count
+            if count == 0:
+                return done
+        return done
+
+    async def _keep_at(self, work: Callable[[], Awaitable[None]]) -> None:
+        while not self.stop.is_set():
+            try:
+                await work()
+            except Exception as error:  # noqa: BLE001 # a worker outlives any failure; it is logged and tried again
+                if is_connection_trouble(error):
+                    log.warning("worker.database_unavailable", error=type(error).__name__)
+                else:
+                    log.error("worker.failed", exc_info=error)
+                await self._pause(RECONNECT_SECONDS)
+
+    async def _pause(self, seconds: float) -> None:
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self.stop.wait(), seconds)
+
+    async def _relay_forever(self) -> None:
+        while not self.stop.is_set():
+            if await self.relay() < RELAY_BATCH:
+                await self._pause(RELAY_PAUSE_SECONDS)
+
+    async def _deliver_forever(self) -> None:
+        await self._deliver(QueueExecutionMode.continuous)
+
+    async def _deliver(self, mode: QueueExecutionMode) -> None:
+        connection = await asyncpg.connect(self.database_url, timeout=5)
+        try:
+            queue = PgQueuer(AsyncpgDriver(connection))
+            retry = functools.partial(
+                DatabaseRetryEntrypointExecutor, max_attempts=8, initial_delay=timedelta(seconds=1)
+            )
+
+            @queue.entrypoint("fact", on_failure="hold", executor_factory=retry)
+            async def fact(job: Job) -> None:
+                await self.tell(msgspec.json.decode(job.payload or b"", type=Told))
+
+            stopper = asyncio.create_task(self._stop_queue(queue))
+            try:
+                await queue.run(dequeue_timeout=timedelta(seconds=1), mode=mode)
+            finally:
+                stopper.cancel()
+        finally:
+            await connection.close()
+
+    async def _stop_queue(self, queue: PgQueuer) -> None:
+        await self.stop.wait()
+        queue.shutdown.set()
+
+    async def _time_forever(self) -> None:
+        due = {timed.name: 0.0 for item in self.slices for timed in item.timed}
+        loop = asyncio.get_running_loop()
+        while not self.stop.is_set():
+            for item in self.slices:
+                for timed in item.timed:
+                    if loop.time() >= due[timed.name]:
+                        due[timed.name] = loop.time() + timed.every_seconds
+                        await self.do_timed(timed, self.clock())
+            await self._pause(1.0)
