@@ -445,7 +445,7 @@ BEGIN
         IF cardinality(array_remove(earlier, NULL)) > 0 THEN
             FOR j IN 2..n + 1 LOOP
                 IF j > n OR earlier[j] >= first THEN
-                    SELECT codes || b.codes, journal_ids || b.journal_ids, details || b.details
+                    SELECT post_batch.codes || b.codes, post_batch.journal_ids || b.journal_ids, post_batch.details || b.details
                     INTO codes, journal_ids, details
                     FROM post_batch(p_book, p_now,
                         p_reference[first:j - 1], p_reason[first:j - 1], p_actor[first:j - 1], p_on_behalf_of[first:j - 1],
