@@ -19,6 +19,8 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from tests.db import Cleaner, Database, Sessions, Steward, open_engine, sessions_of
 from tests.server import TEMPLATE, shared_server
 
+pytest_plugins = ["tests.cast"]
+
 _running = pytest.StashKey[contextlib.ExitStack]()
 _found = pytest.StashKey[dict[str, str]]()
 

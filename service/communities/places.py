@@ -48,7 +48,7 @@ async def buildings(session: AsyncSession, community_id: int) -> Mapping[str, Bu
         )
         .where(col(Building.community_id) == community_id)
     )
-    return {name: BuildingView(building_id, name, grid) for building_id, name, grid in rows.tuples()}
+    return {name: BuildingView(building_id, name, grid) for building_id, name, grid in rows}
 
 
 async def open_buildings(
@@ -77,7 +77,7 @@ async def open_buildings(
             col(Grid.community_id) == community_id, col(Grid.name).in_(grids)
         )
     )
-    grid_ids = dict(found.tuples().all())
+    grid_ids = dict(found.all())
     await session.execute(
         insert(Building).on_conflict_do_nothing(),
         [

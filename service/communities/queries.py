@@ -108,7 +108,7 @@ async def settings_on(
         )
         .order_by(col(DatedSetting.name), col(DatedSetting.effective_from).desc(), col(DatedSetting.revision).desc())
     )
-    values = {name: value for name, value in rows.tuples()}
+    values = {name: value for name, value in rows}
     return {name: values[name] for name in names}
 
 

@@ -71,7 +71,7 @@ async def _households(
             col(Household.building_id).in_({building for building, _ in wanted}),
         )
     )
-    by_index = {(building, index): household_id for building, index, household_id in found.tuples()}
+    by_index = {(building, index): household_id for building, index, household_id in found}
     return {(b, d or ""): by_index[place] for place, (b, d) in wanted.items() if b is not None}
 
 
@@ -88,7 +88,7 @@ async def _logins(session: AsyncSession, people: Sequence[NewPerson]) -> dict[st
     rows = await session.execute(
         sa.select(col(Login.phone_index), col(Login.login_id)).where(col(Login.phone_index).in_(list(index)))
     )
-    return {index[phone_index]: login_id for phone_index, login_id in rows.tuples()}
+    return {index[phone_index]: login_id for phone_index, login_id in rows}
 
 
 async def enrol_people(

@@ -42,7 +42,7 @@ async def login_holders(session: AsyncSession, community_id: int, phones: Collec
             col(Login.phone_index) == sa.any_(sa.literal(list(wanted), sa.ARRAY(sa.LargeBinary()))),
         )
     )
-    return {wanted[index]: member_id for index, member_id in rows.tuples()}
+    return {wanted[index]: member_id for index, member_id in rows}
 
 
 async def grant_roles(
@@ -62,7 +62,7 @@ async def grant_roles(
             col(MemberRole.until_on).is_(None),
         )
     )
-    has = {(member_id, Role(role)) for member_id, role in held.tuples()}
+    has = {(member_id, Role(role)) for member_id, role in held}
     fresh = sorted(set(grants) - has)
     if fresh:
         await session.execute(

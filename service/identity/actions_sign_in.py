@@ -137,7 +137,7 @@ async def candidates(session: AsyncSession, typed: str) -> Sequence[Candidate]:
         .order_by(col(Member.community_id))
         .limit(CANDIDATES_MAX)
     )
-    return [Candidate(*row) for row in rows.tuples()]
+    return [Candidate(*row) for row in rows]
 
 
 async def sign_in(

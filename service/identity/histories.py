@@ -88,7 +88,7 @@ async def organisation_people(
         )
         .order_by(col(MemberRole.from_on), col(MemberRole.role_id))
     )
-    return [(member_id, Role(role)) for member_id, role in rows.tuples()]
+    return [(member_id, Role(role)) for member_id, role in rows]
 
 
 async def without_a_way_in(session: AsyncSession, community_id: int, ids: Collection[UUID]) -> Sequence[UUID]:

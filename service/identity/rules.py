@@ -9,7 +9,7 @@ from uuid import UUID
 import phonenumbers
 
 from service.kit.access import Role
-from service.kit.refusals import Conflict, Gone, Invalid, NotFound, Refusal, TooMany
+from service.kit.refusals import Conflict, Gone, Invalid, NotFound, NotSignedIn, TooMany
 
 CARD_NUMBER = re.compile(r"[0-9A-Z]{2,8}(-[0-9A-Z]{2,8}){0,3}")
 PIN = re.compile(r"[0-9]{6}")
@@ -28,7 +28,7 @@ class PersonNotFound(NotFound):
 
 
 @dataclass(eq=False)
-class SignInRefused(Refusal):
+class SignInRefused(NotSignedIn):
     """Number and secret do not fit together; the same answer for unknown numbers."""
 
     code: ClassVar[str] = "identity.sign_in_refused"

@@ -90,8 +90,8 @@ def common(request: AnyRequest) -> dict[str, object]:
         "nav": sidebar(slices, actor, path) if isinstance(actor, Actor) else [],
         "tabs": [NavEntry(translate(label), url, icon, _within(path, url)) for label, url, icon in TABS],
         "title": "",
-        "values": {},
-        "problems": {},
+        "values": Typed(),
+        "problems": Typed(),
         "errors": {},
         "refusal": None,
         "csrf_token": request.cookies.get("csrftoken", ""),
@@ -123,6 +123,13 @@ def refusal_sentence(refusal: Refusal | Any) -> str:
         return text
 
 
+class Typed(dict[str, str]):
+    """What was typed, or the sentence beside it, by field name; empty for every field that has none."""
+
+    def __missing__(self, name: str) -> str:
+        return ""
+
+
 class PageRefused(Exception):
     """A refusal that knows which page to show again, with everything that was typed."""
 
@@ -143,10 +150,10 @@ def refill(request: AnyRequest, template: str, **context: object) -> Iterator[No
     except Exception as refusal:
         if not is_refusal(refusal):
             raise
-        values = {name: texts[-1] if texts else "" for name, texts in _typed(request).items()}
-        problems = {}
+        values = Typed({name: str(texts[-1]) for name, texts in _typed(request).items() if texts})
+        problems = Typed()
         if isinstance(refusal, Invalid):
-            problems = {name: translate(f"problem.{code}") for name, code in refusal.problems.items()}
+            problems.update({name: translate(f"problem.{code}") for name, code in refusal.problems.items()})
         raise PageRefused(refusal, template, {"values": values, "problems": problems, **context}) from refusal
 
 

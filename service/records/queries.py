@@ -47,7 +47,7 @@ async def minutes_by_member(session: AsyncSession, community_id: int, ids: Colle
         )
         .group_by(col(ServiceRecord.member_id))
     )
-    return {member_id: int(total) for member_id, total in rows.tuples()}
+    return {member_id: int(total) for member_id, total in rows}
 
 
 async def credited_on(
@@ -66,7 +66,7 @@ async def credited_on(
         )
         .group_by(col(ServiceRecord.member_id), col(ServiceRecord.served_on))
     )
-    return {(member_id, day): int(total) for member_id, day, total in rows.tuples()}
+    return {(member_id, day): int(total) for member_id, day, total in rows}
 
 
 async def record_lines(
