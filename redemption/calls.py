@@ -1,0 +1,57 @@
+"""How Python speaks to the functions of sql/ and to the tables: one statement each, in the caller's transaction."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import RowMapping, text
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from redemption.refusals import BY_CODE, RedemptionRefusal
+
+Answer = tuple[str, Mapping[str, Any]]
+"""A verdict code and its detail, which is JSON."""
+
+
+async def ask(session: AsyncSession, function: str, *arguments: object) -> Answer:
+    """Call one function of sql/ and return its verdict, whatever it is."""
+    places = ", ".join(f"${number}" for number in range(1, len(arguments) + 1))
+    connection = await session.connection()
+    rows = await connection.exec_driver_sql(
+        f"SELECT code, detail::text FROM redemption.{function}({places})", arguments
+    )
+    row = rows.one()
+    code: str = row[0]
+    detail: str | None = row[1]
+    return code, json.loads(detail) if detail else {}
+
+
+def granted(answer: Answer) -> Answer:
+    """The answer itself, or the refusal it stands for, raised."""
+    code, detail = answer
+    if code in BY_CODE:
+        raise BY_CODE[code](detail)
+    return answer
+
+
+async def act(session: AsyncSession, function: str, done: str, *arguments: object) -> tuple[bool, Mapping[str, Any]]:
+    """Call a function whose success is called `done`. Returns whether it was a replay, and the detail; raises the refusal."""
+    code, detail = await ask(session, function, *arguments)
+    if code not in (done, "replayed"):
+        raise BY_CODE.get(code, RedemptionRefusal)(detail)
+    return code == "replayed", detail
+
+
+async def rows(session: AsyncSession, query: str, **values: object) -> list[RowMapping]:
+    """The rows of one query, by column name."""
+    result = await session.execute(text(query), values)
+    return list(result.mappings())
+
+
+def aware(now: datetime) -> datetime:
+    """The instant itself; one without a zone is a bug of the caller."""
+    assert now.tzinfo is not None, "an instant needs its zone"
+    return now

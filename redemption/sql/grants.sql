@@ -1,0 +1,12 @@
+-- The service may read everything and write by these functions alone; the auditor may read.
+REVOKE ALL ON ALL FUNCTIONS IN SCHEMA redemption FROM PUBLIC;
+GRANT USAGE ON SCHEMA redemption TO linli_app, linli_audit;
+GRANT SELECT ON ALL TABLES IN SCHEMA redemption TO linli_app, linli_audit;
+GRANT EXECUTE ON FUNCTION
+    redemption.draft_offer, redemption.publish_offer, redemption.withdraw_offer, redemption.issue_voucher,
+    redemption.redeem, redemption.voucher_by_code, redemption.reverse_use, redemption.register_device, redemption.revoke_device,
+    redemption.cancel_voucher, redemption.expire_due, redemption.freeze_voucher, redemption.unfreeze_voucher, redemption.void_voucher,
+    redemption.renew_code, redemption.close_settlement, redemption.confirm_settlement, redemption.approve_settlement,
+    redemption.pay_settlement, redemption.dispute_line
+    TO linli_app;
+GRANT EXECUTE ON FUNCTION redemption.settlement_hash, redemption.micros TO linli_app, linli_audit;

@@ -1,0 +1,272 @@
+-- Settlement: what each shop is owed, closed, confirmed, approved by a second person, paid.
+
+-- Three independent sums over the same uses: what the uses say, what the vouchers' frozen prices say (the lines),
+-- and what the ledger credited the merchant. Points in the ledger's hundredths.
+CREATE FUNCTION redemption.three_sums(p_community bigint, p_merchant uuid, p_uses redemption.use[]) RETURNS jsonb
+    LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    WITH taken AS (
+        SELECT u.* FROM unnest(p_uses) u
+    ), credited AS (
+        SELECT t.unit, t.amount
+          FROM taken u
+          JOIN ledger.journal j ON j.community_id = p_community AND j.journal_id = u.journal_id
+          JOIN ledger.transfer t ON t.community_id = p_community AND t.seq >= j.journal_id AND t.seq < j.journal_id + j.transfers
+          JOIN ledger.account a ON a.community_id = p_community AND a.account_id = t.credit
+           AND a.code = redemption.account('merchant', p_merchant)
+    )
+    SELECT jsonb_build_object(
+        'uses', (SELECT jsonb_build_object('count', count(*), 'points', 100 * coalesce(sum(u.points + u.subsidy_points), 0),
+                                           'fen', coalesce(sum(u.payable_fen), 0)) FROM taken u),
+        'lines', (SELECT jsonb_build_object('count', count(*),
+                                            'points', 100 * coalesce(sum(u.quantity * (v.points_each + v.subsidy_points_each)::bigint), 0),
+                                            'fen', coalesce(sum(u.quantity * v.payable_fen_each), 0))
+                    FROM taken u JOIN redemption.voucher v ON v.community_id = p_community AND v.voucher_id = u.voucher_id
+                   WHERE NOT EXISTS (SELECT FROM redemption.settlement_line l
+                                      WHERE l.community_id = p_community AND l.voucher_id = u.voucher_id AND l.use_seq = u.seq AND l.part = 0)),
+        'ledger', jsonb_build_object(
+            'points', (SELECT coalesce(sum(c.amount), 0) FROM credited c WHERE c.unit = 'point'),
+            'fen', (SELECT coalesce(sum(c.amount), 0) FROM credited c WHERE c.unit = 'fen')))
+$$;
+
+CREATE FUNCTION redemption.micros(p_at timestamptz) RETURNS bigint
+    LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT (extract(epoch FROM p_at) * 1000000)::bigint
+$$;
+
+-- The hash of a closed batch: the previous hash, the head of the statement and each of its lines, in order.
+CREATE FUNCTION redemption.settlement_hash(p_settlement redemption.settlement) RETURNS bytea
+    LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT sha256(p_settlement.previous_hash || convert_to(
+        concat_ws('|', 'linli-settlement-1', p_settlement.community_id, p_settlement.settlement_id, p_settlement.merchant_id, p_settlement.number,
+                  redemption.micros(p_settlement.received_from), redemption.micros(p_settlement.received_until), p_settlement.line_count,
+                  p_settlement.points, p_settlement.subsidy_points, p_settlement.payable_fen, p_settlement.cash_fen,
+                  p_settlement.closed_by, redemption.micros(p_settlement.closed_at))
+        || coalesce((
+            SELECT string_agg(E'\n' || concat_ws('|', l.line_no, l.kind, l.voucher_id, l.use_seq, l.part, l.quantity, l.points, l.subsidy_points,
+                                                  l.payable_fen, l.cash_fen, redemption.micros(l.received_at), coalesce(l.journal_id, 0)),
+                              '' ORDER BY l.line_no)
+              FROM redemption.settlement_line l
+             WHERE l.community_id = p_settlement.community_id AND l.settlement_id = p_settlement.settlement_id), ''), 'UTF8'))
+$$;
+
+CREATE FUNCTION redemption.add_lines(p_settlement redemption.settlement, p_uses redemption.use[]) RETURNS void
+    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    INSERT INTO redemption.settlement_line (community_id, settlement_id, line_no, kind, voucher_id, use_seq, quantity,
+                                            points, subsidy_points, payable_fen, cash_fen, received_at, journal_id)
+    SELECT t.community_id, p_settlement.settlement_id, row_number() OVER (ORDER BY t.received_at, t.voucher_id, t.seq), 'use',
+           t.voucher_id, t.seq, t.quantity, t.points, t.subsidy_points, t.payable_fen, t.cash_fen, t.received_at, t.journal_id
+      FROM unnest(p_uses) t;
+    UPDATE redemption.use u SET state = 'SETTLED'
+      FROM unnest(p_uses) t
+     WHERE u.community_id = p_settlement.community_id AND u.voucher_id = t.voucher_id AND u.seq = t.seq;
+END $$;
+
+-- Closes what the server received before p_until. The client's settlement id is the key.
+CREATE FUNCTION redemption.close_settlement(
+    p_community bigint, p_settlement uuid, p_merchant uuid, p_until timestamptz, p_actor uuid, p_now timestamptz
+) RETURNS redemption.verdict
+    LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    v_request jsonb := jsonb_build_object('merchant', p_merchant, 'until', redemption.micros(p_until));
+    v_before redemption.verdict;
+    v_merchant redemption.merchant;
+    v_uses redemption.use[];
+    v_sums jsonb;
+    v redemption.settlement;
+    v_detail jsonb;
+BEGIN
+    -- The merchant's row orders its batches; the uses are locked before they are summed, so no reversal slips between.
+    SELECT * INTO v_merchant FROM redemption.merchant m
+     WHERE m.community_id = p_community AND m.merchant_id = p_merchant FOR NO KEY UPDATE;
+    v_before := redemption.remembered(p_community, p_settlement, 'close', v_request);
+    IF v_before.code IS NOT NULL THEN
+        RETURN v_before;
+    ELSIF v_merchant.merchant_id IS NULL THEN
+        RETURN redemption.said('merchant_unknown');
+    ELSIF p_actor IS NULL THEN
+        RETURN redemption.said('actor_missing');
+    ELSIF p_until > p_now OR p_until <= v_merchant.settled_until THEN
+        RETURN redemption.said('period_wrong', jsonb_build_object('settled_until', v_merchant.settled_until));
+    END IF;
+    -- Exactly these uses: a scan that commits from here on belongs to the next batch, whatever its time says.
+    v_uses := ARRAY(
+        SELECT u FROM redemption.use u
+         WHERE u.community_id = p_community AND u.merchant_id = p_merchant AND u.state = 'ACCEPTED' AND u.received_at < p_until
+         ORDER BY u.voucher_id, u.seq FOR NO KEY UPDATE);
+    IF cardinality(v_uses) = 0 THEN
+        RETURN redemption.said('nothing_to_settle');
+    END IF;
+    v_sums := redemption.three_sums(p_community, p_merchant, v_uses);
+    IF v_sums -> 'uses' IS DISTINCT FROM v_sums -> 'lines' OR (v_sums -> 'uses') - 'count' IS DISTINCT FROM v_sums -> 'ledger' THEN
+        RETURN redemption.said('sums_differ', v_sums);
+    END IF;
+
+    SELECT p_community, p_settlement, p_merchant, v_merchant.settled_number + 1,
+           least(v_merchant.settled_until, min(u.received_at)), p_until, 'CLOSED', count(*),
+           sum(u.points), sum(u.subsidy_points), sum(u.payable_fen), sum(u.cash_fen)
+      INTO v.community_id, v.settlement_id, v.merchant_id, v.number, v.received_from, v.received_until, v.state, v.line_count,
+           v.points, v.subsidy_points, v.payable_fen, v.cash_fen
+      FROM unnest(v_uses) u;
+    v.previous_hash := coalesce(v_merchant.settled_hash, sha256(''));
+    v.hash := ''::bytea;
+    v.closed_by := p_actor;
+    v.closed_at := p_now;
+    INSERT INTO redemption.settlement SELECT v.*;
+    PERFORM redemption.add_lines(v, v_uses);
+    v.hash := redemption.settlement_hash(v);
+    UPDATE redemption.settlement s SET hash = v.hash WHERE s.community_id = p_community AND s.settlement_id = p_settlement;
+    UPDATE redemption.merchant m SET settled_number = v.number, settled_hash = v.hash, settled_until = p_until
+     WHERE m.community_id = p_community AND m.merchant_id = p_merchant;
+    v_detail := jsonb_build_object('settlement_id', p_settlement, 'number', v.number, 'sums', v_sums, 'line_count', v.line_count,
+                                   'points', v.points + v.subsidy_points, 'payable_fen', v.payable_fen, 'hash', encode(v.hash, 'hex'));
+    PERFORM redemption.remember(p_community, p_settlement, 'close', v_request, v_detail, p_actor, p_now);
+    RETURN redemption.said('closed', v_detail);
+END $$;
+
+-- Locks a settlement and says why it is not in the state that the next step needs; NULL when it is.
+CREATE FUNCTION redemption.settlement_refusal(p_settlement redemption.settlement, p_expected text[]) RETURNS redemption.verdict
+    LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT CASE
+        WHEN p_settlement.settlement_id IS NULL THEN redemption.said('settlement_unknown')
+        WHEN p_settlement.state <> ALL (p_expected) THEN redemption.said('settlement_state', jsonb_build_object('state', p_settlement.state))
+    END
+$$;
+
+-- By the merchant, or by nobody (NULL) when the time to object has passed.
+CREATE FUNCTION redemption.confirm_settlement(p_community bigint, p_key uuid, p_settlement uuid, p_actor uuid, p_on_behalf_of uuid, p_now timestamptz)
+RETURNS redemption.verdict
+    LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    v_request jsonb := jsonb_build_object('settlement', p_settlement);
+    v redemption.settlement;
+    v_before redemption.verdict;
+    v_detail jsonb := jsonb_build_object('settlement_id', p_settlement);
+BEGIN
+    SELECT * INTO v FROM redemption.settlement s WHERE s.community_id = p_community AND s.settlement_id = p_settlement FOR NO KEY UPDATE;
+    v_before := redemption.remembered(p_community, p_key, 'confirm', v_request);
+    IF v_before.code IS NULL THEN
+        v_before := redemption.settlement_refusal(v, '{CLOSED}');
+    END IF;
+    IF v_before.code IS NOT NULL THEN
+        RETURN v_before;
+    END IF;
+    UPDATE redemption.settlement s SET state = 'CONFIRMED', confirmed_by = p_actor, confirmed_at = p_now
+     WHERE s.community_id = p_community AND s.settlement_id = p_settlement;
+    v_detail := v_detail || jsonb_build_object('on_behalf_of', p_on_behalf_of);
+    PERFORM redemption.remember(p_community, p_key, 'confirm', v_request, v_detail, p_actor, p_now);
+    RETURN redemption.said('confirmed', v_detail);
+END $$;
+
+CREATE FUNCTION redemption.approve_settlement(p_community bigint, p_key uuid, p_settlement uuid, p_actor uuid, p_now timestamptz)
+RETURNS redemption.verdict
+    LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    v_request jsonb := jsonb_build_object('settlement', p_settlement);
+    v redemption.settlement;
+    v_before redemption.verdict;
+    v_detail jsonb := jsonb_build_object('settlement_id', p_settlement);
+BEGIN
+    SELECT * INTO v FROM redemption.settlement s WHERE s.community_id = p_community AND s.settlement_id = p_settlement FOR NO KEY UPDATE;
+    v_before := redemption.remembered(p_community, p_key, 'approve', v_request);
+    IF v_before.code IS NULL THEN
+        v_before := redemption.settlement_refusal(v, '{CONFIRMED}');
+    END IF;
+    IF v_before.code IS NOT NULL THEN
+        RETURN v_before;
+    ELSIF p_actor IS NULL OR p_actor = v.closed_by THEN
+        RETURN redemption.said('same_person');
+    END IF;
+    UPDATE redemption.settlement s SET state = 'APPROVED', approved_by = p_actor, approved_at = p_now
+     WHERE s.community_id = p_community AND s.settlement_id = p_settlement;
+    PERFORM redemption.remember(p_community, p_key, 'approve', v_request, v_detail, p_actor, p_now);
+    RETURN redemption.said('approved', v_detail);
+END $$;
+
+-- What leaves with this batch: its sums without the lines in dispute.
+CREATE FUNCTION redemption.settlement_due(p_community bigint, p_settlement uuid, OUT points bigint, OUT fen bigint)
+    LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT coalesce(sum(l.points + l.subsidy_points), 0)::bigint, coalesce(sum(l.payable_fen), 0)::bigint
+      FROM redemption.settlement_line l
+     WHERE l.community_id = p_community AND l.settlement_id = p_settlement
+       AND NOT EXISTS (SELECT FROM redemption.dispute d
+                        WHERE d.community_id = p_community AND d.settlement_id = l.settlement_id AND d.line_no = l.line_no)
+$$;
+
+-- Records that the bank paid: the points are burnt, the debt in fen is gone.
+CREATE FUNCTION redemption.pay_settlement(p_community bigint, p_key uuid, p_settlement uuid, p_bank_reference text, p_actor uuid, p_now timestamptz)
+RETURNS redemption.verdict
+    LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    v_request jsonb := jsonb_build_object('settlement', p_settlement, 'bank_reference', p_bank_reference);
+    v redemption.settlement;
+    v_before redemption.verdict;
+    v_due record;
+    v_steps ledger.step[];
+    v_posted ledger.verdict;
+    v_detail jsonb;
+BEGIN
+    SELECT * INTO v FROM redemption.settlement s WHERE s.community_id = p_community AND s.settlement_id = p_settlement FOR NO KEY UPDATE;
+    v_before := redemption.remembered(p_community, p_key, 'pay', v_request);
+    IF v_before.code IS NULL THEN
+        v_before := redemption.settlement_refusal(v, '{APPROVED}');
+    END IF;
+    IF v_before.code IS NOT NULL THEN
+        RETURN v_before;
+    ELSIF coalesce(p_bank_reference, '') = '' THEN
+        RETURN redemption.said('bank_reference_missing');
+    ELSIF p_actor IS NULL THEN
+        RETURN redemption.said('actor_missing');
+    END IF;
+    v_due := redemption.settlement_due(p_community, p_settlement);
+    SELECT coalesce(array_agg(ROW('post', redemption.account('merchant', v.merchant_id), part.credit, part.unit, part.amount, NULL, NULL)::ledger.step
+                              ORDER BY part.n), '{}') INTO v_steps
+      FROM (VALUES (1, 'issued', 'point', 100 * v_due.points), (2, 'paid', 'fen', v_due.fen)) AS part (n, credit, unit, amount)
+     WHERE part.amount > 0;
+    v_posted := redemption.post(p_community, 'redemption.settlement:' || p_settlement || ':paid', 'settlement_paid', v_steps, p_actor, NULL, p_now);
+    IF v_posted.code <> 'posted' THEN
+        RETURN redemption.said('ledger_refused', jsonb_build_object('ledger_code', v_posted.code, 'ledger', v_posted.detail));
+    END IF;
+    UPDATE redemption.settlement s
+       SET state = 'PAID', paid_by = p_actor, paid_at = p_now, bank_reference = p_bank_reference,
+           paid_points = v_due.points, paid_fen = v_due.fen, journal_id = v_posted.journal_id
+     WHERE s.community_id = p_community AND s.settlement_id = p_settlement;
+    v_detail := jsonb_build_object('settlement_id', p_settlement, 'paid_points', v_due.points, 'paid_fen', v_due.fen);
+    PERFORM redemption.remember(p_community, p_key, 'pay', v_request, v_detail, p_actor, p_now);
+    RETURN redemption.said('paid', v_detail);
+END $$;
+
+-- A line leaves its batch, the rest goes on. After approval it is too late: the next batch carries the correction.
+CREATE FUNCTION redemption.dispute_line(
+    p_community bigint, p_key uuid, p_settlement uuid, p_line_no int, p_reason text, p_actor uuid, p_on_behalf_of uuid, p_now timestamptz
+) RETURNS redemption.verdict
+    LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    v_request jsonb := jsonb_build_object('settlement', p_settlement, 'line_no', p_line_no);
+    v redemption.settlement;
+    v_before redemption.verdict;
+    v_detail jsonb := jsonb_build_object('settlement_id', p_settlement, 'line_no', p_line_no);
+BEGIN
+    SELECT * INTO v FROM redemption.settlement s WHERE s.community_id = p_community AND s.settlement_id = p_settlement FOR NO KEY UPDATE;
+    v_before := redemption.remembered(p_community, p_key, 'dispute', v_request);
+    IF v_before.code IS NULL THEN
+        v_before := redemption.settlement_refusal(v, '{CLOSED,CONFIRMED}');
+    END IF;
+    IF v_before.code IS NOT NULL THEN
+        RETURN v_before;
+    ELSIF coalesce(p_reason, '') = '' THEN
+        RETURN redemption.said('reason_missing');
+    ELSIF p_actor IS NULL THEN
+        RETURN redemption.said('actor_missing');
+    ELSIF NOT EXISTS (SELECT FROM redemption.settlement_line l
+                       WHERE l.community_id = p_community AND l.settlement_id = p_settlement AND l.line_no = p_line_no) THEN
+        RETURN redemption.said('line_unknown');
+    ELSIF EXISTS (SELECT FROM redemption.dispute d
+                   WHERE d.community_id = p_community AND d.settlement_id = p_settlement AND d.line_no = p_line_no) THEN
+        RETURN redemption.said('already_disputed');
+    END IF;
+    INSERT INTO redemption.dispute (community_id, settlement_id, line_no, state, reason, raised_by, on_behalf_of, raised_at)
+    VALUES (p_community, p_settlement, p_line_no, 'DISPUTED', p_reason, p_actor, p_on_behalf_of, p_now);
+    PERFORM redemption.remember(p_community, p_key, 'dispute', v_request, v_detail, p_actor, p_now);
+    RETURN redemption.said('disputed', v_detail);
+END $$;

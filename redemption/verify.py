@@ -1,0 +1,220 @@
+"""Proves vouchers, uses and settlements against each other and against the ledger.
+
+Each check is one statement, so it sees one moment and may run beside the shops. It needs only to read, and names the
+first bad row of its kind in each book.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from redemption.calls import rows
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """The first row that is wrong in one way: where it is, and what it says against what it should say."""
+
+    kind: str
+    book: int
+    place: str
+    detail: str
+
+
+_LIVE = "u.state IN ('ACCEPTED', 'SETTLED', 'ADJUSTED')"
+
+_JOURNAL_AMOUNT = """
+    coalesce((SELECT sum(t.amount) FROM ledger.journal j
+                JOIN ledger.transfer t ON t.community_id = j.community_id AND t.seq >= j.journal_id AND t.seq < j.journal_id + j.transfers
+                JOIN ledger.account a ON a.community_id = t.community_id AND a.account_id = t.{side}
+               WHERE j.community_id = {row}.community_id AND j.journal_id = {row}.{journal} AND t.unit = '{unit}'
+                 AND a.code = 'merchant:' || replace({row}.merchant_id::text, '-', '')), 0)
+"""
+
+
+def _moved(row: str, journal: str, side: str, unit: str) -> str:
+    return _JOURNAL_AMOUNT.format(row=row, journal=journal, side=side, unit=unit)
+
+
+_CHECKS: Final[dict[str, str]] = {
+    # Each query gives book, place, says, should.
+    "voucher_used": f"""
+        SELECT v.community_id AS book, 'voucher ' || v.voucher_id AS place, v.quantity_used AS says, coalesce(sum(u.quantity), 0) AS should
+          FROM redemption.voucher v
+          LEFT JOIN redemption.use u ON u.community_id = v.community_id AND u.voucher_id = v.voucher_id AND {_LIVE}
+         GROUP BY v.community_id, v.voucher_id
+        HAVING v.quantity_used <> coalesce(sum(u.quantity), 0)
+    """,
+    "voucher_returned": """
+        SELECT v.community_id AS book, 'voucher ' || v.voucher_id AS place, v.quantity_returned AS says, 0 AS should
+          FROM redemption.voucher v
+         WHERE v.quantity_returned > 0 AND v.state NOT IN ('CANCELLED', 'EXPIRED', 'VOID')
+    """,
+    "voucher_escrow": """
+        SELECT v.community_id AS book, 'voucher ' || v.voucher_id || ' ' || part.name AS place,
+               coalesce(h.amount - h.captured - h.released, 0) AS says,
+               part.each * (v.quantity_total - v.quantity_used - v.quantity_returned) AS should
+          FROM redemption.voucher v
+         CROSS JOIN LATERAL (VALUES ('points', v.points_hold, 100::bigint * v.points_each, 'member:' || replace(v.member_id::text, '-', '')),
+                                    ('subsidy', v.subsidy_hold, 100::bigint * v.subsidy_points_each, 'budget:' || replace(v.sponsor_id::text, '-', '')),
+                                    ('payable', v.payable_hold, v.payable_fen_each, 'budget:' || replace(v.sponsor_id::text, '-', '')))
+                    AS part (name, hold_id, each, account)
+          LEFT JOIN (ledger.hold h JOIN ledger.account a ON a.community_id = h.community_id AND a.account_id = h.account_id)
+            ON h.community_id = v.community_id AND h.hold_id = part.hold_id AND a.code = part.account
+         WHERE coalesce(h.amount - h.captured - h.released, 0) <> part.each * (v.quantity_total - v.quantity_used - v.quantity_returned)
+    """,
+    "voucher_history": """
+        SELECT v.community_id AS book, 'voucher ' || v.voucher_id AS place, e.count || ' ' || coalesce(e.state, '-') AS says,
+               v.event_seq || ' ' || v.state AS should
+          FROM redemption.voucher v
+         CROSS JOIN LATERAL (SELECT count(*) AS count, (array_agg(x.to_state ORDER BY x.number DESC))[1] AS state FROM redemption.voucher_event x
+                              WHERE x.community_id = v.community_id AND x.voucher_id = v.voucher_id) e
+         WHERE e.count <> v.event_seq OR e.state IS DISTINCT FROM v.state
+    """,
+    "use_sequence": """
+        SELECT v.community_id AS book, 'voucher ' || v.voucher_id AS place, count(u.seq) || ' to ' || coalesce(max(u.seq), 0) AS says,
+               v.use_seq || ' to ' || v.use_seq AS should
+          FROM redemption.voucher v
+          LEFT JOIN redemption.use u ON u.community_id = v.community_id AND u.voucher_id = v.voucher_id
+         GROUP BY v.community_id, v.voucher_id
+        HAVING count(u.seq) <> v.use_seq OR coalesce(max(u.seq), 0) <> v.use_seq
+    """,
+    "use_price": """
+        SELECT u.community_id AS book, 'use ' || u.voucher_id || '.' || u.seq AS place,
+               concat_ws(' ', u.points, u.subsidy_points, u.payable_fen, u.cash_fen) AS says,
+               concat_ws(' ', u.quantity * v.points_each, u.quantity * v.subsidy_points_each, u.quantity * v.payable_fen_each,
+                         u.quantity * v.cash_fen_each) AS should
+          FROM redemption.use u
+          JOIN redemption.voucher v ON v.community_id = u.community_id AND v.voucher_id = u.voucher_id
+         WHERE (u.points, u.subsidy_points, u.payable_fen, u.cash_fen)
+               <> (u.quantity * v.points_each, u.quantity * v.subsidy_points_each, u.quantity * v.payable_fen_each, u.quantity * v.cash_fen_each)
+    """,
+    "use_ledger": f"""
+        SELECT u.community_id AS book, 'use ' || u.voucher_id || '.' || u.seq AS place, l.points || ' ' || l.fen AS says,
+               100 * (u.points + u.subsidy_points) || ' ' || u.payable_fen AS should
+          FROM redemption.use u
+         CROSS JOIN LATERAL (SELECT {_moved("u", "journal_id", "credit", "point")} AS points,
+                                    {_moved("u", "journal_id", "credit", "fen")} AS fen) l
+         WHERE l.points <> 100 * (u.points + u.subsidy_points) OR l.fen <> u.payable_fen
+    """,
+    "use_reversal": f"""
+        SELECT u.community_id AS book, 'use ' || u.voucher_id || '.' || u.seq AS place, l.points || ' ' || l.fen AS says,
+               100 * (u.points + u.subsidy_points) || ' ' || u.payable_fen AS should
+          FROM redemption.use u
+         CROSS JOIN LATERAL (SELECT {_moved("u", "reversal_journal_id", "debit", "point")} AS points,
+                                    {_moved("u", "reversal_journal_id", "debit", "fen")} AS fen) l
+         WHERE u.state = 'REVERSED' AND (l.points <> 100 * (u.points + u.subsidy_points) OR l.fen <> u.payable_fen)
+    """,
+    "use_settlement": """
+        SELECT u.community_id AS book, 'use ' || u.voucher_id || '.' || u.seq AS place, u.state AS says,
+               CASE WHEN l.line_no IS NULL THEN 'not settled' ELSE 'SETTLED' END AS should
+          FROM redemption.use u
+          LEFT JOIN redemption.settlement_line l
+            ON l.community_id = u.community_id AND l.voucher_id = u.voucher_id AND l.use_seq = u.seq AND l.part = 0
+         WHERE (u.state IN ('SETTLED', 'ADJUSTED')) <> (l.line_no IS NOT NULL)
+    """,
+    "settlement_line": """
+        SELECT l.community_id AS book, 'line ' || l.settlement_id || '.' || l.line_no AS place,
+               concat_ws(' ', s.merchant_id, l.quantity, l.points, l.subsidy_points, l.payable_fen, l.cash_fen) AS says,
+               concat_ws(' ', u.merchant_id, u.quantity, u.points, u.subsidy_points, u.payable_fen, u.cash_fen) AS should
+          FROM redemption.settlement_line l
+          JOIN redemption.settlement s ON s.community_id = l.community_id AND s.settlement_id = l.settlement_id
+          JOIN redemption.use u ON u.community_id = l.community_id AND u.voucher_id = l.voucher_id AND u.seq = l.use_seq
+         WHERE l.part = 0 AND (s.merchant_id, l.quantity, l.points, l.subsidy_points, l.payable_fen, l.cash_fen)
+               <> (u.merchant_id, u.quantity, u.points, u.subsidy_points, u.payable_fen, u.cash_fen)
+    """,
+    "settlement_sums": """
+        SELECT s.community_id AS book, 'settlement ' || s.settlement_id AS place,
+               concat_ws(' ', s.line_count, s.points, s.subsidy_points, s.payable_fen, s.cash_fen) AS says,
+               concat_ws(' ', l.line_count, l.points, l.subsidy_points, l.payable_fen, l.cash_fen) AS should
+          FROM redemption.settlement s
+         CROSS JOIN LATERAL (SELECT count(*) AS line_count, coalesce(sum(x.points), 0) AS points, coalesce(sum(x.subsidy_points), 0) AS subsidy_points,
+                                    coalesce(sum(x.payable_fen), 0) AS payable_fen, coalesce(sum(x.cash_fen), 0) AS cash_fen
+                               FROM redemption.settlement_line x
+                              WHERE x.community_id = s.community_id AND x.settlement_id = s.settlement_id) l
+         WHERE (s.line_count, s.points, s.subsidy_points, s.payable_fen, s.cash_fen)
+               <> (l.line_count, l.points, l.subsidy_points, l.payable_fen, l.cash_fen)
+    """,
+    "settlement_hash": """
+        SELECT s.community_id AS book, 'settlement ' || s.settlement_id AS place, encode(s.hash, 'hex') AS says,
+               encode(redemption.settlement_hash(s), 'hex') AS should
+          FROM redemption.settlement s
+         WHERE s.hash <> redemption.settlement_hash(s)
+    """,
+    "settlement_chain": """
+        SELECT s.community_id AS book, 'settlement ' || s.settlement_id AS place, s.number || ' after ' || encode(s.previous_hash, 'hex') AS says,
+               s.expected || ' after ' || encode(s.before, 'hex') AS should
+          FROM (SELECT x.*, row_number() OVER w AS expected, coalesce(lag(x.hash) OVER w, sha256('')) AS before
+                  FROM redemption.settlement x WINDOW w AS (PARTITION BY x.community_id, x.merchant_id ORDER BY x.number)) s
+         WHERE s.number <> s.expected OR s.previous_hash <> s.before
+    """,
+    "settlement_head": """
+        SELECT m.community_id AS book, 'merchant ' || m.merchant_id AS place,
+               m.settled_number || ' ' || coalesce(encode(m.settled_hash, 'hex'), '-') AS says,
+               coalesce(s.number, 0) || ' ' || coalesce(encode(s.hash, 'hex'), '-') AS should
+          FROM redemption.merchant m
+          LEFT JOIN LATERAL (SELECT x.number, x.hash FROM redemption.settlement x
+                              WHERE x.community_id = m.community_id AND x.merchant_id = m.merchant_id ORDER BY x.number DESC LIMIT 1) s ON true
+         WHERE m.settled_number <> coalesce(s.number, 0) OR m.settled_hash IS DISTINCT FROM s.hash
+    """,
+    "settlement_paid": f"""
+        SELECT s.community_id AS book, 'settlement ' || s.settlement_id AS place,
+               concat_ws(' ', 100 * s.paid_points, s.paid_fen, l.points, l.fen) AS says,
+               concat_ws(' ', 100 * d.points, d.fen, 100 * d.points, d.fen) AS should
+          FROM redemption.settlement s
+         CROSS JOIN LATERAL (SELECT coalesce(sum(x.points + x.subsidy_points), 0) AS points, coalesce(sum(x.payable_fen), 0) AS fen
+                               FROM redemption.settlement_line x
+                              WHERE x.community_id = s.community_id AND x.settlement_id = s.settlement_id
+                                AND NOT EXISTS (SELECT FROM redemption.dispute y WHERE y.community_id = x.community_id
+                                                   AND y.settlement_id = x.settlement_id AND y.line_no = x.line_no)) d
+         CROSS JOIN LATERAL (SELECT {_moved("s", "journal_id", "debit", "point")} AS points,
+                                    {_moved("s", "journal_id", "debit", "fen")} AS fen) l
+         WHERE s.state = 'PAID' AND (s.paid_points, s.paid_fen, l.points, l.fen) <> (d.points, d.fen, 100 * d.points, d.fen)
+    """,
+    "merchant_balance": f"""
+        SELECT m.community_id AS book, 'merchant ' || m.merchant_id || ' ' || part.unit AS place, coalesce(a.balance, 0) AS says, part.should
+          FROM redemption.merchant m
+         CROSS JOIN LATERAL (SELECT coalesce(sum(u.points + u.subsidy_points), 0) AS points, coalesce(sum(u.payable_fen), 0) AS fen
+                               FROM redemption.use u
+                              WHERE u.community_id = m.community_id AND u.merchant_id = m.merchant_id AND {_LIVE}) taken
+         CROSS JOIN LATERAL (SELECT coalesce(sum(s.paid_points), 0) AS points, coalesce(sum(s.paid_fen), 0) AS fen
+                               FROM redemption.settlement s
+                              WHERE s.community_id = m.community_id AND s.merchant_id = m.merchant_id) paid
+         CROSS JOIN LATERAL (VALUES ('point', 100 * (taken.points - paid.points)), ('fen', taken.fen - paid.fen)) AS part (unit, should)
+          LEFT JOIN ledger.account a ON a.community_id = m.community_id AND a.unit = part.unit
+                AND a.code = 'merchant:' || replace(m.merchant_id::text, '-', '')
+         WHERE coalesce(a.balance, 0) <> part.should
+    """,
+    "offer_stock": """
+        SELECT o.community_id AS book, 'offer ' || o.offer_id AS place, o.stock_taken AS says,
+               coalesce(sum(v.quantity_total - v.quantity_returned), 0) AS should
+          FROM redemption.offer o
+          LEFT JOIN redemption.voucher v ON v.community_id = o.community_id AND v.offer_id = o.offer_id
+         GROUP BY o.community_id, o.offer_id
+        HAVING o.stock_taken <> coalesce(sum(v.quantity_total - v.quantity_returned), 0)
+    """,
+}
+
+KINDS: Final = tuple(_CHECKS)
+"""Every kind of fault that is looked for, in order."""
+
+
+async def verify(session: AsyncSession, book: int | None = None) -> list[Fault]:
+    """Check one book, or all of them; an empty list means that nothing is wrong."""
+    faults: list[Fault] = []
+    for kind, query in _CHECKS.items():
+        found = await rows(
+            session,
+            f"""
+            SELECT DISTINCT ON (f.book) f.book, f.place, f.says::text AS says, f.should::text AS should FROM ({query}) f
+             WHERE CAST(:book AS bigint) IS NULL OR f.book = :book ORDER BY f.book, f.place
+            """,
+            book=book,
+        )
+        faults += [
+            Fault(kind, row["book"], row["place"], f"says {row['says']}, should say {row['should']}") for row in found
+        ]
+    return faults

@@ -1,0 +1,185 @@
+"""The verbs of a voucher: issue, cancel, expire, freeze, void. Each is one SQL function, exactly once by the client's key."""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from redemption.calls import act, ask, aware, granted
+from redemption.refusals import CodeTaken
+from redemption.rules import VoucherState
+from redemption.tokens import new_short_code
+
+_DRAWS = 3
+"""How often issuing draws new random ids when one is taken; once in a billion is already strange."""
+
+
+@dataclass(frozen=True, slots=True)
+class Issued:
+    """`replayed` when this key had issued it before."""
+
+    voucher_id: int
+    replayed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """What went back to the member: whole points for `quantity` pieces."""
+
+    voucher_id: int
+    offer_id: UUID
+    member_id: UUID
+    state: VoucherState
+    quantity: int
+    points: int
+    replayed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Expiry:
+    """One round of expiring. `found` equal to the limit means that there may be more; `refused` names faults to look into."""
+
+    expired: tuple[Ended, ...]
+    refused: tuple[int, ...]
+    found: int
+
+
+def new_voucher_id() -> int:
+    """A random id that nobody can guess: 63 bits, never zero."""
+    return secrets.randbelow(2**63 - 1) + 1
+
+
+async def issue_voucher(
+    session: AsyncSession,
+    book: int,
+    *,
+    key: UUID,
+    offer_id: UUID,
+    member_id: UUID,
+    owner_group: UUID | None,
+    quantity: int = 1,
+    subsidy_points: int | None = None,
+    discount_class: str | None = None,
+    actor_id: UUID,
+    on_behalf_of: UUID | None = None,
+    now: datetime,
+) -> Issued:
+    """Put the price into escrow and give the member a voucher; the price and its split are frozen with it.
+
+    owner_group is the member's household: its clerks may not redeem the voucher. subsidy_points replaces the offer's own
+    share of the sponsor for a member with a discount. The same key again returns the same voucher.
+    """
+    terms = (
+        offer_id,
+        member_id,
+        owner_group,
+        quantity,
+        subsidy_points,
+        discount_class,
+        actor_id,
+        on_behalf_of,
+        aware(now),
+    )
+    taken = CodeTaken.code.removeprefix("redemption.")
+    for _ in range(_DRAWS - 1):
+        code, detail = await ask(session, "issue_voucher", book, key, new_voucher_id(), new_short_code(), *terms)
+        if code != taken:
+            break
+    else:
+        code, detail = await ask(session, "issue_voucher", book, key, new_voucher_id(), new_short_code(), *terms)
+    granted((code, detail))
+    return Issued(voucher_id=int(detail["voucher_id"]), replayed=code == "replayed")
+
+
+async def cancel_voucher(
+    session: AsyncSession,
+    book: int,
+    voucher_id: int,
+    *,
+    key: UUID,
+    reason: str,
+    actor_id: UUID,
+    on_behalf_of: UUID | None = None,
+    now: datetime,
+) -> Ended:
+    """Give up what is not used yet; the points and the sponsor's share go back, the stock too."""
+    replayed, detail = await act(
+        session, "cancel_voucher", "cancelled", book, key, voucher_id, reason, actor_id, on_behalf_of, aware(now)
+    )
+    return _ended(detail, replayed=replayed)
+
+
+async def expire_due(session: AsyncSession, book: int, *, now: datetime, limit: int = 200) -> Expiry:
+    """Give back what is left of the vouchers whose time is over. Call again while `found` equals `limit`."""
+    _, detail = await ask(session, "expire_due", book, aware(now), limit)
+    return Expiry(
+        expired=tuple(_ended(each, replayed=False) for each in detail["expired"]),
+        refused=tuple(int(each["voucher_id"]) for each in detail["refused"]),
+        found=detail["found"],
+    )
+
+
+async def freeze(
+    session: AsyncSession, book: int, voucher_id: int, *, key: UUID, reason: str, actor_id: UUID, now: datetime
+) -> None:
+    """Stop an open voucher while somebody looks into it. Nothing moves and it does not expire."""
+    await act(session, "freeze_voucher", "frozen", book, key, voucher_id, reason, actor_id, aware(now))
+
+
+async def unfreeze(
+    session: AsyncSession, book: int, voucher_id: int, *, key: UUID, reason: str, actor_id: UUID, now: datetime
+) -> None:
+    """Back to the state before freezing."""
+    await act(session, "unfreeze_voucher", "unfrozen", book, key, voucher_id, reason, actor_id, aware(now))
+
+
+async def void(
+    session: AsyncSession,
+    book: int,
+    voucher_id: int,
+    *,
+    key: UUID,
+    reason: str,
+    actor_id: UUID,
+    second_id: UUID,
+    now: datetime,
+) -> Ended:
+    """Call a voucher back for good, by two people; what is left returns to the member and the sponsor."""
+    replayed, detail = await act(
+        session, "void_voucher", "voided", book, key, voucher_id, reason, actor_id, second_id, aware(now)
+    )
+    return _ended(detail, replayed=replayed)
+
+
+async def renew_code(
+    session: AsyncSession,
+    book: int,
+    voucher_id: int,
+    *,
+    reason: str,
+    actor_id: UUID,
+    on_behalf_of: UUID | None = None,
+    now: datetime,
+) -> int:
+    """Make every code shown or printed so far worthless and return the number of the next."""
+    _, detail = await act(
+        session, "renew_code", "renewed", book, voucher_id, reason, actor_id, on_behalf_of, aware(now)
+    )
+    return int(detail["code_seq"])
+
+
+def _ended(detail: object, *, replayed: bool) -> Ended:
+    assert isinstance(detail, dict)
+    return Ended(
+        voucher_id=int(detail["voucher_id"]),
+        offer_id=UUID(detail["offer_id"]),
+        member_id=UUID(detail["member_id"]),
+        state=VoucherState(detail["voucher_state"]),
+        quantity=detail["quantity"],
+        points=detail["points"],
+        replayed=replayed,
+    )
