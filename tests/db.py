@@ -120,13 +120,23 @@ class Steward:
 
     @contextlib.contextmanager
     def clone(self) -> Iterator[Database]:
-        """A fresh copy of the template, dropped at the end of the block whoever is still connected."""
+        """A fresh copy of the migrated template."""
+        with self._database(self.template) as database:
+            yield database
+
+    @contextlib.contextmanager
+    def empty(self) -> Iterator[Database]:
+        """A database in which no migration has run."""
+        with self._database("template0") as database:
+            yield database
+
+    @contextlib.contextmanager
+    def _database(self, template: str) -> Iterator[Database]:
+        """A copy of a database, dropped at the end of the block whoever is still connected."""
         assert self._maintenance is not None
         self._clones += 1
         database = Database(f"{self.prefix}_{self._clones}", self.socket)
-        self.run(
-            self._maintenance.execute(f"CREATE DATABASE {database.name} TEMPLATE {self.template} OWNER linli_owner")
-        )
+        self.run(self._maintenance.execute(f"CREATE DATABASE {database.name} TEMPLATE {template} OWNER linli_owner"))
         try:
             yield database
         finally:
