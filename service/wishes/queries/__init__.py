@@ -1,0 +1,51 @@
+"""Reads of wishes and of their history: SQL in, frozen dataclasses out."""
+
+from service.wishes.queries.lists import (
+    DeskView,
+    Filter,
+    desk_counts,
+    desk_wishes,
+    matching,
+    needing_staff,
+    waiting_count,
+    wish_wall,
+    wishes_helped_by,
+    wishes_of,
+)
+from service.wishes.queries.wishes import (
+    HistoryLine,
+    WishView,
+    history,
+    is_elsewhere,
+    lock_wish,
+    lock_wishes,
+    open_counts,
+    promised_points,
+    to_view,
+    who_of,
+    wish_for,
+)
+
+__all__ = [
+    "DeskView",
+    "Filter",
+    "HistoryLine",
+    "WishView",
+    "desk_counts",
+    "desk_wishes",
+    "history",
+    "is_elsewhere",
+    "lock_wish",
+    "lock_wishes",
+    "matching",
+    "needing_staff",
+    "open_counts",
+    "promised_points",
+    "to_view",
+    "waiting_count",
+    "who_of",
+    "wish_for",
+    "wish_wall",
+    "wishes_helped_by",
+    "wishes_of",
+]
