@@ -106,15 +106,15 @@ def copy() -> Iterator[tuple[str, str]]:
             for line, message, _, _ in extract(
                 "python", file, keywords={"_": None, "ngettext": (1, 2), "translate": None}
             ):
-                yield f"{source.name}:{line}", message if isinstance(message, str) else message[0]
+                first = message if isinstance(message, str) else message[0]
+                yield f"{source.name}:{line}", first or ""
         for node in ast.walk(source.tree):
             yield from ((source.at(node), text) for text in _shown(node))
     for template in sorted(ROOT.glob("service/**/templates/**/*.html")):
         with template.open("rb") as file:
-            for line, _, message, _ in babel_extract(file, ("_", "gettext", "ngettext"), [], JINJA_OPTIONS):
-                first = message if isinstance(message, str) else (message or ("",))[0]
-                if first:
-                    yield f"{template.relative_to(ROOT)}:{line}", first
+            for line, _, found, _ in babel_extract(file, ("_", "gettext", "ngettext"), [], JINJA_OPTIONS):
+                word = found if isinstance(found, str) else (found or ("",))[0]
+                yield f"{template.relative_to(ROOT)}:{line}", word or ""
 
 
 def _shown(node: ast.AST) -> list[str]:

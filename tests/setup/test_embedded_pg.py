@@ -16,7 +16,7 @@ from pathlib import Path
 import asyncpg
 import pytest
 
-from service.kit.embedded_pg import EmbeddedPgError, find_binaries, server
+from service.kit.embedded_pg import EmbeddedPgError, dump, find_binaries, restore, server
 from service.kit.embedded_pg.binaries import SYSTEM_FOLDER
 from service.kit.embedded_pg.orphans import processes_of
 from tests.db import in_thread
@@ -263,6 +263,31 @@ def test_a_start_cut_short_during_the_making_is_made_good(tmp_path: Path) -> Non
 
     with server(tmp_path / "data", durable=False) as cluster:
         assert ask(cluster.app_url, "SELECT 1") == 1
+
+
+def test_a_copy_is_taken_while_the_service_works_and_fills_an_empty_database(data: Path, tmp_path: Path) -> None:
+    copy, other = tmp_path / "copy.dump", tmp_path / "other"
+    with holder(data) as app:
+        owner = app.url.replace("linli_app", "linli_owner")
+        ask(owner, "CREATE TABLE kept (id bigint)")
+        ask(owner, "INSERT INTO kept SELECT generate_series(1, 1000)")
+        ask(owner, "GRANT SELECT ON kept TO linli_app")
+        dump(data, copy)
+
+    restore(other, copy)
+
+    assert stat.S_IMODE(copy.stat().st_mode) == stat.S_IRUSR | stat.S_IWUSR
+    with server(other, durable=False) as cluster:
+        assert ask(cluster.app_url, "SELECT count(*) FROM kept") == 1000
+    with pytest.raises(EmbeddedPgError, match="is not empty"):
+        restore(other, copy)
+
+
+def test_there_is_no_copy_of_what_is_not_there(tmp_path: Path) -> None:
+    with pytest.raises(EmbeddedPgError, match="There is no database"):
+        dump(tmp_path / "data", tmp_path / "copy.dump")
+    with pytest.raises(EmbeddedPgError, match="does not exist"):
+        restore(tmp_path / "data", tmp_path / "copy.dump")
 
 
 def test_a_folder_with_something_else_in_it_is_left_alone(tmp_path: Path) -> None:

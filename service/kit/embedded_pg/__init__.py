@@ -9,6 +9,7 @@ Call it from the main thread: the kernel ties the child's life to the thread tha
 """
 
 from service.kit.embedded_pg.binaries import Binaries, EmbeddedPgError, find_binaries
-from service.kit.embedded_pg.cluster import Cluster, server
+from service.kit.embedded_pg.cluster import Cluster, running, server
+from service.kit.embedded_pg.copies import dump, restore
 
-__all__ = ["Binaries", "Cluster", "EmbeddedPgError", "find_binaries", "server"]
+__all__ = ["Binaries", "Cluster", "EmbeddedPgError", "dump", "find_binaries", "restore", "running", "server"]

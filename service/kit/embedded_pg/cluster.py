@@ -111,6 +111,17 @@ def server(
             _stop(process)
 
 
+def running(data: Path) -> Cluster | None:
+    """The server that another process runs on this folder, or None."""
+    data = data.resolve()
+    with contextlib.suppress(EmbeddedPgError), _locked(data):
+        return None
+    programs = find_binaries()
+    _check_version(programs, data)
+    pid = int((data / "postmaster.pid").read_text().split("\n")[0])
+    return Cluster(data, _socket_folder(privileges(programs, data), data), pid, programs)
+
+
 @contextlib.contextmanager
 def _locked(data: Path) -> Iterator[None]:
     """One supervisor per folder. The lock is the kernel's: it ends with its holder, so it can never be stale."""
