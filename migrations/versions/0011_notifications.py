@@ -1,0 +1,18 @@
+"""Messages in the app."""
+
+from migrations.sql import run_sql
+
+revision = "0011"
+down_revision = "0010"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    """Make the tables."""
+    run_sql(__file__)
+
+
+def downgrade() -> None:
+    """Drop them with everything in them."""
+    run_sql(__file__, down=True)

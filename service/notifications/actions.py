@@ -1,0 +1,66 @@
+"""Writing messages, and reading them."""
+
+import hashlib
+from collections.abc import Sequence
+from datetime import datetime
+from uuid import UUID
+
+import msgspec
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import insert
+from sqlmodel import col
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from service.identity import holders_of, organisation_people
+from service.kit.access import Actor
+from service.kit.clock import local_day
+from service.kit.ids import new_id
+from service.kit.outbox import Fact
+from service.notifications.rules import POST, Letter
+from service.notifications.tables import Message
+
+
+async def send(session: AsyncSession, fact: Fact, now: datetime) -> None:
+    """Leave a message with everybody a fact concerns. The same fact again changes nothing."""
+    encoded = msgspec.json.encode(fact)
+    key = hashlib.sha256(type(fact).__name__.encode() + encoded).digest()[:16]
+    numbers = {name: value for name, value in msgspec.to_builtins(fact).items() if type(value) is int}
+    rows = [
+        {
+            "community_id": fact.community_id,
+            "message_id": new_id(),
+            "member_id": member_id,
+            "fact": type(fact).__name__,
+            "fact_key": key,
+            "numbers": numbers,
+            "url": letter.url,
+            "sent_at": now,
+        }
+        for letter in POST[type(fact)](fact)
+        for member_id in await _readers(session, fact.community_id, letter, now)
+    ]
+    if rows:
+        await session.execute(insert(Message).values(rows).on_conflict_do_nothing())
+
+
+async def _readers(session: AsyncSession, community_id: int, letter: Letter, now: datetime) -> Sequence[UUID]:
+    readers = set(letter.members)
+    if letter.roles:
+        readers |= set(await holders_of(session, community_id, letter.roles, local_day(now)))
+    if letter.organisation is not None:
+        people = await organisation_people(session, community_id, letter.organisation, local_day(now))
+        readers |= {member_id for member_id, _ in people}
+    return sorted(readers)
+
+
+async def mark_all_read(session: AsyncSession, *, actor: Actor, now: datetime) -> None:
+    """Everything that waits for this person is read."""
+    await session.execute(
+        sa.update(Message)
+        .where(
+            col(Message.community_id) == actor.community_id,
+            col(Message.member_id) == actor.member_id,
+            col(Message.read_at).is_(None),
+        )
+        .values(read_at=now)
+    )

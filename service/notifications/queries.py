@@ -1,0 +1,61 @@
+"""Messages of one person."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import sqlalchemy as sa
+from sqlmodel import col, select
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from service.kit.access import Actor
+from service.kit.paging import PAGE_SIZE, Page, decode_cursor, encode_cursor, page_of
+from service.kit.words import hours, points, sentence
+from service.notifications.tables import Message
+
+
+@dataclass(frozen=True, slots=True)
+class MessageView:
+    """A message as its reader sees it."""
+
+    message_id: UUID
+    text: str
+    url: str
+    sent_at: datetime
+    is_read: bool
+
+
+def _said(row: Message) -> MessageView:
+    numbers: dict[str, Any] = dict(row.numbers)
+    numbers["hours"] = hours(row.numbers.get("minutes", 0))
+    numbers["points"] = points(row.numbers.get("points_hundredths", 0))
+    return MessageView(
+        row.message_id, sentence(f"fact.{row.fact}", **numbers), row.url, row.sent_at, row.read_at is not None
+    )
+
+
+async def messages_for(session: AsyncSession, actor: Actor, after: str | None = None) -> Page[MessageView]:
+    """This person's messages, newest first, a page at a time."""
+    query = select(Message).where(
+        col(Message.community_id) == actor.community_id, col(Message.member_id) == actor.member_id
+    )
+    cursor = decode_cursor(after, str)
+    if cursor is not None:
+        query = query.where(col(Message.message_id) < UUID(str(cursor[0])))
+    rows = (await session.exec(query.order_by(col(Message.message_id).desc()).limit(PAGE_SIZE + 1))).all()
+    return page_of([_said(row) for row in rows], lambda last: encode_cursor(last.message_id.hex))
+
+
+async def unread_count(session: AsyncSession, actor: Actor) -> int:
+    """How many messages wait."""
+    counted = await session.execute(
+        sa.select(sa.func.count())
+        .select_from(Message)
+        .where(
+            col(Message.community_id) == actor.community_id,
+            col(Message.member_id) == actor.member_id,
+            col(Message.read_at).is_(None),
+        )
+    )
+    return int(counted.scalar_one())

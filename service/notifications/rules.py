@@ -1,0 +1,116 @@
+"""Who hears of a fact, and where its message leads; pure."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+from uuid import UUID
+
+from service import facts
+from service.kit.access import Role
+from service.kit.outbox import Fact
+
+F = TypeVar("F", bound=Fact)
+
+
+@dataclass(frozen=True, slots=True)
+class Letter:
+    """To whom: people by id, everybody with one of the roles, or everybody who acts for an organisation."""
+
+    url: str
+    members: tuple[UUID, ...] = ()
+    roles: tuple[Role, ...] = ()
+    organisation: UUID | None = None
+
+
+Letters = Callable[[Fact], Sequence[Letter]]
+
+
+def _wish(fact: facts.WishPosted) -> Sequence[Letter]:
+    return [Letter(f"/desk/wishes/{fact.wish_id}", roles=(Role.STAFF,))]
+
+
+def _urgent(fact: facts.UrgentWishPosted) -> Sequence[Letter]:
+    return [Letter(f"/wishes/{fact.wish_id}", roles=(Role.VOLUNTEER,))]
+
+
+def _disputed(fact: facts.WishDisputed) -> Sequence[Letter]:
+    return [
+        Letter(f"/desk/wishes/{fact.wish_id}", roles=(Role.STAFF,)),
+        Letter(f"/wishes/{fact.wish_id}", members=(fact.volunteer_id,)),
+    ]
+
+
+def _due(fact: facts.WishConfirmationDue) -> Sequence[Letter]:
+    return [
+        Letter(f"/wishes/{fact.wish_id}", members=(fact.asked_by,)),
+        Letter(f"/desk/wishes/{fact.wish_id}", roles=(Role.STAFF,)),
+    ]
+
+
+def _withdrawn(fact: facts.WishWithdrawn) -> Sequence[Letter]:
+    helper = (fact.volunteer_id,) if fact.volunteer_id is not None else ()
+    return [Letter(f"/wishes/{fact.wish_id}", members=helper)]
+
+
+def _to_asker(fact: Fact) -> Sequence[Letter]:
+    return [Letter(f"/wishes/{fact.wish_id}", members=(fact.asked_by,))]  # type: ignore[attr-defined] # every wish fact has both
+
+
+def _to_helper(fact: facts.WishConfirmed) -> Sequence[Letter]:
+    return [Letter("/passbook", members=(fact.volunteer_id,))]
+
+
+def _shift(fact: facts.ShiftSignedUp | facts.ShiftPlaceFreed) -> Sequence[Letter]:
+    return [Letter(f"/shifts/{fact.shift_id}", members=(fact.member_id,))]
+
+
+def _cancelled(fact: facts.ActivityCancelled) -> Sequence[Letter]:
+    return [Letter("/activities", members=fact.member_ids)]
+
+
+def _hours(fact: facts.AttendanceApproved) -> Sequence[Letter]:
+    return [Letter("/passbook", members=(fact.member_id,))]
+
+
+def _hours_returned(fact: facts.AttendanceReturned) -> Sequence[Letter]:
+    return [Letter("/activities/mine", members=(fact.member_id,))]
+
+
+def _voucher(fact: facts.VoucherIssued | facts.VoucherReturned | facts.VoucherExpiring) -> Sequence[Letter]:
+    return [Letter(f"/vouchers/{fact.voucher_id}", members=(fact.member_id,))]
+
+
+def _receipt(fact: facts.VoucherRedeemed | facts.VoucherUseReversed) -> Sequence[Letter]:
+    return [Letter(f"/vouchers/{fact.voucher_id}", members=(fact.member_id,))]
+
+
+def _shop(fact: facts.SettlementClosed | facts.SettlementPaid) -> Sequence[Letter]:
+    return [Letter(f"/shop/settlements/{fact.settlement_id}", organisation=fact.merchant_id)]
+
+
+POST: dict[type[Fact], Callable[..., Sequence[Letter]]] = {
+    facts.WishPosted: _wish,
+    facts.WishApproved: _to_asker,
+    facts.WishReturned: _to_asker,
+    facts.WishClaimed: _to_asker,
+    facts.WishReleased: _to_asker,
+    facts.WishServed: _to_asker,
+    facts.WishConfirmed: _to_helper,
+    facts.UrgentWishPosted: _urgent,
+    facts.WishDisputed: _disputed,
+    facts.WishConfirmationDue: _due,
+    facts.WishWithdrawn: _withdrawn,
+    facts.WishExpired: _to_asker,
+    facts.ShiftSignedUp: _shift,
+    facts.ShiftPlaceFreed: _shift,
+    facts.ActivityCancelled: _cancelled,
+    facts.AttendanceApproved: _hours,
+    facts.AttendanceReturned: _hours_returned,
+    facts.VoucherIssued: _voucher,
+    facts.VoucherRedeemed: _receipt,
+    facts.VoucherUseReversed: _receipt,
+    facts.VoucherReturned: _voucher,
+    facts.VoucherExpiring: _voucher,
+    facts.SettlementClosed: _shop,
+    facts.SettlementPaid: _shop,
+}
