@@ -3,7 +3,14 @@ import { headers } from './token.js';
 import { expire, said, say } from './toast.js';
 
 document.addEventListener('htmx:config:request', (event) => Object.assign(event.detail.ctx.request.headers, headers()));
-document.addEventListener('htmx:error', () => say(navigator.onLine ? said.failed : said.offline));
+// A poll that fails says nothing: what stands on the page stays, and the next one may succeed.
+const failed = ({ detail }) => {
+  const method = detail.ctx?.request.method ?? 'GET';
+  const kept = detail.ctx?.response ? detail.ctx.response.status >= 500 || [401, 403, 404].includes(detail.ctx.response.status) : true;
+  if (method !== 'GET' && kept) say(navigator.onLine ? said.failed : said.offline);
+};
+document.addEventListener('htmx:error', failed);
+document.addEventListener('htmx:response:error', failed);
 
 // One press, one act. The button works at once, a second press is dropped, and after eight seconds we say so and let go:
 // trying again is harmless, because the form carries its own key.

@@ -7,10 +7,10 @@ const stale = document.querySelector('[data-stale]');
 let timer = 0;
 function fresh() {
   clearTimeout(timer);
-  page.classList.remove('stale');
+  page.classList.remove('old');
   stale.hidden = true;
   timer = setTimeout(() => {
-    page.classList.add('stale');
+    page.classList.add('old');
     stale.hidden = false;
   }, Number(page.dataset.kiosk) * 1000);
 }

@@ -28,7 +28,7 @@ const nonce = () => crypto.randomUUID?.() ?? '10000000-1000-4000-8000-1000000000
 
 function feel(state) {
   const [pitch, seconds, times, pattern] = FEEL[state];
-  navigator.vibrate?.(pattern);
+  if (navigator.userActivation?.hasBeenActive ?? true) navigator.vibrate?.(pattern);
   for (let n = 0; sound?.state === 'running' && n < times; n += 1) {
     const start = sound.currentTime + n * (seconds + 0.08);
     const voice = sound.createOscillator();
@@ -87,7 +87,8 @@ async function post(url, body) {
     });
     const answer = await reply.json();
     if (reply.status >= 500) throw new Error(String(reply.status));
-    return answer.state ? answer : { state: 'refused', title: root.dataset.failed, detail: answer.detail };
+    // A refusal from outside the counter, for example an ended session, says its sentence in the title.
+    return answer.state ? answer : { state: 'refused', title: root.dataset.failed, detail: answer.title };
   } finally {
     clearTimeout(timer);
   }
