@@ -20,13 +20,9 @@ async def ask(session: AsyncSession, function: str, *arguments: object) -> Answe
     """Call one function of sql/ and return its verdict, whatever it is."""
     places = ", ".join(f"${number}" for number in range(1, len(arguments) + 1))
     connection = await session.connection()
-    rows = await connection.exec_driver_sql(
-        f"SELECT code, detail::text FROM redemption.{function}({places})", arguments
-    )
-    row = rows.one()
-    code: str = row[0]
-    detail: str | None = row[1]
-    return code, json.loads(detail) if detail else {}
+    query = f"SELECT code, detail::text AS detail FROM redemption.{function}({places})"  # noqa: S608  (our own names)
+    row = (await connection.exec_driver_sql(query, arguments)).mappings().one()
+    return row["code"], json.loads(row["detail"]) if row["detail"] else {}
 
 
 def granted(answer: Answer) -> Answer:

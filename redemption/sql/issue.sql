@@ -119,7 +119,7 @@ BEGIN
         RETURN redemption.said('ledger_refused', jsonb_build_object('ledger_code', v_posted.code, 'ledger', v_posted.detail));
     END IF;
     UPDATE redemption.offer o SET stock_taken = o.stock_taken + p_quantity
-     WHERE o.community_id = p_community AND o.offer_id = p_offer AND o.stock_taken + p_quantity <= o.stock_total;
+     WHERE o.community_id = p_community AND o.offer_id = p_offer;
     INSERT INTO redemption.voucher SELECT v_voucher.*;
     INSERT INTO redemption.voucher_event (community_id, voucher_id, number, action, from_state, to_state, actor_id, on_behalf_of, reason, at)
     VALUES (p_community, p_voucher_id, 1, 'issue', NULL, 'ISSUED', p_actor, p_on_behalf_of, 'issued', p_now);

@@ -1,6 +1,8 @@
+from collections.abc import AsyncIterator
+
 import pytest
 
-from tests.db import Sessions
+from tests.db import Database, Sessions, open_engine, sessions_of
 from tests.redemption.market import Market
 
 
@@ -11,6 +13,7 @@ async def market(sessions: Sessions) -> Market:
 
 
 @pytest.fixture
-async def fresh_market(fresh_sessions: Sessions) -> Market:
-    """A market on a database of its own, for races and for planted faults."""
-    return await Market(fresh_sessions).open()
+async def fresh_market(fresh_database: Database) -> AsyncIterator[Market]:
+    """A market on a database of its own with room for a crowd: for races and for planted faults."""
+    async with open_engine(fresh_database.app_url, pool_size=45) as engine:
+        yield await Market(sessions_of(engine)).open()

@@ -73,6 +73,10 @@ class Market:
                 session, self.book, ledger.Journal(f"give:{to}:{unit}", "opening", legs, None), now=self.now
             )
 
+    def nothing_much(self) -> ledger.Journal:
+        """A posting whose only use is to wait for the book's head."""
+        return ledger.Journal(f"nothing:{some_id()}", "nothing", (ledger.Leg("issued", "paid", "point", 1),), None)
+
     async def join(self, *, points: int = 100) -> UUID:
         """One more member with points."""
         member = some_id()
