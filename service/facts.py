@@ -138,6 +138,21 @@ class AttendanceReturned(Fact, frozen=True, kw_only=True):
     member_id: UUID
 
 
+class AttendanceApprovalUndone(Fact, frozen=True, kw_only=True):
+    """An approval was taken back; what it posted is reversed and the hours wait for a decision again."""
+
+    attendance_id: UUID
+    member_id: UUID
+    minutes: int
+
+
+class ShiftCancelled(Fact, frozen=True, kw_only=True):
+    """One shift will not take place; everybody who signed up must hear of it."""
+
+    shift_id: UUID
+    member_ids: tuple[UUID, ...]
+
+
 class VoucherIssued(Fact, frozen=True, kw_only=True):
     """A member holds a voucher; their points are set aside."""
 

@@ -128,7 +128,7 @@ CREATE TABLE attendance (
     CONSTRAINT ex_attendance_overlap EXCLUDE USING gist (community_id WITH =, member_id WITH =, tstzrange(checked_in_at, checked_out_at) WITH &&) WHERE (state <> 'returned'::text AND (state = 'open'::text OR checked_out_at IS NOT NULL))
 );
 CREATE INDEX ix_attendance_member ON attendance (community_id, member_id, served_on);
-CREATE UNIQUE INDEX ix_attendance_one_open ON attendance (community_id, member_id) WHERE state = 'open'::text;
+CREATE UNIQUE INDEX uq_attendance_one_open ON attendance (community_id, member_id) WHERE state = 'open'::text;
 CREATE INDEX ix_attendance_review ON attendance (community_id, review_id);
 CREATE INDEX ix_attendance_waiting ON attendance (community_id, state, done_at, attendance_id);
 GRANT SELECT, INSERT, UPDATE ON activity, shift, sign_up, attendance TO linli_app;
