@@ -1,0 +1,75 @@
+"""Undoing a mistaken posting by its exact opposite, and looking at somebody's passbook on purpose."""
+
+from datetime import datetime
+from uuid import UUID
+
+import sqlalchemy as sa
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+import ledger
+from service.chart import Reason
+from service.kit import audit
+from service.kit.access import Actor
+from service.records import correct_record
+from service.wallet.queries.books import journal_view
+from service.wallet.rules import Mistake, ReversedAlready, ValueSpent, check_reversible
+
+
+async def reverse_journal(
+    session: AsyncSession, *, actor: Actor, journal_id: int, mistake: Mistake, now: datetime
+) -> None:
+    """Undo a journal by its opposite, linked both ways. A service is undone in the record, which undoes its posting.
+
+    What belongs to a voucher, a settlement or a hold is refused: those have acts of their own.
+    """
+    view = await journal_view(session, actor.community_id, journal_id)
+    posted = view.posted
+    check_reversible(
+        reason=posted.reason,
+        is_reversal=posted.reverses is not None,
+        is_reversed=posted.reversed_by is not None,
+        has_holds=view.has_holds,
+    )
+    audit.record(
+        session,
+        actor,
+        "wallet.journal_reversed",
+        kind="journal",
+        id=journal_id,
+        now=now,
+        detail={"mistake": mistake.value},
+    )
+    if posted.reason == Reason.SERVICE:
+        record_id = await _record_of(session, actor.community_id, posted.reference)
+        if record_id is not None:
+            await correct_record(session, actor=actor, record_id=record_id, now=now)
+            return
+    await session.flush()
+    try:
+        await ledger.reverse(
+            session,
+            actor.community_id,
+            reference=f"correction:{journal_id}",
+            original=posted.reference,
+            reason=Reason.CORRECTION,
+            actor_id=actor.member_id,
+            now=now,
+        )
+    except ledger.InsufficientBalance as spent:
+        raise ValueSpent from spent
+    except ledger.AlreadyReversed as raced:
+        raise ReversedAlready from raced
+
+
+async def note_look(session: AsyncSession, *, actor: Actor, member_id: UUID, now: datetime) -> None:
+    """Leave a line that a colleague opened somebody's passbook; every look at a person leaves one."""
+    audit.record(session, actor, "wallet.passbook_read", kind="member", id=member_id, now=now, on_behalf_of=member_id)
+
+
+async def _record_of(session: AsyncSession, community_id: int, reference: str) -> UUID | None:
+    found = await session.execute(
+        sa.text("SELECT record_id FROM service_record WHERE community_id = :community_id AND reference = :reference"),
+        {"community_id": community_id, "reference": reference},
+    )
+    record_id: UUID | None = found.scalar_one_or_none()
+    return record_id

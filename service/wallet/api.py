@@ -1,0 +1,200 @@
+"""The same reads and the one act as JSON."""
+
+from datetime import datetime
+from typing import Any
+
+from litestar import Request, Response, get, post
+from litestar.di import NamedDependency
+from litestar.params import FromPath, FromQuery, JSONBody
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from service.chart import MINUTE, POINT
+from service.kit.access import SIGNED_IN, Actor
+from service.kit.once import once
+from service.kit.paging import decode_cursor, encode_cursor
+from service.kit.words import sentence
+from service.records import record_lines
+from service.wallet.actions import reverse_journal
+from service.wallet.pages.books import CORRECTORS, READERS
+from service.wallet.payloads import (
+    Amount,
+    FaultOut,
+    JournalLineOut,
+    JournalOut,
+    JournalsOut,
+    LineOut,
+    RecordOut,
+    RecordsOut,
+    ReverseIn,
+    StatementOut,
+    TransferOut,
+    TrialBalanceOut,
+    TrialLineOut,
+    VerificationOut,
+    WalletOut,
+)
+from service.wallet.queries import books
+from service.wallet.queries.passbook import Line, figures, passbook
+from service.wallet.rules import BookUnit, Unit
+from service.wallet.verify import verify_books
+
+AnyRequest = Request[Any, Any, Any]
+
+
+@get("/api/wallet", opt=SIGNED_IN)
+async def wallet(session: NamedDependency[AsyncSession], actor: NamedDependency[Actor]) -> WalletOut:
+    """The three named figures of the signed-in person."""
+    mine = await figures(session, actor.community_id, actor.member_id)
+    return WalletOut(
+        service=Amount(MINUTE, mine.service_minutes),
+        coins=Amount(MINUTE, mine.coin_minutes),
+        points=Amount(POINT, mine.points_hundredths),
+    )
+
+
+@get("/api/wallet/statement", opt=SIGNED_IN)
+async def statement(
+    session: NamedDependency[AsyncSession],
+    actor: NamedDependency[Actor],
+    unit: FromQuery[Unit] = Unit.POINT,
+    after: FromQuery[str | None] = None,
+) -> StatementOut:
+    """A page of one's own passbook, newest first."""
+    cursor = decode_cursor(after, int)
+    before = int(cursor[0]) if cursor else None
+    found = await passbook(session, actor.community_id, actor.member_id, unit, before=before)
+    return StatementOut(
+        [_line(unit, line) for month in found.months for line in month.lines],
+        encode_cursor(found.next) if found.next else None,
+    )
+
+
+def _line(unit: Unit, line: Line) -> LineOut:
+    return LineOut(
+        seq=line.seq,
+        journal_id=line.journal_id,
+        reason=line.reason,
+        text=sentence(f"reason.{line.reason}"),
+        title=line.source.title if line.source else None,
+        unit=unit.value,
+        amount=line.amount,
+        balance=line.balance,
+        posted_at=line.posted_at,
+        reverses=line.reverses,
+        reversed_by=line.reversed_by,
+    )
+
+
+@get("/api/wallet/records", opt=SIGNED_IN)
+async def records(
+    session: NamedDependency[AsyncSession], actor: NamedDependency[Actor], after: FromQuery[str | None] = None
+) -> RecordsOut:
+    """A page of one's own service record, newest first."""
+    found = await record_lines(session, actor.community_id, actor.member_id, after=after)
+    items = [
+        RecordOut(
+            line.record_id,
+            line.kind,
+            line.service_class,
+            line.minutes,
+            line.title,
+            line.served_on,
+            line.confirmed_at,
+            line.corrects,
+        )
+        for line in found.rows
+    ]
+    return RecordsOut(items, found.next)
+
+
+@get("/api/books/trial-balance", opt=READERS)
+async def trial_balance(session: NamedDependency[AsyncSession], actor: NamedDependency[Actor]) -> TrialBalanceOut:
+    """Every kind of account with its sums."""
+    lines = await books.trial_balance(session, actor.community_id)
+    return TrialBalanceOut(
+        [TrialLineOut(line.kind, line.unit, line.accounts, line.owed, line.held, line.balance) for line in lines],
+        [Amount(unit.value, sum(line.balance for line in lines if line.unit == unit)) for unit in BookUnit],
+    )
+
+
+@get("/api/books/journals", opt=READERS)
+async def journals(
+    session: NamedDependency[AsyncSession],
+    actor: NamedDependency[Actor],
+    reference: FromQuery[str | None] = None,
+    reason: FromQuery[str | None] = None,
+    account: FromQuery[str | None] = None,
+    after: FromQuery[str | None] = None,
+) -> JournalsOut:
+    """Journals by the beginning of their reference, their reason, or an account's code; newest first."""
+    found = await books.journals(
+        session, actor.community_id, reference=reference, reason=reason, account=account, after=after
+    )
+    items = [
+        JournalLineOut(
+            line.journal_id,
+            line.reference,
+            line.reason,
+            line.transfers,
+            line.posted_at,
+            line.actor_id,
+            line.is_reversal,
+            line.is_reversed,
+        )
+        for line in found.rows
+    ]
+    return JournalsOut(items, found.next)
+
+
+@get("/api/books/journals/{journal_id:int}", opt=READERS)
+async def journal(
+    journal_id: FromPath[int], session: NamedDependency[AsyncSession], actor: NamedDependency[Actor]
+) -> JournalOut:
+    """One journal with all its legs."""
+    return await _journal(session, actor, journal_id)
+
+
+async def _journal(session: AsyncSession, actor: Actor, journal_id: int) -> JournalOut:
+    view = await books.journal_view(session, actor.community_id, journal_id)
+    posted = view.posted
+    return JournalOut(
+        journal_id=posted.journal_id,
+        reference=posted.reference,
+        reason=posted.reason,
+        effective_at=posted.effective_at,
+        posted_at=posted.posted_at,
+        actor_id=posted.actor_id,
+        on_behalf_of=posted.on_behalf_of,
+        reverses=view.reverses,
+        reversed_by=view.reversed_by,
+        transfers=[
+            TransferOut(leg.seq, leg.kind, leg.debit, leg.credit, leg.unit, leg.amount) for leg in posted.transfers
+        ],
+    )
+
+
+@post("/api/books/journals/{journal_id:int}/reversal", opt=CORRECTORS, status_code=200)
+async def reverse(
+    request: AnyRequest,
+    journal_id: FromPath[int],
+    data: JSONBody[ReverseIn],
+    session: NamedDependency[AsyncSession],
+    actor: NamedDependency[Actor],
+    now: NamedDependency[datetime],
+) -> Response[JournalOut]:
+    """Undo a mistaken posting by its opposite."""
+
+    async def work() -> JournalOut:
+        await reverse_journal(session, actor=actor, journal_id=journal_id, mistake=data.mistake, now=now)
+        return await _journal(session, actor, journal_id)
+
+    return await once(request, session, actor, now, work)
+
+
+@get("/api/books/verification", opt=READERS)
+async def verification(
+    session: NamedDependency[AsyncSession], actor: NamedDependency[Actor], now: NamedDependency[datetime]
+) -> VerificationOut:
+    """Recompute the books and say that they are whole, or name the first faults."""
+    faults = await verify_books(session, actor.community_id)
+    return VerificationOut(not faults, [FaultOut(item.kind, item.place, item.detail) for item in faults], now)

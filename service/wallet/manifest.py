@@ -1,0 +1,43 @@
+"""What the wallet offers the app."""
+
+from service.kit.access import Role
+from service.kit.manifest import Manifest, Nav
+from service.wallet import api
+from service.wallet.pages import books, home, passbook
+
+MANIFEST = Manifest(
+    name="wallet",
+    handlers=[
+        home.home,
+        passbook.passbook_page,
+        passbook.line_page,
+        passbook.service_page,
+        passbook.print_page,
+        passbook.print_for,
+        books.trial_balance_page,
+        books.accounts_page,
+        books.account_page,
+        books.journals_page,
+        books.journal_page,
+        books.reverse,
+        books.verify_page,
+        api.wallet,
+        api.statement,
+        api.records,
+        api.trial_balance,
+        api.journals,
+        api.journal,
+        api.reverse,
+        api.verification,
+    ],
+    nav=[
+        Nav(
+            "账簿",
+            "/desk/books",
+            "book",
+            frozenset({Role.AUDITOR, Role.FINANCE, Role.APPROVER, Role.ADMIN}),
+            order=80,
+        )
+    ],
+)
+"""The sidebar's label is copy: _("账簿")."""

@@ -1,0 +1,1 @@
+"""HTML routes: `home` and `passbook` for residents, `books` for auditors and finance."""

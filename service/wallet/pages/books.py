@@ -1,0 +1,200 @@
+"""The books as auditors read them, and the one act that finance has here: undoing a mistaken posting."""
+
+from datetime import datetime
+from typing import Any
+from urllib.parse import urlencode
+
+import msgspec
+from litestar import Request, get, post
+from litestar.di import NamedDependency
+from litestar.params import FromPath, FromQuery
+from litestar.response import Redirect, Template
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+import ledger
+from service.identity import normal_card, people_by_ids
+from service.kit.access import Actor, Role, allow
+from service.kit.i18n import _, translate
+from service.kit.once import once_page
+from service.kit.pages import form_of, page, refill
+from service.wallet.actions import reverse_journal
+from service.wallet.queries import books
+from service.wallet.rules import BookUnit, Mistake
+from service.wallet.verify import verify_books
+
+AnyRequest = Request[Any, Any, Any]
+
+READERS = allow(Role.AUDITOR, Role.FINANCE, Role.APPROVER, Role.ADMIN)
+CORRECTORS = allow(Role.FINANCE, Role.APPROVER)
+
+
+class ReverseForm(msgspec.Struct):
+    """Why a posting is undone."""
+
+    mistake: Mistake
+
+
+@get("/desk/books", opt=READERS, include_in_schema=False)
+async def trial_balance_page(
+    request: AnyRequest, session: NamedDependency[AsyncSession], actor: NamedDependency[Actor]
+) -> Template:
+    """Every kind of account with its sums. Each unit comes to zero."""
+    lines = await books.trial_balance(session, actor.community_id)
+    totals = {unit.value: sum(line.balance for line in lines if line.unit == unit) for unit in BookUnit}
+    return page(request, "wallet/books.html", title=_("账簿"), lines=lines, totals=totals)
+
+
+@get("/desk/books/accounts", opt=READERS, include_in_schema=False)
+async def accounts_page(
+    request: AnyRequest,
+    session: NamedDependency[AsyncSession],
+    actor: NamedDependency[Actor],
+    kind: FromQuery[str],
+    unit: FromQuery[BookUnit],
+    after: FromQuery[str | None] = None,
+) -> Template:
+    """The accounts of one kind."""
+    found = await books.accounts(session, actor.community_id, kind, unit.value, after=after)
+    names = await books.account_names(session, actor.community_id, [line.code for line in found.rows])
+    query = urlencode({"kind": kind, "unit": unit.value, "after": found.next}) if found.next else None
+    return page(
+        request,
+        "wallet/accounts.html",
+        title=_("账户"),
+        unit=unit.value,
+        lines=found.rows,
+        names=names,
+        next_url=f"/desk/books/accounts?{query}" if query else None,
+    )
+
+
+@get("/desk/books/account", opt=READERS, include_in_schema=False)
+async def account_page(
+    request: AnyRequest,
+    session: NamedDependency[AsyncSession],
+    actor: NamedDependency[Actor],
+    code: FromQuery[str],
+    unit: FromQuery[BookUnit],
+    before: FromQuery[int | None] = None,
+) -> Template:
+    """One account's lines with the balance after each, newest first."""
+    found = await ledger.statement(session, actor.community_id, code, unit.value, before=before)
+    codes = {code} | {line.counterpart for line in found.lines}
+    names = await books.account_names(session, actor.community_id, codes)
+    query = urlencode({"code": code, "unit": unit.value, "before": found.next}) if found.next else None
+    return page(
+        request,
+        "wallet/account.html",
+        title=names[code],
+        code=code,
+        unit=unit.value,
+        lines=found.lines,
+        names=names,
+        next_url=f"/desk/books/account?{query}" if query else None,
+    )
+
+
+@get("/desk/books/journals", opt=READERS, include_in_schema=False)
+async def journals_page(
+    request: AnyRequest,
+    session: NamedDependency[AsyncSession],
+    actor: NamedDependency[Actor],
+    reference: FromQuery[str | None] = None,
+    reason: FromQuery[str | None] = None,
+    account: FromQuery[str | None] = None,
+    after: FromQuery[str | None] = None,
+) -> Template:
+    """Journals by reference, reason or account; an account may be given by a person's card number."""
+    code = await _account_code(session, actor.community_id, account)
+    found = await books.journals(
+        session, actor.community_id, reference=reference, reason=reason, account=code, after=after
+    )
+    people = await people_by_ids(session, actor.community_id, {line.actor_id for line in found.rows})
+    asked = {"reference": reference or "", "reason": reason or "", "account": account or ""}
+    query = urlencode({**asked, "after": found.next}) if found.next else None
+    return page(
+        request,
+        "wallet/journals.html",
+        title=_("凭证"),
+        lines=found.rows,
+        people=people,
+        asked=asked,
+        reasons=await books.reasons(session, actor.community_id),
+        next_url=f"/desk/books/journals?{query}" if query else None,
+        first_url=f"/desk/books/journals?{urlencode(asked)}" if after else None,
+    )
+
+
+async def _account_code(session: AsyncSession, community_id: int, typed: str | None) -> str | None:
+    """The account somebody means: a code of the chart, or a card number."""
+    typed = (typed or "").strip()
+    if not typed:
+        return None
+    card = normal_card(typed)
+    found = await books.account_of_card(session, community_id, card) if card else None
+    return found or typed
+
+
+@get("/desk/books/journals/{journal_id:int}", opt=READERS, include_in_schema=False)
+async def journal_page(
+    request: AnyRequest,
+    journal_id: FromPath[int],
+    session: NamedDependency[AsyncSession],
+    actor: NamedDependency[Actor],
+) -> Template:
+    """One journal: all legs, who, for whom, and what undid it."""
+    shown: dict[str, Any] = await _journal(session, actor, journal_id)
+    return page(request, "wallet/journal.html", **shown)
+
+
+async def _journal(session: AsyncSession, actor: Actor, journal_id: int) -> dict[str, object]:
+    view = await books.journal_view(session, actor.community_id, journal_id)
+    codes = {code for transfer in view.posted.transfers for code in (transfer.debit, transfer.credit)}
+    people = await people_by_ids(session, actor.community_id, {view.posted.actor_id, view.posted.on_behalf_of})
+    return {
+        "title": _("凭证 {number}").format(number=journal_id),
+        "view": view,
+        "posted": view.posted,
+        "names": await books.account_names(session, actor.community_id, codes),
+        "people": people,
+        "mistakes": [(mistake.value, translate(f"mistake.{mistake.value}")) for mistake in Mistake],
+        "may_reverse": actor.has(Role.FINANCE, Role.APPROVER)
+        and view.posted.reverses is None
+        and view.posted.reversed_by is None
+        and not view.has_holds
+        and not view.posted.reason.startswith(("voucher_", "settlement_")),
+    }
+
+
+@post("/desk/books/journals/{journal_id:int}/reverse", opt=CORRECTORS, include_in_schema=False)
+async def reverse(
+    request: AnyRequest,
+    journal_id: FromPath[int],
+    session: NamedDependency[AsyncSession],
+    actor: NamedDependency[Actor],
+    now: NamedDependency[datetime],
+) -> Redirect:
+    """Undo a mistaken posting by its opposite."""
+    with refill(request, "wallet/journal.html", **await _journal(session, actor, journal_id)):
+        form = await form_of(request, ReverseForm)
+
+        async def work() -> str:
+            await reverse_journal(session, actor=actor, journal_id=journal_id, mistake=form.mistake, now=now)
+            return f"/desk/books/journals/{journal_id}?done=wallet.reversed"
+
+        return await once_page(request, session, actor, now, work)
+
+
+@get("/desk/books/verify", opt=READERS, include_in_schema=False)
+async def verify_page(
+    request: AnyRequest,
+    session: NamedDependency[AsyncSession],
+    actor: NamedDependency[Actor],
+    now: NamedDependency[datetime],
+    run: FromQuery[str | None] = None,
+) -> Template:
+    """Recompute everything and say that the books are whole, or name the first faults."""
+    faults = await verify_books(session, actor.community_id) if run else []
+    return page(
+        request, "wallet/verify.html", title=_("核验账簿"), was_run=run is not None, faults=faults, checked_at=now
+    )

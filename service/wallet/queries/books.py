@@ -1,0 +1,219 @@
+"""The community's books as an auditor reads them: the trial balance, accounts, journals with all their legs."""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+import sqlalchemy as sa
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+import ledger
+from service import chart
+from service.communities import organisations_by_ids
+from service.identity import members_by_card, people_by_ids
+from service.kit.i18n import translate
+from service.kit.paging import PAGE_SIZE, Page, decode_cursor, encode_cursor, page_of
+from service.wallet.queries.passbook import Source, sources
+from service.wallet.rules import JournalNotFound
+
+HEX_LENGTH = 32
+"""An id in an account code has no dashes."""
+KINDS_WITH_OWNERS = ("member", "group", "merchant", "budget")
+
+
+@dataclass(frozen=True, slots=True)
+class TrialLine:
+    """All accounts of one kind and unit. Over a whole unit, the balances come to zero."""
+
+    kind: str
+    unit: str
+    accounts: int
+    owed: int
+    """Sum of the balances below zero: what was issued or came in from outside."""
+    held: int
+    """Sum of the balances above zero."""
+
+    @property
+    def balance(self) -> int:
+        """What the kind has."""
+        return self.held + self.owed
+
+
+@dataclass(frozen=True, slots=True)
+class AccountLine:
+    """One account."""
+
+    code: str
+    unit: str
+    balance: int
+    opened_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class JournalLine:
+    """One journal in a list."""
+
+    journal_id: int
+    reference: str
+    reason: str
+    transfers: int
+    posted_at: datetime
+    actor_id: UUID | None
+    is_reversal: bool
+    is_reversed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class JournalView:
+    """A journal with everything that is known of it."""
+
+    posted: ledger.PostedJournal
+    source: Source | None
+    reverses: int | None
+    reversed_by: int | None
+
+    @property
+    def has_holds(self) -> bool:
+        """True when it put value aside or gave it back."""
+        return any(transfer.kind != "post" for transfer in self.posted.transfers)
+
+
+async def trial_balance(session: AsyncSession, community_id: int) -> Sequence[TrialLine]:
+    """Every kind of account with its sums, by unit."""
+    rows = await session.execute(
+        sa.text(
+            "SELECT split_part(a.code, ':', 1) AS kind, a.unit, count(*),"
+            "       coalesce(sum(a.balance) FILTER (WHERE a.balance < 0), 0)::bigint,"
+            "       coalesce(sum(a.balance) FILTER (WHERE a.balance > 0), 0)::bigint"
+            "  FROM ledger.account a WHERE a.community_id = :community_id"
+            ' GROUP BY 1, 2 ORDER BY a.unit COLLATE "C", 1'
+        ),
+        {"community_id": community_id},
+    )
+    return [TrialLine(*row) for row in rows]
+
+
+async def accounts(
+    session: AsyncSession, community_id: int, kind: str, unit: str, *, after: str | None = None
+) -> Page[AccountLine]:
+    """The accounts of one kind and unit, by code, a page at a time."""
+    cursor = decode_cursor(after, str)
+    rows = await session.execute(
+        sa.text(
+            "SELECT a.code, a.unit, a.balance, a.opened_at FROM ledger.account a"
+            " WHERE a.community_id = :community_id AND a.unit = :unit AND split_part(a.code, ':', 1) = :kind"
+            '   AND (CAST(:after AS text) IS NULL OR a.code COLLATE "C" > :after)'
+            ' ORDER BY a.code COLLATE "C" LIMIT :limit'
+        ),
+        {
+            "community_id": community_id,
+            "unit": unit,
+            "kind": kind,
+            "after": cursor[0] if cursor else None,
+            "limit": PAGE_SIZE + 1,
+        },
+    )
+    lines = [AccountLine(*row) for row in rows]
+    return page_of(lines, lambda last: encode_cursor(last.code))
+
+
+async def journals(
+    session: AsyncSession,
+    community_id: int,
+    *,
+    reference: str | None = None,
+    reason: str | None = None,
+    account: str | None = None,
+    after: str | None = None,
+) -> Page[JournalLine]:
+    """Journals by the beginning of their reference, their reason, or an account they touch; newest first."""
+    cursor = decode_cursor(after, int)
+    rows = await session.execute(
+        sa.text(
+            "SELECT j.journal_id, j.reference, j.reason, j.transfers, j.posted_at, j.actor_id, j.reverses IS NOT NULL,"
+            "       EXISTS (SELECT FROM ledger.journal u"
+            "                WHERE u.community_id = j.community_id AND u.reverses = j.journal_id)"
+            "  FROM ledger.journal j"
+            " WHERE j.community_id = :community_id"
+            "   AND (CAST(:reference AS text) IS NULL OR starts_with(j.reference, :reference))"
+            "   AND (CAST(:reason AS text) IS NULL OR j.reason = :reason)"
+            "   AND (CAST(:account AS text) IS NULL OR EXISTS ("
+            "        SELECT FROM ledger.transfer t JOIN ledger.account a"
+            "            ON a.community_id = t.community_id AND a.account_id IN (t.debit, t.credit)"
+            "         WHERE t.community_id = j.community_id AND t.seq >= j.journal_id"
+            "           AND t.seq < j.journal_id + j.transfers AND a.code = :account))"
+            "   AND (CAST(:before AS bigint) IS NULL OR j.journal_id < :before)"
+            " ORDER BY j.journal_id DESC LIMIT :limit"
+        ),
+        {
+            "community_id": community_id,
+            "reference": reference or None,
+            "reason": reason or None,
+            "account": account or None,
+            "before": cursor[0] if cursor else None,
+            "limit": PAGE_SIZE + 1,
+        },
+    )
+    lines = [JournalLine(*row) for row in rows]
+    return page_of(lines, lambda last: encode_cursor(last.journal_id))
+
+
+async def journal_view(session: AsyncSession, community_id: int, journal_id: int) -> JournalView:
+    """One journal by its number in this community's book."""
+    found = await session.execute(
+        sa.text(
+            "SELECT j.reference, j.reverses, (SELECT u.journal_id FROM ledger.journal u"
+            "    WHERE u.community_id = j.community_id AND u.reverses = j.journal_id)"
+            "  FROM ledger.journal j WHERE j.community_id = :community_id AND j.journal_id = :journal_id"
+        ),
+        {"community_id": community_id, "journal_id": journal_id},
+    )
+    row = found.one_or_none()
+    if row is None:
+        raise JournalNotFound
+    reference, reverses, reversed_by = row
+    posted = await ledger.journal(session, community_id, reference)
+    if posted is None:
+        raise JournalNotFound
+    told = await sources(session, community_id, [reference])
+    return JournalView(posted, told.get(reference), reverses, reversed_by)
+
+
+async def reasons(session: AsyncSession, community_id: int) -> Sequence[str]:
+    """Every reason that stands in the book, found by leaps, not by reading it through."""
+    rows = await session.execute(
+        sa.text("SELECT DISTINCT j.reason FROM ledger.journal j WHERE j.community_id = :community_id ORDER BY 1"),
+        {"community_id": community_id},
+    )
+    return list(rows.scalars())
+
+
+async def account_names(session: AsyncSession, community_id: int, codes: Collection[str]) -> Mapping[str, str]:
+    """What account codes are called: card number and masked name, the shop's name, or the chart's own word."""
+    people: dict[str, UUID] = {}
+    places: dict[str, UUID] = {}
+    for code in set(codes):
+        kind, _, owner = code.partition(":")
+        if kind in KINDS_WITH_OWNERS and len(owner) == HEX_LENGTH:
+            (people if kind in ("member", "group") else places)[code] = UUID(hex=owner)
+    persons = await people_by_ids(session, community_id, set(people.values()))
+    shops = await organisations_by_ids(session, community_id, set(places.values()))
+    names: dict[str, str] = {}
+    for code in codes:
+        kind = code.partition(":")[0]
+        if code in people and people[code] in persons:
+            names[code] = f"{persons[people[code]].card_no} {persons[people[code]].masked}"
+        elif code in places and places[code] in shops:
+            names[code] = f"{translate(f'account.{kind}')} {shops[places[code]].name}"
+        else:
+            key = f"account.{code}"
+            word = translate(key)
+            names[code] = code if word == key else word
+    return names
+
+
+async def account_of_card(session: AsyncSession, community_id: int, card_no: str) -> str | None:
+    """The account code of the person with this card number."""
+    found = (await members_by_card(session, community_id, [card_no])).get(card_no)
+    return chart.member(found.member_id) if found is not None else None

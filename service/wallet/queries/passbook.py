@@ -1,0 +1,328 @@
+"""What a person has, and the words beside each line of a passbook. Balances and lines come from the ledger itself."""
+
+import re
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from uuid import UUID
+
+import sqlalchemy as sa
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+import ledger
+from service import chart
+from service.identity import people_by_ids
+from service.kit.clock import HOME_ZONE
+from service.kit.words import masked_name
+from service.records import record_minutes
+from service.wallet.rules import LineNotFound, Unit
+
+LINES_ON_A_PAGE = 50
+LINES_AT_ONCE = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """The three named figures of a person. They are never added and never share a column."""
+
+    service_minutes: int
+    coin_minutes: int
+    points_hundredths: int
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where a line of value came from: words that were written down, and the page that tells more."""
+
+    title: str
+    url: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One line of a passbook, ready to be shown."""
+
+    seq: int
+    journal_id: int
+    reference: str
+    reason: str
+    amount: int
+    balance: int
+    posted_at: datetime
+    source: Source | None
+    reversed_by: str | None
+    reverses: str | None
+
+    @property
+    def day(self) -> date:
+        """The community's day on which it was posted."""
+        return self.posted_at.astimezone(HOME_ZONE).date()
+
+
+@dataclass(frozen=True, slots=True)
+class Month:
+    """Lines of one month. `sums` are money in and out, or None when the month goes on over the page's edge."""
+
+    first: date
+    lines: Sequence[Line]
+    sums: tuple[int, int] | None
+
+
+@dataclass(frozen=True, slots=True)
+class PassbookPage:
+    """Months, newest first, and the seq to go on from."""
+
+    months: Sequence[Month]
+    next: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class LineDetail:
+    """One line with everything that may be told about it."""
+
+    line: Line
+    effective_at: datetime
+    actor: str | None
+    on_behalf_of: str | None
+    reverses: int | None
+    reversed_by: int | None
+
+
+async def figures(session: AsyncSession, community_id: int, member_id: UUID) -> Figures:
+    """The three figures of one person, in two queries."""
+    account = chart.member(member_id)
+    found = await ledger.balances(session, community_id, [(account, chart.MINUTE), (account, chart.POINT)])
+    return Figures(
+        service_minutes=await record_minutes(session, community_id, member_id),
+        coin_minutes=found.get((account, chart.MINUTE), 0),
+        points_hundredths=found.get((account, chart.POINT), 0),
+    )
+
+
+async def earned_since(session: AsyncSession, community_id: int, member_id: UUID, since: datetime) -> tuple[int, int]:
+    """Coins and points that came in since an instant, from the first page of each passbook; enough for one month."""
+    sums = []
+    for unit in (chart.MINUTE, chart.POINT):
+        page = await ledger.statement(session, community_id, chart.member(member_id), unit, limit=LINES_AT_ONCE)
+        sums.append(sum(line.amount for line in page.lines if line.amount > 0 and line.posted_at >= since))
+    return sums[0], sums[1]
+
+
+async def passbook(
+    session: AsyncSession,
+    community_id: int,
+    member_id: UUID,
+    unit: Unit,
+    *,
+    month: date | None = None,
+    before: int | None = None,
+) -> PassbookPage:
+    """A page of one passbook, newest first; or one whole month of it."""
+    if month is None:
+        page = await ledger.statement(
+            session, community_id, chart.member(member_id), unit, before=before, limit=LINES_ON_A_PAGE
+        )
+        lines: Sequence[ledger.StatementLine] = page.lines
+        following = page.next
+    else:
+        lines, following = await _lines_of(session, community_id, member_id, unit, month), None
+    told = await sources(session, community_id, [line.reference for line in lines])
+    shown = [_line(line, told) for line in lines]
+    return PassbookPage(_months(shown, starts_inside=before is not None, goes_on=following is not None), following)
+
+
+async def whole_passbook(session: AsyncSession, community_id: int, member_id: UUID, unit: Unit) -> Sequence[Line]:
+    """Every line, oldest first, for paper."""
+    lines: list[ledger.StatementLine] = []
+    before: int | None = None
+    while True:
+        page = await ledger.statement(
+            session, community_id, chart.member(member_id), unit, before=before, limit=LINES_AT_ONCE
+        )
+        lines += page.lines
+        before = page.next
+        if before is None:
+            break
+    told = await sources(session, community_id, [line.reference for line in lines])
+    return [_line(line, told) for line in reversed(lines)]
+
+
+async def line_of(session: AsyncSession, community_id: int, member_id: UUID, unit: Unit, seq: int) -> LineDetail:
+    """One line of this person's own passbook; anybody else's looks as if it were not there."""
+    account = chart.member(member_id)
+    row = (
+        await session.execute(
+            sa.text(
+                "SELECT j.journal_id, j.reference, j.reason, j.effective_at, j.posted_at, j.actor_id, j.on_behalf_of,"
+                "       CASE WHEN t.debit = a.account_id THEN -t.amount ELSE t.amount END AS amount,"
+                "       CASE WHEN t.debit = a.account_id THEN t.debit_balance ELSE t.credit_balance END AS balance,"
+                "       j.reverses, (SELECT u.journal_id FROM ledger.journal u"
+                "                     WHERE u.community_id = j.community_id AND u.reverses = j.journal_id) AS undone"
+                "  FROM ledger.account a"
+                "  JOIN ledger.transfer t ON t.community_id = a.community_id AND t.seq = :seq"
+                "   AND a.account_id IN (t.debit, t.credit)"
+                "  JOIN ledger.journal j ON j.community_id = t.community_id AND j.journal_id = t.journal_id"
+                " WHERE a.community_id = :community_id AND a.code = :code AND a.unit = :unit"
+            ),
+            {"community_id": community_id, "code": account, "unit": unit.value, "seq": seq},
+        )
+    ).one_or_none()
+    if row is None:
+        raise LineNotFound
+    told = await sources(session, community_id, [row.reference])
+    people = await people_by_ids(session, community_id, {row.actor_id, row.on_behalf_of})
+    names = {
+        person_id: person.name if person_id == member_id else masked_name(person.name)
+        for person_id, person in people.items()
+    }
+    links = await _seqs_of(session, community_id, account, unit, [row.reverses, row.undone])
+    line = Line(
+        seq,
+        row.journal_id,
+        row.reference,
+        row.reason,
+        row.amount,
+        row.balance,
+        row.posted_at,
+        told.get(row.reference),
+        None,
+        None,
+    )
+    return LineDetail(
+        line,
+        row.effective_at,
+        names.get(row.actor_id),
+        names.get(row.on_behalf_of),
+        links.get(row.reverses),
+        links.get(row.undone),
+    )
+
+
+async def _seqs_of(
+    session: AsyncSession, community_id: int, account: str, unit: Unit, journals: Sequence[int | None]
+) -> Mapping[int, int]:
+    """The line of this account in each of these journals: a correction and what it corrects lead to each other."""
+    wanted = [journal_id for journal_id in journals if journal_id is not None]
+    if not wanted:
+        return {}
+    rows = await session.execute(
+        sa.text(
+            "SELECT DISTINCT ON (j.journal_id) j.journal_id, t.seq FROM ledger.journal j"
+            "  JOIN ledger.transfer t ON t.community_id = j.community_id"
+            "   AND t.seq >= j.journal_id AND t.seq < j.journal_id + j.transfers"
+            "  JOIN ledger.account a ON a.community_id = j.community_id AND a.account_id IN (t.debit, t.credit)"
+            " WHERE j.community_id = :community_id AND j.journal_id = ANY(:journals)"
+            "   AND a.code = :code AND a.unit = :unit"
+            " ORDER BY j.journal_id, t.seq"
+        ),
+        {"community_id": community_id, "journals": wanted, "code": account, "unit": unit.value},
+    )
+    return dict(rows.all())
+
+
+async def _lines_of(
+    session: AsyncSession, community_id: int, member_id: UUID, unit: Unit, month: date
+) -> Sequence[ledger.StatementLine]:
+    """All lines of a month. Walks back from today, a thousand a step: a month long ago costs what lies between."""
+    found: list[ledger.StatementLine] = []
+    before: int | None = None
+    while True:
+        page = await ledger.statement(
+            session, community_id, chart.member(member_id), unit, before=before, limit=LINES_AT_ONCE
+        )
+        for line in page.lines:
+            first = line.posted_at.astimezone(HOME_ZONE).date().replace(day=1)
+            if first < month:
+                return found
+            if first == month:
+                found.append(line)
+        before = page.next
+        if before is None:
+            return found
+
+
+def _line(line: ledger.StatementLine, told: Mapping[str, Source]) -> Line:
+    return Line(
+        line.seq,
+        line.journal_id,
+        line.reference,
+        line.reason,
+        line.amount,
+        line.balance,
+        line.posted_at,
+        told.get(line.reference),
+        line.reversed_by,
+        line.reverses,
+    )
+
+
+def _months(lines: Sequence[Line], *, starts_inside: bool, goes_on: bool) -> Sequence[Month]:
+    grouped: dict[date, list[Line]] = {}
+    for line in lines:
+        grouped.setdefault(line.day.replace(day=1), []).append(line)
+    months = []
+    for place, (first, own) in enumerate(grouped.items()):
+        is_cut = (place == 0 and starts_inside) or (place == len(grouped) - 1 and goes_on)
+        sums = (sum(max(line.amount, 0) for line in own), sum(max(-line.amount, 0) for line in own))
+        months.append(Month(first, own, None if is_cut else sums))
+    return months
+
+
+_VOUCHER = re.compile(r"redemption\.voucher:(\d+):ended")
+_ISSUE = re.compile(r"redemption\.issue:([0-9a-f-]{36})")
+_USE = re.compile(r"redemption\.use:([0-9a-f-]{36}):([0-9a-f-]{36})(?::reversed)?")
+
+_RECORDS = sa.text(
+    "SELECT r.reference, r.title, r.source FROM service_record r"
+    " WHERE r.community_id = :community_id AND r.reference = ANY(:references)"
+)
+_VOUCHERS = sa.text("""
+WITH asked AS (
+    SELECT 'redemption.voucher:' || v || ':ended' AS reference, v AS voucher_id FROM unnest(CAST(:ended AS bigint[])) v
+    UNION ALL
+    SELECT 'redemption.issue:' || c.key, (c.answer ->> 'voucher_id')::bigint
+      FROM redemption.command c
+     WHERE c.community_id = :community_id AND c.key = ANY(CAST(:issued AS uuid[])) AND c.verb = 'issue'
+    UNION ALL
+    SELECT 'redemption.use:' || u.device_id || ':' || u.nonce, u.voucher_id
+      FROM unnest(CAST(:devices AS uuid[]), CAST(:nonces AS uuid[])) AS k (device_id, nonce)
+      JOIN redemption.use u ON u.community_id = :community_id AND u.device_id = k.device_id AND u.nonce = k.nonce
+)
+SELECT a.reference, o.title, v.voucher_id
+  FROM asked a
+  JOIN redemption.voucher v ON v.community_id = :community_id AND v.voucher_id = a.voucher_id
+  JOIN redemption.offer o ON o.community_id = :community_id AND o.offer_id = v.offer_id
+""")
+
+PAGES = {"wish": "/wishes/{}", "voucher": "/vouchers/{}", "shift": "/shifts/{}", "activity": "/activities/{}"}
+"""Where the page of a source lies. A source without a page of its own is told by its title alone."""
+
+
+async def sources(session: AsyncSession, community_id: int, references: Collection[str]) -> Mapping[str, Source]:
+    """What the references of journals stand for, in two queries however many there are."""
+    told: dict[str, Source] = {}
+    if not references:
+        return told
+    own = list(set(references))
+    rows = await session.execute(_RECORDS, {"community_id": community_id, "references": own})
+    for reference, title, source in rows:
+        kind, _, number = source.partition(":")
+        told[reference] = Source(title, PAGES[kind].format(number) if kind in PAGES else None)
+    ended = {int(match[1]): reference for reference in own if (match := _VOUCHER.fullmatch(reference))}
+    issued = {UUID(match[1]): reference for reference in own if (match := _ISSUE.fullmatch(reference))}
+    used = {(UUID(match[1]), UUID(match[2])) for reference in own if (match := _USE.fullmatch(reference))}
+    if ended or issued or used:
+        scans = sorted(used)
+        rows = await session.execute(
+            _VOUCHERS,
+            {
+                "community_id": community_id,
+                "ended": list(ended),
+                "issued": list(issued),
+                "devices": [device for device, _ in scans],
+                "nonces": [nonce for _, nonce in scans],
+            },
+        )
+        for reference, title, voucher_id in rows:
+            told[reference] = told[f"{reference}:reversed"] = Source(title, f"/vouchers/{voucher_id}")
+    return told

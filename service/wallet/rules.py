@@ -1,0 +1,85 @@
+"""What the books may be asked, and which journals may be undone by hand. Pure."""
+
+from enum import StrEnum
+from typing import ClassVar
+
+from service.chart import FEN, MINUTE, POINT, Reason
+from service.kit.refusals import Conflict, NotFound
+
+
+class Unit(StrEnum):
+    """What a passbook counts."""
+
+    POINT = POINT
+    MINUTE = MINUTE
+
+
+class BookUnit(StrEnum):
+    """What the books count."""
+
+    POINT = POINT
+    MINUTE = MINUTE
+    FEN = FEN
+
+
+class Mistake(StrEnum):
+    """Why a posting is undone. A code and no free text: the books are read by strangers."""
+
+    WRONG_PERSON = "wrong_person"
+    WRONG_AMOUNT = "wrong_amount"
+    ENTERED_TWICE = "entered_twice"
+    NOT_EARNED = "not_earned"
+
+
+class LineNotFound(NotFound):
+    """No such line in this person's passbook."""
+
+    code: ClassVar[str] = "wallet.line_not_found"
+
+
+class JournalNotFound(NotFound):
+    """No such journal in this community's book."""
+
+    code: ClassVar[str] = "wallet.journal_not_found"
+
+
+class BelongsToVoucher(Conflict):
+    """A voucher's or a settlement's posting is undone at the counter or in the next settlement, never here."""
+
+    code: ClassVar[str] = "wallet.belongs_to_voucher"
+
+
+class BelongsToExchange(Conflict):
+    """A posting that put value aside is undone by its own opposite steps, never here."""
+
+    code: ClassVar[str] = "wallet.has_holds"
+
+
+class ReversalStands(Conflict):
+    """A correction is not corrected again; post the right thing instead."""
+
+    code: ClassVar[str] = "wallet.reversal_stands"
+
+
+class ReversedAlready(Conflict):
+    """Each journal is undone at most once."""
+
+    code: ClassVar[str] = "wallet.reversed_already"
+
+
+class ValueSpent(Conflict):
+    """What the posting brought is spent already, so it cannot be taken back whole."""
+
+    code: ClassVar[str] = "wallet.value_spent"
+
+
+def check_reversible(*, reason: str, is_reversal: bool, is_reversed: bool, has_holds: bool) -> None:
+    """Refuse to undo what belongs to another act, in the order of what is most useful to be told."""
+    if is_reversal:
+        raise ReversalStands
+    if is_reversed:
+        raise ReversedAlready
+    if reason.startswith("voucher_") or reason == Reason.SETTLEMENT_PAID:
+        raise BelongsToVoucher
+    if has_holds:
+        raise BelongsToExchange
