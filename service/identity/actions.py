@@ -29,6 +29,9 @@ from service.kit.crypto import Keyring
 from service.kit.db import keyring
 from service.kit.ids import new_id
 
+ACCOUNTS_AT_ONCE = 400
+"""The ledger compares the accounts of one call with each other; many small calls cost less than one large one."""
+
 
 def _sealed(keys: Keyring, community_id: int, person: NewPerson) -> dict[str, object]:
     """The columns of a person that nobody may read in the database."""
@@ -157,7 +160,8 @@ async def enrol_people(
     )
     await session.flush()
     accounts = [spec for person in people for spec in chart.accounts_of_member(person.member_id)]
-    await ledger.open_accounts(session, community_id, accounts, now=now)
+    for start in range(0, len(accounts), ACCOUNTS_AT_ONCE):
+        await ledger.open_accounts(session, community_id, accounts[start : start + ACCOUNTS_AT_ONCE], now=now)
 
 
 async def update_people(
@@ -194,8 +198,8 @@ async def update_people(
         .values({name: sa.bindparam(name) for name in names} | {"revision": col(Member.revision) + 1})
     )
     await (await session.connection()).execute(statement, rows)
-    for person in people:
-        audit.record(session, actor, "identity.updated", kind="member", id=person.member_id, now=now)
+    ids = [person.member_id for person in people]
+    await audit.record_many(session, actor, "identity.updated", kind="member", ids=ids, now=now)
 
 
 async def grant_role(

@@ -80,13 +80,13 @@ async def grant_roles(
                 for member_id, role in fresh
             ],
         )
-    for member_id, role in fresh:
-        audit.record(
+    for role in sorted({role for _, role in fresh}):
+        await audit.record_many(
             session,
             actor,
             "identity.role_granted",
             kind="member",
-            id=member_id,
+            ids=[member_id for member_id, given in fresh if given is role],
             now=now,
             community_id=community_id,
             detail={"role": role.value},
@@ -110,16 +110,9 @@ async def take_back_roles(
             )
             .values(until_on=sa.func.greatest(col(MemberRole.from_on), day), ended_by=actor.member_id)
         )
-        for member_id in members:
-            audit.record(
-                session,
-                actor,
-                "identity.role_ended",
-                kind="member",
-                id=member_id,
-                now=now,
-                detail={"role": role.value},
-            )
+        await audit.record_many(
+            session, actor, "identity.role_ended", kind="member", ids=members, now=now, detail={"role": role.value}
+        )
 
 
 async def close_people(session: AsyncSession, *, actor: Actor, ids: Collection[UUID], now: datetime) -> None:
@@ -140,8 +133,7 @@ async def close_people(session: AsyncSession, *, actor: Actor, ids: Collection[U
         .values(ended_at=now, ended_by=actor.member_id)
     )
     await _void_codes(session, actor.community_id, ids, now)
-    for member_id in ids:
-        audit.record(session, actor, "identity.closed", kind="member", id=member_id, now=now)
+    await audit.record_many(session, actor, "identity.closed", kind="member", ids=ids, now=now)
 
 
 async def reopen_people(session: AsyncSession, *, actor: Actor, ids: Collection[UUID], now: datetime) -> None:
@@ -155,15 +147,24 @@ async def reopen_people(session: AsyncSession, *, actor: Actor, ids: Collection[
         )
         .values(closed_at=None)
     )
-    for member_id in ids:
-        audit.record(session, actor, "identity.reopened", kind="member", id=member_id, now=now)
+    await audit.record_many(session, actor, "identity.reopened", kind="member", ids=ids, now=now)
 
 
 async def issue_activations(
-    session: AsyncSession, *, actor: Actor, member_ids: Sequence[UUID], now: datetime
+    session: AsyncSession,
+    *,
+    actor: Actor | None,
+    member_ids: Sequence[UUID],
+    now: datetime,
+    community_id: int | None = None,
 ) -> Mapping[UUID, str]:
-    """A one-time code for each of many people; their older codes die. The codes are known only to this answer."""
-    await _void_codes(session, actor.community_id, member_ids, now)
+    """A one-time code for each of many people; their older codes die. The codes are known only to this answer.
+
+    Without an actor (an operator at the server) the community must be named.
+    """
+    tenant = actor.community_id if actor is not None else community_id
+    assert tenant is not None, "an activation belongs to a community"
+    await _void_codes(session, tenant, member_ids, now)
     words = {member_id: "".join(secrets.choice(CODE_ALPHABET) for _ in range(CODE_LENGTH)) for member_id in member_ids}
     if not words:
         return {}
@@ -172,7 +173,7 @@ async def issue_activations(
         sa.insert(Activation),
         [
             {
-                "community_id": actor.community_id,
+                "community_id": tenant,
                 "code_hash": keys.token_hash(word),
                 "member_id": member_id,
                 "expires_at": now + timedelta(days=ACTIVATION_DAYS),
@@ -180,9 +181,16 @@ async def issue_activations(
             for member_id, word in words.items()
         ],
     )
-    for member_id in words:
-        audit.record(session, actor, "identity.activation_issued", kind="member", id=member_id, now=now)
-    return {member_id: f"{actor.community_id}-{word}" for member_id, word in words.items()}
+    await audit.record_many(
+        session,
+        actor,
+        "identity.activation_issued",
+        kind="member",
+        ids=list(words),
+        now=now,
+        community_id=tenant,
+    )
+    return {member_id: f"{tenant}-{word}" for member_id, word in words.items()}
 
 
 async def _void_codes(session: AsyncSession, community_id: int, ids: Collection[UUID], now: datetime) -> None:

@@ -1,0 +1,196 @@
+"""From bytes to rows of cells. A file is a stranger: its bytes say what it is, and sizes are read before contents."""
+
+import csv
+import io
+import re
+import zipfile
+import zlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from python_calamine import CalamineError, CalamineSheet, CalamineWorkbook, PasswordError, SheetVisibleEnum
+
+from service.imports.rules import (
+    COLUMNS_MAX,
+    FILE_BYTES_MAX,
+    ROWS_MAX,
+    UNPACKED_BYTES_MAX,
+    EncodingUnknown,
+    FileDamaged,
+    FileEmpty,
+    FileLocked,
+    FileSwells,
+    FileTooLarge,
+    Formulas,
+    NotASheet,
+    TooManyColumns,
+    TooManyRows,
+)
+
+ZIP, OLE = b"PK\x03\x04", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
+PARTS_MAX = 2_000
+KEPT_PARTS = re.compile(r"(\[Content_Types\]\.xml|_rels/[^/]+|xl/(_rels/[^/]+|[^/]+\.xml|worksheets/[^/]+\.xml))")
+"""What a reader of values needs; pictures, macros and printer settings stay outside."""
+ROWS_READ_MAX = ROWS_MAX + 100
+"""A little room for titles above the headings."""
+
+_CELL_OR_ROW = re.compile(rb"<(?:\w+:)?(?:(row)\b|c\b([^>]*?)(/)?>)")
+_PLACE = re.compile(rb'\br="([A-Z]{1,3})([0-9]{1,7})"')
+_FORMULA = re.compile(rb'<(?:\w+:)?c\b[^>]*?\br="([A-Z]{1,3}[0-9]{1,7})"[^>]*>\s*<(?:\w+:)?f[\s>/]')
+_SHEET = re.compile(rb"<(?:\w+:)?sheet\s[^>]*>")
+_LINK = re.compile(rb"<(?:\w+:)?Relationship\s[^>]*>")
+
+
+@dataclass(frozen=True, slots=True)
+class Grid:
+    """The cells of one sheet; `rows[0]` is the sheet's row 1. `merged` are (first row, last row), counted from 1."""
+
+    rows: Sequence[Sequence[object]]
+    merged: Sequence[tuple[int, int]] = ()
+
+
+def read_grid(content: bytes) -> Grid:
+    """The first visible sheet of a file, or one of the refusals in `rules`. Slow: call it in a thread."""
+    if not content.strip(b"\x00 \t\r\n\xef\xbb\xbf"):
+        raise FileEmpty
+    if len(content) > FILE_BYTES_MAX:
+        raise FileTooLarge
+    if content.startswith(ZIP):
+        return _xlsx(content)
+    if content.startswith(OLE):
+        if "EncryptedPackage".encode("utf-16-le") in content:
+            raise FileLocked
+        return _workbook(content)
+    return _csv(content)
+
+
+def _xlsx(content: bytes) -> Grid:
+    parts = _unpacked(content)
+    if "xl/workbook.xml" not in parts:
+        raise NotASheet
+    sheet = _sheet_part(parts)
+    if sheet is not None:
+        _check_extent(sheet)
+        formula = _FORMULA.search(sheet)
+        if formula is not None:
+            raise Formulas(formula[1].decode())
+    # The reader is given an archive of our own making, so that nothing it meets is larger than what was just measured.
+    again = io.BytesIO()
+    with zipfile.ZipFile(again, "w", zipfile.ZIP_STORED) as archive:
+        for name, part in parts.items():
+            archive.writestr(name, part)
+    return _workbook(again.getvalue())
+
+
+def _unpacked(content: bytes) -> dict[str, bytes]:
+    try:
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            entries = archive.infolist()
+            if len(entries) > PARTS_MAX or sum(entry.file_size for entry in entries) > UNPACKED_BYTES_MAX:
+                raise FileSwells
+            if any(entry.flag_bits & 1 for entry in entries):
+                raise FileLocked
+            # An entry that unpacks to more than its directory says fails its checksum here.
+            return {entry.filename: archive.read(entry) for entry in entries if KEPT_PARTS.fullmatch(entry.filename)}
+    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, ValueError, OSError) as problem:
+        raise FileDamaged from problem
+
+
+def _sheet_part(parts: dict[str, bytes]) -> bytes | None:
+    """The XML of the sheet that will be read: the first one that is not hidden."""
+    targets = {}
+    for link in _LINK.findall(parts.get("xl/_rels/workbook.xml.rels", b"")):
+        targets[_attribute(link, b"Id")] = _attribute(link, b"Target")
+    for sheet in _SHEET.findall(parts["xl/workbook.xml"]):
+        if _attribute(sheet, b"state") not in ("hidden", "veryHidden"):
+            target = targets.get(_attribute(sheet, rb"\w+:id"), "")
+            return parts.get(target.lstrip("/") if target.startswith("/") else f"xl/{target}")
+    return None
+
+
+def _attribute(tag: bytes, name: bytes) -> str:
+    found = re.search(rb"\s" + name + rb'\s*=\s*["\']([^"\']*)["\']', tag)
+    return found[1].decode("utf-8", "replace") if found else ""
+
+
+def _check_extent(sheet: bytes) -> None:
+    """Refuse a sheet whose one far-away cell would make the reader lay out billions of empty ones."""
+    wide = rows = 0
+    for found in _CELL_OR_ROW.finditer(sheet):
+        if found[1]:
+            wide, rows = 0, rows + 1
+            continue
+        wide += 1
+        place = _PLACE.search(found[2])
+        if found[3]:  # a cell that has a format and no value
+            continue
+        column, row = (_number(place[1]), int(place[2])) if place else (wide, rows)
+        if column > COLUMNS_MAX:
+            raise TooManyColumns
+        if row > ROWS_READ_MAX:
+            raise TooManyRows(row)
+
+
+def _number(letters: bytes) -> int:
+    number = 0
+    for letter in letters:
+        number = number * 26 + letter - 64
+    return number
+
+
+def _workbook(content: bytes) -> Grid:
+    try:
+        with CalamineWorkbook.from_filelike(io.BytesIO(content)) as book:
+            sheet = _first_visible(book)
+            if sheet.total_height > ROWS_READ_MAX:
+                raise TooManyRows(sheet.total_height)
+            if sheet.total_width > COLUMNS_MAX:
+                raise TooManyColumns
+            merged = [(first[0] + 1, last[0] + 1) for first, last in sheet.merged_cell_ranges or ()]
+            return Grid(sheet.to_python(skip_empty_area=False), merged)
+    except PasswordError as problem:
+        raise FileLocked from problem
+    except (CalamineError, ValueError, OSError) as problem:
+        raise FileDamaged from problem
+
+
+def _first_visible(book: CalamineWorkbook) -> CalamineSheet:
+    for position, about in enumerate(book.sheets_metadata):
+        if about.visible == SheetVisibleEnum.Visible:
+            return book.get_sheet_by_index(position)
+    raise FileEmpty
+
+
+def _csv(content: bytes) -> Grid:
+    text = _decoded(content)
+    if "\x00" in text or text.lstrip().startswith(("<", "%PDF", "{")):
+        raise NotASheet
+    first = text.split("\n", 1)[0]
+    delimiter = max(",", "\t", ";", key=first.count)
+    rows: list[Sequence[object]] = []
+    try:
+        for cells in csv.reader(io.StringIO(text, newline=""), delimiter=delimiter):
+            if len(rows) >= ROWS_READ_MAX:
+                raise TooManyRows(text.count("\n"))
+            if len(cells) > COLUMNS_MAX:
+                raise TooManyColumns
+            rows.append(cells)
+    except csv.Error as problem:
+        raise FileDamaged from problem
+    return Grid(rows)
+
+
+def _decoded(content: bytes) -> str:
+    """Text in the encodings that people's programs write: UTF-8 with or without its mark, UTF-16 with one, GB18030."""
+    if content.startswith((b"\xff\xfe", b"\xfe\xff")):
+        encodings = ["utf-16"]
+    else:
+        if any(byte < 9 or 14 <= byte < 32 for byte in content[:4096]):  # noqa: PLR2004 (control characters)
+            raise NotASheet
+        encodings = ["utf-8-sig", "gb18030"]
+    for encoding in encodings:
+        try:
+            return content.decode(encoding)
+        except UnicodeDecodeError:
+            continue
+    raise EncodingUnknown
