@@ -65,7 +65,7 @@ def templates() -> Environment:
         day=words.day,
         clock=words.clock,
         masked=words.masked_name,
-        said=lambda key, **values: words.sentence(key, **values),
+        said=words.sentence,
         refusal=refusal_sentence,
     )
     return environment
@@ -150,7 +150,10 @@ def create_app(
             Exception: on_bug,
         },
         csrf_config=CSRFConfig(
-            secret=keyring.key("csrf").hex(), cookie_secure=settings.is_secure, cookie_httponly=False, cookie_samesite="lax"
+            secret=keyring.key("csrf").hex(),
+            cookie_secure=settings.is_secure,
+            cookie_httponly=False,
+            cookie_samesite="lax",
         ),
         template_config=TemplateConfig(instance=JinjaTemplateEngine.from_environment(templates())),
         openapi_config=OpenAPIConfig(

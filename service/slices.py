@@ -26,8 +26,4 @@ WITHOUT_ROUTES = ("communities", "records", "demo")
 
 def manifests() -> Sequence[Manifest]:
     """What every slice offers."""
-    found = []
-    for name in SLICES:
-        if name not in WITHOUT_ROUTES:
-            found.append(import_module(f"service.{name}.manifest").MANIFEST)
-    return found
+    return [import_module(f"service.{name}.manifest").MANIFEST for name in SLICES if name not in WITHOUT_ROUTES]

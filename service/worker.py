@@ -86,14 +86,18 @@ class Worker:
         now = self.clock()
         async with transaction(self.sessions) as session:
             rows = (
-                await session.execute(
-                    sa.select(Outbox)
-                    .where(col(Outbox.relayed_at).is_(None))
-                    .order_by(col(Outbox.outbox_id))
-                    .limit(RELAY_BATCH)
-                    .with_for_update(skip_locked=True)
+                (
+                    await session.execute(
+                        sa.select(Outbox)
+                        .where(col(Outbox.relayed_at).is_(None))
+                        .order_by(col(Outbox.outbox_id))
+                        .limit(RELAY_BATCH)
+                        .with_for_update(skip_locked=True)
+                    )
                 )
-            ).scalars().all()
+                .scalars()
+                .all()
+            )
             if not rows:
                 return 0
             jobs = [msgspec.json.encode(Told(row.fact, row.payload)) for row in rows]
@@ -131,11 +135,11 @@ class Worker:
         while not self.stop.is_set():
             try:
                 await work()
-            except Exception as error:  # noqa: BLE001 # a worker outlives any failure; it is logged and tried again
+            except Exception as error:  # a worker outlives any failure; it is logged and tried again
                 if is_connection_trouble(error):
                     log.warning("worker.database_unavailable", error=type(error).__name__)
                 else:
-                    log.error("worker.failed", exc_info=error)
+                    log.exception("worker.failed")
                 await self._pause(RECONNECT_SECONDS)
 
     async def _pause(self, seconds: float) -> None:

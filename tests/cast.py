@@ -114,12 +114,24 @@ async def _found(sessions: Sessions) -> _Founded:
     async with sessions.begin() as session:
         for number, name in ((HERE, "兴乐社区"), (ELSEWHERE, "民乐社区")):
             await communities.found_community(
-                session, number=number, name=name, street="西一路街道", street_code="610102001", phone="029-0000-0000", now=START
+                session,
+                number=number,
+                name=name,
+                street="西一路街道",
+                street_code="610102001",
+                phone="029-0000-0000",
+                now=START,
             )
         for name, (number, kind, title) in ORGANISATIONS.items():
             made.organisations[name] = await communities.open_organisation(
-                session, community_id=number, kind=kind, name=title, address="1 号楼底商", phone="029-0000-0001",
-                actor=None, now=START,
+                session,
+                community_id=number,
+                kind=kind,
+                name=title,
+                address="1 号楼底商",
+                phone="029-0000-0001",
+                actor=None,
+                now=START,
             )
         for number in (HERE, ELSEWHERE):
             people = []
@@ -191,7 +203,7 @@ def _loadable() -> list[Manifest]:
         try:
             found.append(import_module(f"service.{name}.manifest").MANIFEST)
         except (ImportError, AttributeError, SyntaxError) as problem:
-            print("NOT LOADED", name, repr(problem))
+            print("NOT LOADED", name, repr(problem))  # noqa: T201
     return found
 
 

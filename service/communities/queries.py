@@ -94,9 +94,7 @@ async def organisations_by_ids(
     return {row.organisation_id: _organisation_view(row) for row in rows}
 
 
-async def settings_on(
-    session: AsyncSession, community_id: int, names: Collection[str], day: date
-) -> Mapping[str, int]:
+async def settings_on(session: AsyncSession, community_id: int, names: Collection[str], day: date) -> Mapping[str, int]:
     """What several settings were worth on a day, in one query. A name without a row is a bug of ours: KeyError."""
     rows = await session.execute(
         sa.select(col(DatedSetting.name), col(DatedSetting.value))
@@ -108,7 +106,7 @@ async def settings_on(
         )
         .order_by(col(DatedSetting.name), col(DatedSetting.effective_from).desc(), col(DatedSetting.revision).desc())
     )
-    values = {name: value for name, value in rows}
+    values = dict(rows.all())
     return {name: values[name] for name in names}
 
 

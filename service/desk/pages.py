@@ -13,7 +13,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from service.desk import queries
 from service.kit.access import OFFICE, Actor, Role, allow
-from service.kit.i18n import _
+from service.kit.i18n import _, translate
 from service.kit.pages import page
 
 AnyRequest = Request[Any, Any, Any]
@@ -32,7 +32,7 @@ async def desk(
     found = await queries.inbox(session, state.slices, actor, now, kind)
     total = sum(found.counts.values())
     views = [{"label": _("全部"), "url": "/desk", "count": total, "current": kind is None}] + [
-        {"label": _(f"inbox.{name}"), "url": f"/desk?kind={name}", "count": count, "current": kind == name}
+        {"label": translate("inbox." + name), "url": f"/desk?kind={name}", "count": count, "current": kind == name}
         for name, count in found.counts.items()
     ]
     return page(request, "desk/inbox.html", title=_("待办"), rows=found.rows, views=views, total=total)

@@ -18,7 +18,7 @@ from service.identity.actions_bulk import (
     reopen_people,
     take_back_roles,
 )
-from service.identity.actions_sign_in import end_session, end_sessions_of, enter, issue_activation, set_secret
+from service.identity.actions_sign_in import end_session, end_sessions_of, enter, set_secret
 from service.identity.actor import actor_of_cookie
 from service.identity.contacts import (
     Contact,
@@ -71,7 +71,6 @@ __all__ = [
     "grant_role",
     "grant_roles",
     "holders_of",
-    "issue_activation",
     "issue_activations",
     "lock_people",
     "login_holders",

@@ -75,7 +75,7 @@ async def _households(
         )
     )
     by_index = {(building, index): household_id for building, index, household_id in found}
-    return {(b, d or ""): by_index[place] for place, (b, d) in wanted.items() if b is not None}
+    return {(b, d or ""): by_index[place] for place, (b, d) in wanted.items()}
 
 
 async def _logins(session: AsyncSession, people: Sequence[NewPerson]) -> dict[str, UUID]:
@@ -246,7 +246,9 @@ async def grant_role(
     return role_id
 
 
-async def end_role(session: AsyncSession, *, actor: Actor, member_id: UUID, role: Role, day: date, now: datetime) -> None:
+async def end_role(
+    session: AsyncSession, *, actor: Actor, member_id: UUID, role: Role, day: date, now: datetime
+) -> None:
     """End a role today; it stays in the history."""
     if actor.member_id == member_id:
         raise CannotChangeOwnRoles
@@ -274,9 +276,7 @@ async def _lock_member(session: AsyncSession, community_id: int, member_id: UUID
     return row
 
 
-async def _open_roles(
-    session: AsyncSession, community_id: int, member_id: UUID, role: Role
-) -> Sequence[MemberRole]:
+async def _open_roles(session: AsyncSession, community_id: int, member_id: UUID, role: Role) -> Sequence[MemberRole]:
     rows = await session.execute(
         sa.select(MemberRole).where(
             col(MemberRole.community_id) == community_id,

@@ -16,17 +16,17 @@ from sqlmodel import col
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from service.identity.rules import (
+    ADDRESS_TRIES_MAX,
     SECRET_TRIES_MAX,
     SECRET_TRIES_MINUTES,
     ActivationSpent,
-    PersonNotFound,
     SignInRefused,
     TooManyTries,
     check_secret,
     normal_card,
     normal_phone,
 )
-from service.identity.tables import Activation, MemberSecret, Login, Member, SignedIn, SignInTry
+from service.identity.tables import Activation, Login, Member, MemberSecret, SignedIn, SignInTry
 from service.kit import audit
 from service.kit.access import Actor
 from service.kit.crypto import Keyring
@@ -64,6 +64,10 @@ class Candidate:
     secret_hash: str | None
 
 
+NOBODY = Candidate(0, UUID(int=0), None)
+"""Stands for whoever an unknown number might have meant: costs the same hash and opens nothing."""
+
+
 @dataclass(frozen=True, slots=True)
 class Entrance:
     """A fresh session: what goes into the cookie and until when."""
@@ -77,27 +81,24 @@ class Entrance:
 async def count_try(session: AsyncSession, subjects: Sequence[tuple[bytes, int]], now: datetime) -> int:
     """Count one try for a number and its address, each with its limit, before any secret is looked at.
 
-    Raises TooManyTries when a limit is passed; answers how many tries the number has left. The caller commits this on
-    its own: a refused sign-in must not undo the count.
+    Raises TooManyTries when a limit is passed, else answers how many tries are left. The caller commits this on its
+    own: a refused sign-in must not undo the count.
     """
     width = timedelta(minutes=SECRET_TRIES_MINUTES)
     window = datetime.fromtimestamp(now.timestamp() // width.total_seconds() * width.total_seconds(), tz=now.tzinfo)
-    left = 0
-    for position, (subject, most) in enumerate(sorted(subjects)):
+    left = []
+    # In one order, so that two tries that share a subject never wait for each other crosswise.
+    for subject, most in sorted(subjects):
         counted = await session.execute(
             insert(SignInTry)
             .values(subject=subject, window_at=window, tries=1)
-            .on_conflict_do_update(
-                index_elements=["subject", "window_at"], set_={"tries": col(SignInTry.tries) + 1}
-            )
+            .on_conflict_do_update(index_elements=["subject", "window_at"], set_={"tries": col(SignInTry.tries) + 1})
             .returning(col(SignInTry.tries))
         )
-        tries = counted.scalar_one()
-        if tries > most:
-            raise TooManyTries(SECRET_TRIES_MINUTES)
-        if most == SECRET_TRIES_MAX or position == 0:
-            left = most - tries
-    return left
+        left.append(most - counted.scalar_one())
+    if min(left) < 0:
+        raise TooManyTries(SECRET_TRIES_MINUTES)
+    return min(left)
 
 
 async def forget_tries(session: AsyncSession, subject: bytes, now: datetime) -> None:
@@ -141,7 +142,15 @@ async def candidates(session: AsyncSession, typed: str) -> Sequence[Candidate]:
 
 
 async def sign_in(
-    sessions: Sessions, keys: Keyring, *, typed: str, secret: str, address: str, device: str, is_shared: bool, now: datetime
+    sessions: Sessions,
+    keys: Keyring,
+    *,
+    typed: str,
+    secret: str,
+    address: str,
+    device: str,
+    is_shared: bool,
+    now: datetime,
 ) -> Entrance:
     """Open a session for whoever knows the secret of the typed number; raises SignInRefused or TooManyTries.
 
@@ -150,23 +159,23 @@ async def sign_in(
     """
     number = keys.blind("try", normal_phone(typed) or normal_card(typed) or typed[:64])
     async with transaction(sessions) as session:
-        left = await count_try(session, [(number, SECRET_TRIES_MAX), (keys.blind("try-address", address), 100)], now)
+        left = await count_try(
+            session, [(number, SECRET_TRIES_MAX), (keys.blind("try-address", address), ADDRESS_TRIES_MAX)], now
+        )
     async with transaction(sessions) as session:
         whom = await candidates(session, typed)
     proven = None
-    for candidate in whom or [None]:
-        secret_hash = candidate.secret_hash if candidate and candidate.secret_hash else _nobodys_hash()
+    for candidate in whom or [NOBODY]:
+        secret_hash = candidate.secret_hash or _nobodys_hash()
         fits = await anyio.to_thread.run_sync(_matches, secret_hash, secret[:200])
-        if fits and candidate is not None and candidate.secret_hash:
+        if fits and candidate.secret_hash:
             proven = candidate
             break
     if proven is None:
         raise SignInRefused(max(0, left))
     async with transaction(sessions) as session:
         await forget_tries(session, number, now)
-        return await enter(
-            session, proven.community_id, proven.member_id, device=device, is_shared=is_shared, now=now
-        )
+        return await enter(session, proven.community_id, proven.member_id, device=device, is_shared=is_shared, now=now)
 
 
 async def enter(
@@ -190,7 +199,13 @@ async def enter(
         )
     )
     audit.record(
-        session, None, "identity.signed_in", kind="session", id=session_id, now=now, community_id=community_id,
+        session,
+        None,
+        "identity.signed_in",
+        kind="session",
+        id=session_id,
+        now=now,
+        community_id=community_id,
         on_behalf_of=member_id,
     )
     return Entrance(f"{community_id}.{token}", expires_at, community_id, member_id)
@@ -229,32 +244,6 @@ async def end_sessions_of(session: AsyncSession, *, actor: Actor, member_id: UUI
     audit.record(session, actor, "identity.sessions_ended", kind="member", id=member_id, now=now)
 
 
-async def issue_activation(session: AsyncSession, *, actor: Actor, member_id: UUID, now: datetime) -> str:
-    """A one-time code for a person to choose a secret; older codes of the person die."""
-    if await session.get(Member, (actor.community_id, member_id)) is None:
-        raise PersonNotFound
-    await session.execute(
-        sa.update(Activation)
-        .where(
-            col(Activation.community_id) == actor.community_id,
-            col(Activation.member_id) == member_id,
-            col(Activation.used_at).is_(None),
-        )
-        .values(expires_at=now)
-    )
-    code = secrets.token_hex(16).upper()
-    session.add(
-        Activation(
-            community_id=actor.community_id,
-            code_hash=keyring(session).token_hash(code),
-            member_id=member_id,
-            expires_at=now + timedelta(days=ACTIVATION_DAYS),
-        )
-    )
-    audit.record(session, actor, "identity.activation_issued", kind="member", id=member_id, now=now)
-    return f"{actor.community_id}-{code}"
-
-
 async def find_activation(session: AsyncSession, code: str, now: datetime) -> Activation:
     """The living activation behind a typed or scanned code; raises ActivationSpent."""
     number, _, word = code.strip().upper().partition("-")
@@ -278,9 +267,7 @@ async def activate(
     return await enter(session, row.community_id, row.member_id, device=device, is_shared=is_shared, now=now)
 
 
-async def set_secret(
-    session: AsyncSession, *, community_id: int, member_id: UUID, secret: str, now: datetime
-) -> None:
+async def set_secret(session: AsyncSession, *, community_id: int, member_id: UUID, secret: str, now: datetime) -> None:
     """Set a person's PIN; the old one is worth nothing from here on."""
     secret_hash = await anyio.to_thread.run_sync(_hasher.hash, secret)
     await session.execute(
@@ -291,7 +278,13 @@ async def set_secret(
         )
     )
     audit.record(
-        session, None, "identity.secret_set", kind="member", id=member_id, now=now, community_id=community_id,
+        session,
+        None,
+        "identity.secret_set",
+        kind="member",
+        id=member_id,
+        now=now,
+        community_id=community_id,
         on_behalf_of=member_id,
     )
 

@@ -39,7 +39,12 @@ SELECT who.session_id, who.member_id, m.card_no, m.name_sealed, m.household_id, 
 def split_cookie(cookie: str) -> tuple[int, str] | None:
     """The community and the token of a session cookie, or None for anything that is not one of ours."""
     number, _, token = cookie.partition(".")
-    if len(cookie) > COOKIE_LENGTH_MAX or not (number.isascii() and number.isdecimal()) or len(number) > 18 or not token:
+    if (
+        len(cookie) > COOKIE_LENGTH_MAX
+        or not (number.isascii() and number.isdecimal())
+        or len(number) > 18
+        or not token
+    ):
         return None
     return int(number), token
 

@@ -10,9 +10,9 @@ from litestar.params import FromPath, JSONBody
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from service.identity import actions_sign_in as ways_in
+from service.identity.histories import sessions_of
 from service.identity.pages import address_of, device_of, session_cookie
 from service.identity.payloads import Me, SessionOut, Sessions, SignIn
-from service.identity.histories import sessions_of
 from service.kit.access import PUBLIC, SIGNED_IN, Actor
 from service.kit.clock import Clock
 from service.kit.crypto import Keyring
@@ -64,9 +64,7 @@ async def me(actor: NamedDependency[Actor]) -> Me:
 
 
 @get("/api/me/sessions", opt=SIGNED_IN)
-async def my_sessions(
-    session: NamedDependency[AsyncSession], actor: NamedDependency[Actor], state: State
-) -> Sessions:
+async def my_sessions(session: NamedDependency[AsyncSession], actor: NamedDependency[Actor], state: State) -> Sessions:
     """Where the person is signed in."""
     opened = await sessions_of(session, actor.community_id, actor.member_id, cast("Clock", state.clock)())
     return Sessions(

@@ -12,10 +12,10 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from service.identity import actions_sign_in as ways_in
 from service.identity.actions_sign_in import Entrance
-from service.identity.payloads import ActivateForm, ChangeSecretForm, NumberForm, SecretForm
 from service.identity.histories import sessions_of
+from service.identity.payloads import ActivateForm, ChangeSecretForm, NumberForm, SecretForm
 from service.identity.queries import person
-from service.identity.rules import SecretsDiffer
+from service.identity.rules import ADDRESS_TRIES_MAX, SECRET_TRIES_MAX, SecretsDiffer
 from service.kit.access import PUBLIC, SIGNED_IN, Actor
 from service.kit.clock import Clock
 from service.kit.crypto import Keyring
@@ -65,22 +65,20 @@ def session_cookie(state: State, entrance: Entrance, *, is_shared: bool) -> Cook
 
 @get("/sign-in", opt=PUBLIC, include_in_schema=False)
 async def sign_in_page(request: AnyRequest, next: FromQuery[str | None] = None) -> Template:
-    """Which number?"""
+    """Ask for the number."""
     return page(request, "identity/sign_in.html", title=_("登录"), next=safe_path(next))
 
 
 @post("/sign-in", opt=PUBLIC, include_in_schema=False, status_code=200)
 async def sign_in_number(request: AnyRequest) -> Template:
-    """Which secret? The number stays out of the address, so it is in no history and no log."""
+    """Ask for the secret. The number stays out of the address, so it is in no history and no log."""
     with refill(request, "identity/sign_in.html", title=_("登录"), next="/"):
         form = await form_of(request, NumberForm)
     return page(request, "identity/secret.html", title=_("输入口令"), number=form.number, next=safe_path(form.next))
 
 
 @post("/sign-in/secret", opt=PUBLIC, include_in_schema=False)
-async def sign_in_secret(
-    request: AnyRequest, state: State
-) -> Redirect:
+async def sign_in_secret(request: AnyRequest, state: State) -> Redirect:
     """Let in whoever knows the secret, and lead them where they were going."""
     form_values = await request.form()
     number, path = str(form_values.get("number", ""))[:64], safe_path(str(form_values.get("next") or "/"))
@@ -100,9 +98,7 @@ async def sign_in_secret(
 
 
 @post("/sign-out", opt=SIGNED_IN, include_in_schema=False)
-async def sign_out(
-    session: NamedDependency[AsyncSession], actor: NamedDependency[Actor], state: State
-) -> Redirect:
+async def sign_out(session: NamedDependency[AsyncSession], actor: NamedDependency[Actor], state: State) -> Redirect:
     """End this session here and in the database."""
     await ways_in.end_session(session, actor=actor, session_id=actor.session_id, now=cast("Clock", state.clock)())
     answer = Redirect("/", status_code=303)
@@ -117,7 +113,9 @@ async def activation_page(
     """A scanned one-time code: whose it is (masked) and which PIN they would like."""
     row = await ways_in.find_activation(session, code, cast("Clock", state.clock)())
     whom = await person(session, row.community_id, row.member_id)
-    return page(request, "identity/activate.html", title=_("设置口令"), code=code, who=whom.masked, card_no=whom.card_no)
+    return page(
+        request, "identity/activate.html", title=_("设置口令"), code=code, who=whom.masked, card_no=whom.card_no
+    )
 
 
 @get("/activate", opt=PUBLIC, include_in_schema=False)
@@ -138,7 +136,9 @@ async def activate(request: AnyRequest, state: State) -> Redirect:
         if form.secret != form.again:
             raise SecretsDiffer
         async with transaction(cast("Sessions", state.sessions)) as counting:
-            await ways_in.count_try(counting, [(keys.blind("try-address", address_of(request)), 100)], now)
+            await ways_in.count_try(
+                counting, [(keys.blind("try-address", address_of(request)), ADDRESS_TRIES_MAX)], now
+            )
         async with transaction(cast("Sessions", state.sessions)) as session:
             entrance = await ways_in.activate(
                 session,
@@ -192,6 +192,6 @@ async def change_secret(
             raise SecretsDiffer
         async with transaction(cast("Sessions", state.sessions)) as counting:
             subject = cast("Keyring", state.keyring).blind("try-member", actor.member_id.hex)
-            await ways_in.count_try(counting, [(subject, ways_in.SECRET_TRIES_MAX)], now)
+            await ways_in.count_try(counting, [(subject, SECRET_TRIES_MAX)], now)
         await ways_in.change_secret(session, actor=actor, old=form.old, secret=form.secret, now=now)
     return go("/me", "secret_changed")

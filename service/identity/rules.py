@@ -3,6 +3,7 @@
 import re
 from dataclasses import dataclass, field
 from datetime import date
+from itertools import pairwise
 from typing import ClassVar
 from uuid import UUID
 
@@ -130,7 +131,7 @@ def check_secret(secret: str, *, is_pin: bool) -> None:
         return
     if not PIN.fullmatch(secret) or len(set(secret)) < 2:
         raise SecretTooSimple
-    steps = {(int(after) - int(before)) % 10 for before, after in zip(secret, secret[1:], strict=False)}
+    steps = {(int(after) - int(before)) % 10 for before, after in pairwise(secret)}
     if steps in ({1}, {9}):
         raise SecretTooSimple
 

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any
 from uuid import UUID
 
 from litestar.connection import ASGIConnection
@@ -69,7 +70,7 @@ def allow(*roles: Role) -> dict[str, object]:
     return {"allow": frozenset(roles)}
 
 
-def guard(connection: ASGIConnection[object, object, object, object], handler: BaseRouteHandler) -> None:
+def guard(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler) -> None:
     """Refuse whoever the route's `opt` does not name. A route that names nobody is open to nobody."""
     rule = handler.opt.get("allow")
     if rule in ("public", "by_database"):

@@ -75,4 +75,4 @@ async def record_many(
     }
     # The Core table, so that no generated id is asked back for.
     connection = await session.connection()
-    await connection.execute(sa.insert(Audit.__table__), [{**line, "object_id": str(id)} for id in ids])  # type: ignore[attr-defined] # SQLModel types hide the table
+    await connection.execute(sa.insert(Audit.__table__), [{**line, "object_id": str(one)} for one in ids])  # type: ignore[attr-defined] # SQLModel types hide the table

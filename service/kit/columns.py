@@ -43,9 +43,7 @@ def one_of(name: str, column: str, values: type[StrEnum] | list[str]) -> sa.Chec
 
 def to_member(name: str, column: str) -> sa.ForeignKeyConstraint:
     """A composite key to a person of the same community."""
-    return sa.ForeignKeyConstraint(
-        ["community_id", column], ["member.community_id", "member.member_id"], name=name
-    )
+    return sa.ForeignKeyConstraint(["community_id", column], ["member.community_id", "member.member_id"], name=name)
 
 
 def to_community(name: str) -> sa.ForeignKeyConstraint:

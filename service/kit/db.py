@@ -80,7 +80,9 @@ def broken_constraint(error: IntegrityError) -> str | None:
 
 def is_connection_trouble(error: BaseException) -> bool:
     """True when the database is away or was cut, so that the same request may simply come again."""
-    if isinstance(error, OSError | TimeoutError | PoolTimeout | asyncpg.PostgresConnectionError | asyncpg.CannotConnectNowError):
+    if isinstance(
+        error, OSError | TimeoutError | PoolTimeout | asyncpg.PostgresConnectionError | asyncpg.CannotConnectNowError
+    ):
         return True
     if isinstance(error, asyncpg.InterfaceError | asyncpg.InternalClientError | asyncpg.AdminShutdownError):
         return True

@@ -8,7 +8,8 @@ from typing import Any, cast
 import structlog
 from litestar.connection import Request
 from litestar.datastructures import MutableScopeHeaders
-from litestar.types import ASGIApp, Message, Receive, Scope, Send
+from litestar.enums import ScopeType
+from litestar.types import ASGIApp, HTTPScope, Message, Receive, Scope, Send
 
 from service.kit import audit
 from service.kit.access import Actor
@@ -39,7 +40,7 @@ def edge(app: ASGIApp) -> ASGIApp:
     """Wrap the app: identify the caller, choose the language, log one line without personal data, set the headers."""
 
     async def wrapped(scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
+        if scope["type"] != ScopeType.HTTP:
             await app(scope, receive, send)
             return
         request: Request[Any, Any, Any] = Request(scope)
@@ -49,7 +50,7 @@ def edge(app: ASGIApp) -> ASGIApp:
 
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
-                _finish(scope, message, started)
+                _finish(cast("HTTPScope", scope), message, started)
             await send(message)
 
         await _identify(scope, request)
@@ -68,7 +69,7 @@ async def _identify(scope: Scope, request: Request[Any, Any, Any]) -> None:
         scope["user"] = await authenticate(request.app.state, cookie)
 
 
-def _finish(scope: Scope, message: Message, started: float) -> None:
+def _finish(scope: HTTPScope, message: Message, started: float) -> None:
     headers = MutableScopeHeaders.from_message(cast("Any", message))
     for name, value in HEADERS.items():
         headers.setdefault(name, value)

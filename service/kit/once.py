@@ -100,7 +100,7 @@ async def _first_answer(
         )
         .with_for_update()
     )
-    first = found.scalar_one()
+    first: Answered = found.scalar_one()
     if first.fingerprint != fingerprint:
         raise KeyReused({"Idempotency-Key": "reused"})
     return first

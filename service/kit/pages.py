@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from litestar.response import Redirect, Template
 
@@ -83,7 +84,7 @@ def common(request: AnyRequest) -> dict[str, object]:
         "locale": current_locale.get(),
         "mode": request.cookies.get("mode") if request.cookies.get("mode") in ("standard", "elder") else "standard",
         "size": request.cookies.get("size") if request.cookies.get("size") in ("m", "l", "xl") else "m",
-        "path": path,
+        "path": _here(request),
         "form_key": new_id().hex,
         "assets": asset,
         "flash": flash if flash != done else None,
@@ -96,6 +97,13 @@ def common(request: AnyRequest) -> dict[str, object]:
         "refusal": None,
         "csrf_token": request.cookies.get("csrftoken", ""),
     }
+
+
+def _here(request: AnyRequest) -> str:
+    """The page that somebody looks at, filters and all: where a change of size or language leads back to."""
+    if request.method == "GET":
+        return request.url.path + (f"?{request.url.query}" if request.url.query else "")
+    return safe_path(urlsplit(request.headers.get("referer", "")).path)
 
 
 def sidebar(slices: Sequence[Manifest], actor: Actor, path: str) -> list[NavEntry]:

@@ -62,7 +62,9 @@ def status_of(refusal: Exception) -> int:
 
 def wants_json(request: AnyRequest) -> bool:
     """True for programs: the API, and whoever asks for JSON only."""
-    return request.url.path.lower().startswith("/api/") or request.headers.get("accept", "").startswith("application/json")
+    return request.url.path.lower().startswith("/api/") or request.headers.get("accept", "").startswith(
+        "application/json"
+    )
 
 
 def answer(request: AnyRequest, refusal: Exception) -> Answer:
@@ -78,12 +80,21 @@ def answer(request: AnyRequest, refusal: Exception) -> Answer:
             "status": status,
             "code": getattr(refusal, "code", "kit.refused"),
             "request_id": audit.request_id.get(),
-            **{name: str(value) if not isinstance(value, int | dict | type(None)) else value for name, value in data.items()},
+            **{
+                name: str(value) if not isinstance(value, int | dict | type(None)) else value
+                for name, value in data.items()
+            },
         }
         return Response(body, status_code=status, media_type="application/problem+json", headers=headers)
     shown = page(
-        request, "kit/error.html", status_code=status, status=status, title=_("没有办成"), message=sentence,
-        request_id=(audit.request_id.get() or "") if status >= 500 else "", retry_after=headers.get("Retry-After"),
+        request,
+        "kit/error.html",
+        status_code=status,
+        status=status,
+        title=_("没有办成"),
+        message=sentence,
+        request_id=(audit.request_id.get() or "") if status >= 500 else "",
+        retry_after=headers.get("Retry-After"),
     )
     shown.headers.update(headers)
     return shown

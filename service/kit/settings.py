@@ -18,10 +18,12 @@ class Settings(BaseSettings):
     """PostgreSQL for the serving role; unset means the embedded server."""
     owner_url: str | None = None
     """The same database for the role that migrates; needed only where database_url is set."""
-    data_dir: Annotated[Path, Field(description="Everything of the embedded server, uploads and logs.")] = ROOT / "var" / "data"
-    keys_dir: Annotated[Path, Field(description="Encryption keys: outside the data folder, so that a backup never holds both.")] = (
-        ROOT / "var" / "keys"
+    data_dir: Annotated[Path, Field(description="Everything of the embedded server, uploads and logs.")] = (
+        ROOT / "var" / "data"
     )
+    keys_dir: Annotated[
+        Path, Field(description="Encryption keys: outside the data folder, so that a backup never holds both.")
+    ] = ROOT / "var" / "keys"
     host: str = "127.0.0.1"
     port: int = 8000
     public_url: str | None = None

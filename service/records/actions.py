@@ -100,9 +100,7 @@ async def record_services(
             continue
         account = chart.member(service.member_id)
         earns = service.kind is RecordKind.CREDITED
-        points = (
-            earned_points(minutes, rate[f"points_coefficient_thousandths.{service.service_class}"]) if earns else 0
-        )
+        points = earned_points(minutes, rate[f"points_coefficient_thousandths.{service.service_class}"]) if earns else 0
         coins, given = split_store(minutes, own[account], rate["store_minutes_max"]) if earns else (0, 0)
         own[account] += coins
         record = _row(service, community_id, minutes, points + service.reward_points * 100, coins, actor, now)

@@ -55,9 +55,7 @@ async def credited_on(
 ) -> Mapping[tuple[UUID, date], int]:
     """Credited minutes that people already have on given days."""
     rows = await session.execute(
-        sa.select(
-            col(ServiceRecord.member_id), col(ServiceRecord.served_on), sa.func.sum(col(ServiceRecord.minutes))
-        )
+        sa.select(col(ServiceRecord.member_id), col(ServiceRecord.served_on), sa.func.sum(col(ServiceRecord.minutes)))
         .where(
             col(ServiceRecord.community_id) == community_id,
             col(ServiceRecord.member_id).in_({member_id for member_id, _ in days}),

@@ -55,8 +55,8 @@ async def test_signing_out_ends_the_session_for_good(li: Client, app: Litestar) 
 
 
 async def test_the_two_pages_lead_in_and_on(with_secret: Client, anon: Client) -> None:
-    assert (await anon.get("/wishes", headers={"accept": "text/html"})).headers["location"] == "/sign-in?next=%2Fwishes"
-    second = await anon.post("/sign-in", data={"number": "0012-0001", "next": "/wishes"})
+    assert (await anon.get("/me", headers={"accept": "text/html"})).headers["location"] == "/sign-in?next=%2Fme"
+    second = await anon.post("/sign-in", data={"number": "0012-0001", "next": "/me"})
     assert second.status_code == 200
     entered = await anon.post(
         "/sign-in/secret", data={"number": "0012-0001", "secret": "135791", "next": "//evil.example"}

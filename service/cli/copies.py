@@ -1,0 +1,168 @@
+"""backup, restore, keys: copies of the data, and of the keys, which are never in the same place."""
+
+import argparse
+import base64
+import hashlib
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from migrations.runner import current
+from service.cli.places import CommandRefused, database, keys, postgres_folder, run, say
+from service.kit.crypto import KEY_FILE, Keyring, KeysUnreadable, load_keyring, save_keyring
+from service.kit.embedded_pg import EmbeddedPgError, dump, restore
+from service.kit.settings import Settings
+
+CONFIRMED = "exported-keys.json"
+"""Which keys somebody has confirmed to hold on paper or elsewhere."""
+
+
+def add_to(commands: Any) -> None:
+    """The commands of this module."""
+    backup = commands.add_parser("backup", help="copy the embedded database into one file, while it serves")
+    backup.add_argument("file", type=Path)
+    backup.set_defaults(do=backup_to)
+    back = commands.add_parser("restore", help="fill an empty embedded database from a backup")
+    back.add_argument("file", type=Path)
+    back.set_defaults(do=restore_from)
+    key = commands.add_parser("keys", help="export, confirm or import the encryption keys")
+    verbs = key.add_subparsers(dest="verb", required=True)
+    export = verbs.add_parser("export", help="write a recovery sheet to print and lock away")
+    export.add_argument("file", type=Path)
+    export.set_defaults(do=export_keys)
+    confirm = verbs.add_parser("confirm", help="say that the printed sheet is locked away, by its fingerprint")
+    confirm.add_argument("fingerprint")
+    confirm.set_defaults(do=confirm_keys)
+    load = verbs.add_parser("import", help="put exported keys back")
+    load.add_argument("file", type=Path)
+    load.set_defaults(do=import_keys)
+
+
+def fingerprint(keyring: Keyring) -> str:
+    """A short name of exactly these keys, safe to say aloud."""
+    whole = b"".join(bytes([key_id]) + root for key_id, root in sorted(keyring.roots.items()))
+    return hashlib.sha256(b"linli/fingerprint" + whole).hexdigest()[:16].upper()
+
+
+def back_up(settings: Settings, file: Path) -> None:
+    """Copy the embedded database into a file, with a note beside it of what it is and which keys open it."""
+    if settings.database_url:
+        raise CommandRefused("this database is not embedded; back it up with its own tools (docs/deploy.md)")
+    keyring = keys(settings)
+    file = file.absolute()
+    try:
+        dump(postgres_folder(settings), file)
+    except EmbeddedPgError as reason:
+        raise CommandRefused(str(reason)) from reason
+    note = {
+        "made_at": datetime.now(UTC).isoformat(),
+        "sha256": _digest(file),
+        "keys": fingerprint(keyring),
+    }
+    file.with_name(file.name + ".json").write_text(json.dumps(note, indent=1) + "\n")
+    say(f"Copied to {file.name}.")
+
+
+def backup_to(chosen: argparse.Namespace) -> int:
+    """A backup without its keys is a locked box: exit code 3 until an export of the keys was confirmed."""
+    settings = Settings()
+    back_up(settings, chosen.file)
+    mark = fingerprint(keys(settings))
+    if _confirmed(settings) != mark:
+        say(
+            "NOT COMPLETE: nobody has confirmed to hold the keys that open it. "
+            "`linli keys export FILE`, print it, lock it away, then `linli keys confirm FINGERPRINT`."
+        )
+        return 3
+    say(f"Complete. The keys {mark} are locked away elsewhere.")
+    return 0
+
+
+def restore_from(chosen: argparse.Namespace) -> int:
+    """Fill the empty embedded database; refuse a damaged file, and say so when the keys do not fit."""
+    settings = Settings()
+    note_file = chosen.file.with_name(chosen.file.name + ".json")
+    try:
+        note = json.loads(note_file.read_text())
+    except (OSError, ValueError) as problem:
+        raise CommandRefused(f"{note_file.name} is missing or damaged; it lies beside every backup") from problem
+    if _digest(chosen.file) != note.get("sha256"):
+        raise CommandRefused(f"{chosen.file.name} is not what was backed up: its checksum differs")
+    keyring = keys(settings)
+    if fingerprint(keyring) != note.get("keys"):
+        raise CommandRefused("the keys here do not open this backup; `linli keys import FILE` first")
+    try:
+        restore(postgres_folder(settings), chosen.file)
+    except EmbeddedPgError as reason:
+        raise CommandRefused(str(reason)) from reason
+    with database(settings) as place:
+        revision = run(current(place.app_url))
+    say(f"Restored, at revision {revision}. Now: `linli verify`.")
+    return 0
+
+
+def export_keys(chosen: argparse.Namespace) -> int:
+    """Write the keys as a sheet that a person can print, and type in again if need be."""
+    keyring = keys(Settings())
+    lines = ["Linli recovery sheet. Whoever holds this and a backup can read everybody's data.", ""]
+    lines += [f"fingerprint {fingerprint(keyring)}", f"current {keyring.current}"]
+    lines += [f"key {key_id} {base64.b32encode(root).decode()}" for key_id, root in sorted(keyring.roots.items())]
+    chosen.file.touch(mode=0o600)
+    chosen.file.write_text("\n".join(lines) + "\n")
+    say(f"Written to {chosen.file.name}. Print it, lock it away, delete the file, then:")
+    say(f"linli keys confirm {fingerprint(keyring)}")
+    return 0
+
+
+def confirm_keys(chosen: argparse.Namespace) -> int:
+    """Note that exactly these keys are kept elsewhere."""
+    settings = Settings()
+    if chosen.fingerprint.strip().upper() != fingerprint(keys(settings)):
+        raise CommandRefused("that is not the fingerprint of the keys in use")
+    note = {"fingerprint": fingerprint(keys(settings)), "confirmed_at": datetime.now(UTC).isoformat()}
+    (settings.keys_dir / CONFIRMED).write_text(json.dumps(note) + "\n")
+    say("Noted.")
+    return 0
+
+
+def import_keys(chosen: argparse.Namespace) -> int:
+    """Put exported keys in place; keys that are there already are never overwritten."""
+    settings = Settings()
+    if (settings.keys_dir / KEY_FILE).exists():
+        raise CommandRefused(f"there are keys in {settings.keys_dir}; move them away first")
+    current_key, roots, expected = 0, {}, ""
+    try:
+        for line in chosen.file.read_text().splitlines():
+            words = line.split()
+            if words[:1] == ["fingerprint"]:
+                expected = words[1]
+            elif words[:1] == ["current"]:
+                current_key = int(words[1])
+            elif words[:1] == ["key"]:
+                roots[int(words[1])] = base64.b32decode("".join(words[2:]))
+        keyring = Keyring(current=current_key, roots=roots)
+        if fingerprint(keyring) != expected:
+            raise CommandRefused("a character of the sheet is wrong: the fingerprint does not fit")
+        save_keyring(keyring, settings.keys_dir)
+        load_keyring(settings.keys_dir)
+    except (OSError, ValueError, IndexError, KeysUnreadable) as problem:
+        raise CommandRefused(f"{chosen.file.name} is not a recovery sheet: {problem}") from problem
+    say(f"Keys {expected} are in place.")
+    return 0
+
+
+def _confirmed(settings: Settings) -> str | None:
+    try:
+        found = json.loads((settings.keys_dir / CONFIRMED).read_text())
+    except (OSError, ValueError):
+        return None
+    return str(found.get("fingerprint"))
+
+
+def _digest(file: Path) -> str:
+    try:
+        with file.open("rb") as source:
+            return hashlib.file_digest(source, "sha256").hexdigest()
+    except OSError as problem:
+        raise CommandRefused(f"{file.name} cannot be read: {problem.strerror}") from problem

@@ -1,0 +1,83 @@
+"""Where this installation keeps its database and keys, as every command finds them."""
+
+import asyncio
+from collections.abc import AsyncIterator, Coroutine, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from service.kit.crypto import Keyring, KeysUnreadable, load_keyring, load_or_make_keyring
+from service.kit.db import Sessions, make_engine, make_sessions
+from service.kit.embedded_pg import EmbeddedPgError, running, server
+from service.kit.settings import Settings
+
+T = TypeVar("T")
+
+
+class CommandRefused(Exception):
+    """A sentence for the operator."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """The database's addresses; `is_embedded` when we run the server ourselves."""
+
+    app_url: str
+    owner_url: str | None
+    is_embedded: bool
+
+
+def postgres_folder(settings: Settings) -> Path:
+    """The embedded server's data."""
+    return settings.data_dir / "postgres"
+
+
+@contextmanager
+def database(settings: Settings) -> Iterator[Place]:
+    """The database for as long as the block lasts: the one that is named, the one that runs here, or one of our own."""
+    if settings.database_url:
+        yield Place(settings.database_url, settings.owner_url, is_embedded=False)
+        return
+    folder = postgres_folder(settings)
+    try:
+        found = running(folder) if folder.exists() else None
+        if found is not None:
+            yield Place(found.app_url, found.owner_url, is_embedded=True)
+            return
+        with server(folder) as cluster:
+            yield Place(cluster.app_url, cluster.owner_url, is_embedded=True)
+    except EmbeddedPgError as reason:
+        raise CommandRefused(str(reason)) from reason
+
+
+def keys(settings: Settings, *, may_make: bool = False) -> Keyring:
+    """The installation's keys. Only a first start may make them: a lost key must never be papered over with a new one."""
+    try:
+        return load_or_make_keyring(settings.keys_dir) if may_make else load_keyring(settings.keys_dir)
+    except KeysUnreadable as reason:
+        raise CommandRefused(
+            f"the key file {reason} is missing or damaged. Put the exported keys back with `linli keys import FILE`."
+        ) from reason
+
+
+@asynccontextmanager
+async def opened(place: Place, keyring: Keyring) -> AsyncIterator[tuple[AsyncEngine, Sessions]]:
+    """A pool on the database for a command."""
+    engine = make_engine(place.app_url, pool_size=4)
+    try:
+        yield engine, make_sessions(engine, keyring)
+    finally:
+        await engine.dispose()
+
+
+def run(work: Coroutine[Any, Any, T]) -> T:
+    """Do async work from a command."""
+    return asyncio.run(work)
+
+
+def say(text: str) -> None:
+    """One line to the operator."""
+    print(text, flush=True)
