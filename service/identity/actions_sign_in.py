@@ -86,7 +86,7 @@ async def count_try(session: AsyncSession, subjects: Sequence[tuple[bytes, int]]
     """
     width = timedelta(minutes=SECRET_TRIES_MINUTES)
     window = datetime.fromtimestamp(now.timestamp() // width.total_seconds() * width.total_seconds(), tz=now.tzinfo)
-    left = []
+    left: list[int] = []
     # In one order, so that two tries that share a subject never wait for each other crosswise.
     for subject, most in sorted(subjects):
         counted = await session.execute(

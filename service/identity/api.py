@@ -10,8 +10,8 @@ from litestar.params import FromPath, JSONBody
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from service.identity import actions_sign_in as ways_in
+from service.identity.browsers import address_of, device_of, session_cookie
 from service.identity.histories import sessions_of
-from service.identity.pages import address_of, device_of, session_cookie
 from service.identity.payloads import Me, SessionOut, Sessions, SignIn
 from service.kit.access import PUBLIC, SIGNED_IN, Actor
 from service.kit.clock import Clock

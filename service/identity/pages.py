@@ -4,14 +4,14 @@ from typing import Any, cast
 from uuid import UUID
 
 from litestar import Request, get, post
-from litestar.datastructures import Cookie, State
+from litestar.datastructures import State
 from litestar.di import NamedDependency
 from litestar.params import FromPath, FromQuery
 from litestar.response import Redirect, Template
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from service.identity import actions_sign_in as ways_in
-from service.identity.actions_sign_in import Entrance
+from service.identity.browsers import address_of, device_of, session_cookie
 from service.identity.histories import sessions_of
 from service.identity.payloads import ActivateForm, ChangeSecretForm, NumberForm, SecretForm
 from service.identity.queries import person
@@ -25,42 +25,6 @@ from service.kit.i18n import _
 from service.kit.pages import form_of, go, page, refill, safe_path
 
 AnyRequest = Request[Any, Any, Any]
-
-
-def device_of(request: AnyRequest) -> str:
-    """What the browser calls itself, shortened: enough for its owner to know it again."""
-    agent = request.headers.get("user-agent", "")
-    for word, name in (
-        ("MicroMessenger", "微信"),
-        ("HarmonyOS", "HarmonyOS"),
-        ("iPhone", "iPhone"),
-        ("iPad", "iPad"),
-        ("Android", "Android"),
-        ("Windows", "Windows"),
-        ("Macintosh", "Mac"),
-        ("Linux", "Linux"),
-    ):
-        if word in agent:
-            return name
-    return "?"
-
-
-def address_of(request: AnyRequest) -> str:
-    """The network address a try came from; uvicorn has already believed the trusted proxies, and nobody else."""
-    return request.client.host if request.client else "?"
-
-
-def session_cookie(state: State, entrance: Entrance, *, is_shared: bool) -> Cookie:
-    """The session in the browser: unreadable to scripts, sent to this site only; a shared device forgets it when it closes."""
-    return Cookie(
-        key=SESSION_COOKIE,
-        value=entrance.cookie,
-        max_age=None if is_shared else ways_in.OWN_DEVICE_DAYS * 86_400,
-        httponly=True,
-        secure=bool(state.settings.is_secure),
-        samesite="lax",
-        path="/",
-    )
 
 
 @get("/sign-in", opt=PUBLIC, include_in_schema=False)

@@ -50,7 +50,7 @@ def edge(app: ASGIApp) -> ASGIApp:
 
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
-                _finish(cast("HTTPScope", scope), message, started)
+                _finish(scope, message, started)
             await send(message)
 
         await _identify(scope, request)

@@ -11,7 +11,7 @@ from service.kit.settings import Settings
 def main(words: list[str]) -> None:
     """Do one of the two, and say in a sentence why not."""
     verbs = {"dump": dump, "restore": restore}
-    if len(words) != 2 or words[0] not in verbs:  # noqa: PLR2004  (a verb and a file)
+    if len(words) != 2 or words[0] not in verbs:
         sys.exit("./dev db dump FILE, or ./dev db restore FILE")
     try:
         verbs[words[0]](Settings().data_dir / "postgres", Path(words[1]).absolute())
