@@ -33,10 +33,10 @@ def granted(answer: Answer) -> Answer:
     return answer
 
 
-async def act(session: AsyncSession, function: str, done: str, *arguments: object) -> tuple[bool, Mapping[str, Any]]:
-    """Call a function whose success is called `done`. Returns whether it was a replay, and the detail; raises the refusal."""
+async def act(session: AsyncSession, function: str, *arguments: object) -> tuple[bool, Mapping[str, Any]]:
+    """Call a function that does something once. Returns whether it was a replay, and the detail; raises the refusal."""
     code, detail = await ask(session, function, *arguments)
-    if code not in (done, "replayed"):
+    if code not in ("done", "replayed"):
         raise BY_CODE.get(code, RedemptionRefusal)(detail)
     return code == "replayed", detail
 

@@ -93,7 +93,6 @@ async def reverse_use(
     replayed, detail = await act(
         session,
         "reverse_use",
-        "reversed",
         book,
         key,
         voucher_id,
@@ -138,7 +137,6 @@ async def register_device(
     await act(
         session,
         "register_device",
-        "registered",
         book,
         device_id,
         kind.value,
@@ -151,4 +149,4 @@ async def register_device(
 
 async def revoke_device(session: AsyncSession, book: int, device_id: UUID, *, actor_id: UUID, now: datetime) -> None:
     """Let a device redeem nothing more."""
-    await act(session, "revoke_device", "revoked", book, device_id, actor_id, aware(now))
+    await act(session, "revoke_device", book, device_id, actor_id, aware(now))

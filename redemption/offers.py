@@ -82,7 +82,6 @@ async def draft_offer(session: AsyncSession, book: int, terms: OfferTerms, *, ac
     await act(
         session,
         "draft_offer",
-        "drafted",
         book,
         terms.offer_id,
         terms.sponsor_id,
@@ -112,14 +111,14 @@ async def publish_offer(
     session: AsyncSession, book: int, offer_id: UUID, *, key: UUID, actor_id: UUID, now: datetime
 ) -> None:
     """Open a draft to members, if the sponsor's budget can pay for all of its stock beside all other promises."""
-    await act(session, "publish_offer", "published", book, key, offer_id, actor_id, aware(now))
+    await act(session, "publish_offer", book, key, offer_id, actor_id, aware(now))
 
 
 async def withdraw_offer(
     session: AsyncSession, book: int, offer_id: UUID, *, key: UUID, reason: str, actor_id: UUID, now: datetime
 ) -> None:
     """Issue no more vouchers on it. Those already out stay good."""
-    await act(session, "withdraw_offer", "withdrawn", book, key, offer_id, reason, actor_id, aware(now))
+    await act(session, "withdraw_offer", book, key, offer_id, reason, actor_id, aware(now))
 
 
 _OFFER = """

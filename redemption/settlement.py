@@ -122,7 +122,6 @@ async def close_settlement(
     await act(
         session,
         "close_settlement",
-        "closed",
         book,
         settlement_id,
         merchant_id,
@@ -144,14 +143,14 @@ async def confirm_settlement(
     now: datetime,
 ) -> None:
     """The merchant agrees; actor_id None says that the time to object has passed, which the caller has counted."""
-    await act(session, "confirm_settlement", "confirmed", book, key, settlement_id, actor_id, on_behalf_of, aware(now))
+    await act(session, "confirm_settlement", book, key, settlement_id, actor_id, on_behalf_of, aware(now))
 
 
 async def approve_settlement(
     session: AsyncSession, book: int, settlement_id: UUID, *, key: UUID, actor_id: UUID, now: datetime
 ) -> None:
     """A second person, never the one who closed it, lets the batch be paid."""
-    await act(session, "approve_settlement", "approved", book, key, settlement_id, actor_id, aware(now))
+    await act(session, "approve_settlement", book, key, settlement_id, actor_id, aware(now))
 
 
 async def pay_settlement(
@@ -165,7 +164,7 @@ async def pay_settlement(
     now: datetime,
 ) -> None:
     """Record that the bank paid. Burns the merchant's points and clears the debt in fen, without the disputed lines."""
-    await act(session, "pay_settlement", "paid", book, key, settlement_id, bank_reference, actor_id, aware(now))
+    await act(session, "pay_settlement", book, key, settlement_id, bank_reference, actor_id, aware(now))
 
 
 async def dispute_line(
@@ -184,7 +183,6 @@ async def dispute_line(
     await act(
         session,
         "dispute_line",
-        "disputed",
         book,
         key,
         settlement_id,

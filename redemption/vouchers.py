@@ -108,7 +108,7 @@ async def cancel_voucher(
 ) -> Ended:
     """Give up what is not used yet; the points and the sponsor's share go back, the stock too."""
     replayed, detail = await act(
-        session, "cancel_voucher", "cancelled", book, key, voucher_id, reason, actor_id, on_behalf_of, aware(now)
+        session, "cancel_voucher", book, key, voucher_id, reason, actor_id, on_behalf_of, aware(now)
     )
     return _ended(detail, replayed=replayed)
 
@@ -127,14 +127,14 @@ async def freeze(
     session: AsyncSession, book: int, voucher_id: int, *, key: UUID, reason: str, actor_id: UUID, now: datetime
 ) -> None:
     """Stop an open voucher while somebody looks into it. Nothing moves and it does not expire."""
-    await act(session, "freeze_voucher", "frozen", book, key, voucher_id, reason, actor_id, aware(now))
+    await act(session, "freeze_voucher", book, key, voucher_id, reason, actor_id, aware(now))
 
 
 async def unfreeze(
     session: AsyncSession, book: int, voucher_id: int, *, key: UUID, reason: str, actor_id: UUID, now: datetime
 ) -> None:
     """Back to the state before freezing."""
-    await act(session, "unfreeze_voucher", "unfrozen", book, key, voucher_id, reason, actor_id, aware(now))
+    await act(session, "unfreeze_voucher", book, key, voucher_id, reason, actor_id, aware(now))
 
 
 async def void(
@@ -150,7 +150,7 @@ async def void(
 ) -> Ended:
     """Call a voucher back for good, by two people; what is left returns to the member and the sponsor."""
     replayed, detail = await act(
-        session, "void_voucher", "voided", book, key, voucher_id, reason, actor_id, second_id, aware(now)
+        session, "void_voucher", book, key, voucher_id, reason, actor_id, second_id, aware(now)
     )
     return _ended(detail, replayed=replayed)
 
@@ -166,9 +166,7 @@ async def renew_code(
     now: datetime,
 ) -> int:
     """Make every code shown or printed so far worthless and return the number of the next."""
-    _, detail = await act(
-        session, "renew_code", "renewed", book, voucher_id, reason, actor_id, on_behalf_of, aware(now)
-    )
+    _, detail = await act(session, "renew_code", book, voucher_id, reason, actor_id, on_behalf_of, aware(now))
     return int(detail["code_seq"])
 
 

@@ -490,7 +490,7 @@ BEGIN
     INSERT INTO redemption.offer_merchant (community_id, offer_id, merchant_id)
     SELECT p_community, p_offer, m FROM unnest(v_merchants) m
         ON CONFLICT DO NOTHING;
-    RETURN redemption.said('drafted', jsonb_build_object('offer_id', p_offer));
+    RETURN redemption.said('done', jsonb_build_object('offer_id', p_offer));
 END $$;
 
 -- What the sponsor has promised but not yet put into escrow, over every published offer that can still be taken.
@@ -548,7 +548,7 @@ BEGIN
      WHERE o.community_id = p_community AND o.offer_id = p_offer;
     v_detail := jsonb_build_object('offer_id', p_offer);
     PERFORM redemption.remember(p_community, p_key, 'publish', v_request, v_detail, p_actor, p_now);
-    RETURN redemption.said('published', v_detail);
+    RETURN redemption.said('done', v_detail);
 END $$;
 
 -- No new vouchers; those already issued keep their promise.
@@ -576,7 +576,7 @@ BEGIN
     UPDATE redemption.offer o SET state = 'withdrawn', withdrawn_by = p_actor, withdrawn_at = p_now, withdrawn_reason = p_reason
      WHERE o.community_id = p_community AND o.offer_id = p_offer;
     PERFORM redemption.remember(p_community, p_key, 'withdraw', v_request, v_detail, p_actor, p_now);
-    RETURN redemption.said('withdrawn', v_detail);
+    RETURN redemption.said('done', v_detail);
 END $$;
 
 -- Issue: the member's points and the sponsor's share go into escrow, one piece of stock is taken, the split of the price is frozen.
@@ -700,12 +700,12 @@ BEGIN
         RETURN redemption.said('ledger_refused', jsonb_build_object('ledger_code', v_posted.code, 'ledger', v_posted.detail));
     END IF;
     UPDATE redemption.offer o SET stock_taken = o.stock_taken + p_quantity
-     WHERE o.community_id = p_community AND o.offer_id = p_offer AND o.stock_taken + p_quantity <= o.stock_total;
+     WHERE o.community_id = p_community AND o.offer_id = p_offer;
     INSERT INTO redemption.voucher SELECT v_voucher.*;
     INSERT INTO redemption.voucher_event (community_id, voucher_id, number, action, from_state, to_state, actor_id, on_behalf_of, reason, at)
     VALUES (p_community, p_voucher_id, 1, 'issue', NULL, 'ISSUED', p_actor, p_on_behalf_of, 'issued', p_now);
     PERFORM redemption.remember(p_community, p_key, 'issue', v_request, v_detail, p_actor, p_now);
-    RETURN redemption.said('issued', v_detail);
+    RETURN redemption.said('done', v_detail);
 END $$;
 
 -- Redeem: one call, one round trip, exactly once. And its one-hour reversal.
@@ -923,7 +923,7 @@ BEGIN
     v_detail := jsonb_build_object('voucher_id', p_voucher_id, 'seq', p_seq, 'member_id', v_old.member_id, 'quantity', v_use.quantity,
                                    'points', v_use.points, 'voucher_state', v_new.state);
     PERFORM redemption.remember(p_community, p_key, 'reverse', v_request, v_detail, p_actor, p_now);
-    RETURN redemption.said('reversed', v_detail);
+    RETURN redemption.said('done', v_detail);
 END $$;
 
 -- A device is enrolled with its key, or known as a browser. Asking again with the same facts changes nothing.
@@ -944,7 +944,7 @@ BEGIN
     VALUES (p_community, p_device, p_kind, p_merchant, p_public_key, p_actor, p_now)
         ON CONFLICT DO NOTHING;
     IF FOUND THEN
-        RETURN redemption.said('registered', jsonb_build_object('device_id', p_device));
+        RETURN redemption.said('done', jsonb_build_object('device_id', p_device));
     END IF;
     SELECT * INTO v_device FROM redemption.device d
      WHERE d.community_id = p_community AND d.device_id = p_device FOR NO KEY UPDATE;
@@ -960,7 +960,7 @@ CREATE FUNCTION redemption.revoke_device(p_community bigint, p_device uuid, p_ac
 BEGIN
     UPDATE redemption.device d SET revoked_at = coalesce(d.revoked_at, p_now), revoked_by = coalesce(d.revoked_by, p_actor)
      WHERE d.community_id = p_community AND d.device_id = p_device;
-    RETURN redemption.said(CASE WHEN FOUND THEN 'revoked' ELSE 'device_unknown' END);
+    RETURN redemption.said(CASE WHEN FOUND THEN 'done' ELSE 'device_unknown' END);
 END $$;
 
 -- What is left of a voucher goes back: cancelled, expired or void. And frozen, where nothing moves.
@@ -1038,7 +1038,7 @@ BEGIN
     END IF;
     v_detail := redemption.ended_detail(v_voucher, 'CANCELLED');
     PERFORM redemption.remember(p_community, p_key, 'cancel', v_request, v_detail, p_actor, p_now);
-    RETURN redemption.said('cancelled', v_detail);
+    RETURN redemption.said('done', v_detail);
 END $$;
 
 -- The next p_limit vouchers whose time is over. Whoever another transaction holds is left for the next round.
@@ -1074,7 +1074,7 @@ BEGIN
             v_refused := v_refused || jsonb_build_object('voucher_id', v_voucher.voucher_id, 'why', v_refusal.detail);
         END IF;
     END LOOP;
-    RETURN redemption.said('expired', jsonb_build_object(
+    RETURN redemption.said('done', jsonb_build_object(
         'expired', v_done, 'refused', v_refused, 'found', coalesce(cardinality(v_ids), 0)));
 END $$;
 
@@ -1098,7 +1098,7 @@ BEGIN
     END IF;
     PERFORM redemption.move_voucher(v_voucher, 'FROZEN', v_voucher.state, 'freeze', p_actor, NULL, p_reason, p_now);
     PERFORM redemption.remember(p_community, p_key, 'freeze', v_request, v_detail, p_actor, p_now);
-    RETURN redemption.said('frozen', v_detail);
+    RETURN redemption.said('done', v_detail);
 END $$;
 
 CREATE FUNCTION redemption.unfreeze_voucher(p_community bigint, p_key uuid, p_voucher_id bigint, p_reason text, p_actor uuid, p_now timestamptz)
@@ -1121,7 +1121,7 @@ BEGIN
     END IF;
     PERFORM redemption.move_voucher(v_voucher, v_voucher.frozen_state, NULL, 'unfreeze', p_actor, NULL, p_reason, p_now);
     PERFORM redemption.remember(p_community, p_key, 'unfreeze', v_request, v_detail, p_actor, p_now);
-    RETURN redemption.said('unfrozen', v_detail);
+    RETURN redemption.said('done', v_detail);
 END $$;
 
 -- Issued in error, or the offer is gone. Two people, never one; the rest goes back to the member and the sponsor.
@@ -1152,7 +1152,7 @@ BEGIN
     END IF;
     v_detail := redemption.ended_detail(v_voucher, 'VOID') || jsonb_build_object('second_id', p_second);
     PERFORM redemption.remember(p_community, p_key, 'void', v_request, v_detail, p_actor, p_now);
-    RETURN redemption.said('voided', v_detail);
+    RETURN redemption.said('done', v_detail);
 END $$;
 
 -- A printed code was lost or printed again: every code shown before is dead. Never two live codes.
@@ -1175,7 +1175,7 @@ BEGIN
      WHERE v.community_id = p_community AND v.voucher_id = p_voucher_id;
     INSERT INTO redemption.voucher_event (community_id, voucher_id, number, action, from_state, to_state, actor_id, on_behalf_of, reason, at)
     VALUES (p_community, p_voucher_id, v_voucher.event_seq + 1, 'renew_code', v_voucher.state, v_voucher.state, p_actor, p_on_behalf_of, p_reason, p_now);
-    RETURN redemption.said('renewed', jsonb_build_object('voucher_id', p_voucher_id, 'code_seq', v_voucher.code_seq + 1));
+    RETURN redemption.said('done', jsonb_build_object('voucher_id', p_voucher_id, 'code_seq', v_voucher.code_seq + 1));
 END $$;
 
 -- Settlement: what each shop is owed, closed, confirmed, approved by a second person, paid.
@@ -1301,7 +1301,7 @@ BEGIN
     v_detail := jsonb_build_object('settlement_id', p_settlement, 'number', v.number, 'sums', v_sums, 'line_count', v.line_count,
                                    'points', v.points + v.subsidy_points, 'payable_fen', v.payable_fen, 'hash', encode(v.hash, 'hex'));
     PERFORM redemption.remember(p_community, p_settlement, 'close', v_request, v_detail, p_actor, p_now);
-    RETURN redemption.said('closed', v_detail);
+    RETURN redemption.said('done', v_detail);
 END $$;
 
 -- Locks a settlement and says why it is not in the state that the next step needs; NULL when it is.
@@ -1335,7 +1335,7 @@ BEGIN
      WHERE s.community_id = p_community AND s.settlement_id = p_settlement;
     v_detail := v_detail || jsonb_build_object('on_behalf_of', p_on_behalf_of);
     PERFORM redemption.remember(p_community, p_key, 'confirm', v_request, v_detail, p_actor, p_now);
-    RETURN redemption.said('confirmed', v_detail);
+    RETURN redemption.said('done', v_detail);
 END $$;
 
 CREATE FUNCTION redemption.approve_settlement(p_community bigint, p_key uuid, p_settlement uuid, p_actor uuid, p_now timestamptz)
@@ -1360,7 +1360,7 @@ BEGIN
     UPDATE redemption.settlement s SET state = 'APPROVED', approved_by = p_actor, approved_at = p_now
      WHERE s.community_id = p_community AND s.settlement_id = p_settlement;
     PERFORM redemption.remember(p_community, p_key, 'approve', v_request, v_detail, p_actor, p_now);
-    RETURN redemption.said('approved', v_detail);
+    RETURN redemption.said('done', v_detail);
 END $$;
 
 -- What leaves with this batch: its sums without the lines in dispute.
@@ -1413,7 +1413,7 @@ BEGIN
      WHERE s.community_id = p_community AND s.settlement_id = p_settlement;
     v_detail := jsonb_build_object('settlement_id', p_settlement, 'paid_points', v_due.points, 'paid_fen', v_due.fen);
     PERFORM redemption.remember(p_community, p_key, 'pay', v_request, v_detail, p_actor, p_now);
-    RETURN redemption.said('paid', v_detail);
+    RETURN redemption.said('done', v_detail);
 END $$;
 
 -- A line leaves its batch, the rest goes on. After approval it is too late: the next batch carries the correction.
@@ -1448,7 +1448,7 @@ BEGIN
     INSERT INTO redemption.dispute (community_id, settlement_id, line_no, state, reason, raised_by, on_behalf_of, raised_at)
     VALUES (p_community, p_settlement, p_line_no, 'DISPUTED', p_reason, p_actor, p_on_behalf_of, p_now);
     PERFORM redemption.remember(p_community, p_key, 'dispute', v_request, v_detail, p_actor, p_now);
-    RETURN redemption.said('disputed', v_detail);
+    RETURN redemption.said('done', v_detail);
 END $$;
 
 -- The service may read everything and write by these functions alone; the auditor may read.

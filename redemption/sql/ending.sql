@@ -73,7 +73,7 @@ BEGIN
     END IF;
     v_detail := redemption.ended_detail(v_voucher, 'CANCELLED');
     PERFORM redemption.remember(p_community, p_key, 'cancel', v_request, v_detail, p_actor, p_now);
-    RETURN redemption.said('cancelled', v_detail);
+    RETURN redemption.said('done', v_detail);
 END $$;
 
 -- The next p_limit vouchers whose time is over. Whoever another transaction holds is left for the next round.
@@ -109,7 +109,7 @@ BEGIN
             v_refused := v_refused || jsonb_build_object('voucher_id', v_voucher.voucher_id, 'why', v_refusal.detail);
         END IF;
     END LOOP;
-    RETURN redemption.said('expired', jsonb_build_object(
+    RETURN redemption.said('done', jsonb_build_object(
         'expired', v_done, 'refused', v_refused, 'found', coalesce(cardinality(v_ids), 0)));
 END $$;
 
@@ -133,7 +133,7 @@ BEGIN
     END IF;
     PERFORM redemption.move_voucher(v_voucher, 'FROZEN', v_voucher.state, 'freeze', p_actor, NULL, p_reason, p_now);
     PERFORM redemption.remember(p_community, p_key, 'freeze', v_request, v_detail, p_actor, p_now);
-    RETURN redemption.said('frozen', v_detail);
+    RETURN redemption.said('done', v_detail);
 END $$;
 
 CREATE FUNCTION redemption.unfreeze_voucher(p_community bigint, p_key uuid, p_voucher_id bigint, p_reason text, p_actor uuid, p_now timestamptz)
@@ -156,7 +156,7 @@ BEGIN
     END IF;
     PERFORM redemption.move_voucher(v_voucher, v_voucher.frozen_state, NULL, 'unfreeze', p_actor, NULL, p_reason, p_now);
     PERFORM redemption.remember(p_community, p_key, 'unfreeze', v_request, v_detail, p_actor, p_now);
-    RETURN redemption.said('unfrozen', v_detail);
+    RETURN redemption.said('done', v_detail);
 END $$;
 
 -- Issued in error, or the offer is gone. Two people, never one; the rest goes back to the member and the sponsor.
@@ -187,7 +187,7 @@ BEGIN
     END IF;
     v_detail := redemption.ended_detail(v_voucher, 'VOID') || jsonb_build_object('second_id', p_second);
     PERFORM redemption.remember(p_community, p_key, 'void', v_request, v_detail, p_actor, p_now);
-    RETURN redemption.said('voided', v_detail);
+    RETURN redemption.said('done', v_detail);
 END $$;
 
 -- A printed code was lost or printed again: every code shown before is dead. Never two live codes.
@@ -210,5 +210,5 @@ BEGIN
      WHERE v.community_id = p_community AND v.voucher_id = p_voucher_id;
     INSERT INTO redemption.voucher_event (community_id, voucher_id, number, action, from_state, to_state, actor_id, on_behalf_of, reason, at)
     VALUES (p_community, p_voucher_id, v_voucher.event_seq + 1, 'renew_code', v_voucher.state, v_voucher.state, p_actor, p_on_behalf_of, p_reason, p_now);
-    RETURN redemption.said('renewed', jsonb_build_object('voucher_id', p_voucher_id, 'code_seq', v_voucher.code_seq + 1));
+    RETURN redemption.said('done', jsonb_build_object('voucher_id', p_voucher_id, 'code_seq', v_voucher.code_seq + 1));
 END $$;

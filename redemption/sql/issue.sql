@@ -124,5 +124,5 @@ BEGIN
     INSERT INTO redemption.voucher_event (community_id, voucher_id, number, action, from_state, to_state, actor_id, on_behalf_of, reason, at)
     VALUES (p_community, p_voucher_id, 1, 'issue', NULL, 'ISSUED', p_actor, p_on_behalf_of, 'issued', p_now);
     PERFORM redemption.remember(p_community, p_key, 'issue', v_request, v_detail, p_actor, p_now);
-    RETURN redemption.said('issued', v_detail);
+    RETURN redemption.said('done', v_detail);
 END $$;

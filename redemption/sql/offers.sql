@@ -52,7 +52,7 @@ BEGIN
     INSERT INTO redemption.offer_merchant (community_id, offer_id, merchant_id)
     SELECT p_community, p_offer, m FROM unnest(v_merchants) m
         ON CONFLICT DO NOTHING;
-    RETURN redemption.said('drafted', jsonb_build_object('offer_id', p_offer));
+    RETURN redemption.said('done', jsonb_build_object('offer_id', p_offer));
 END $$;
 
 -- What the sponsor has promised but not yet put into escrow, over every published offer that can still be taken.
@@ -110,7 +110,7 @@ BEGIN
      WHERE o.community_id = p_community AND o.offer_id = p_offer;
     v_detail := jsonb_build_object('offer_id', p_offer);
     PERFORM redemption.remember(p_community, p_key, 'publish', v_request, v_detail, p_actor, p_now);
-    RETURN redemption.said('published', v_detail);
+    RETURN redemption.said('done', v_detail);
 END $$;
 
 -- No new vouchers; those already issued keep their promise.
@@ -138,5 +138,5 @@ BEGIN
     UPDATE redemption.offer o SET state = 'withdrawn', withdrawn_by = p_actor, withdrawn_at = p_now, withdrawn_reason = p_reason
      WHERE o.community_id = p_community AND o.offer_id = p_offer;
     PERFORM redemption.remember(p_community, p_key, 'withdraw', v_request, v_detail, p_actor, p_now);
-    RETURN redemption.said('withdrawn', v_detail);
+    RETURN redemption.said('done', v_detail);
 END $$;

@@ -213,7 +213,7 @@ BEGIN
     v_detail := jsonb_build_object('voucher_id', p_voucher_id, 'seq', p_seq, 'member_id', v_old.member_id, 'quantity', v_use.quantity,
                                    'points', v_use.points, 'voucher_state', v_new.state);
     PERFORM redemption.remember(p_community, p_key, 'reverse', v_request, v_detail, p_actor, p_now);
-    RETURN redemption.said('reversed', v_detail);
+    RETURN redemption.said('done', v_detail);
 END $$;
 
 -- A device is enrolled with its key, or known as a browser. Asking again with the same facts changes nothing.
@@ -234,7 +234,7 @@ BEGIN
     VALUES (p_community, p_device, p_kind, p_merchant, p_public_key, p_actor, p_now)
         ON CONFLICT DO NOTHING;
     IF FOUND THEN
-        RETURN redemption.said('registered', jsonb_build_object('device_id', p_device));
+        RETURN redemption.said('done', jsonb_build_object('device_id', p_device));
     END IF;
     SELECT * INTO v_device FROM redemption.device d
      WHERE d.community_id = p_community AND d.device_id = p_device FOR NO KEY UPDATE;
@@ -250,5 +250,5 @@ CREATE FUNCTION redemption.revoke_device(p_community bigint, p_device uuid, p_ac
 BEGIN
     UPDATE redemption.device d SET revoked_at = coalesce(d.revoked_at, p_now), revoked_by = coalesce(d.revoked_by, p_actor)
      WHERE d.community_id = p_community AND d.device_id = p_device;
-    RETURN redemption.said(CASE WHEN FOUND THEN 'revoked' ELSE 'device_unknown' END);
+    RETURN redemption.said(CASE WHEN FOUND THEN 'done' ELSE 'device_unknown' END);
 END $$;

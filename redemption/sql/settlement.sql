@@ -121,7 +121,7 @@ BEGIN
     v_detail := jsonb_build_object('settlement_id', p_settlement, 'number', v.number, 'sums', v_sums, 'line_count', v.line_count,
                                    'points', v.points + v.subsidy_points, 'payable_fen', v.payable_fen, 'hash', encode(v.hash, 'hex'));
     PERFORM redemption.remember(p_community, p_settlement, 'close', v_request, v_detail, p_actor, p_now);
-    RETURN redemption.said('closed', v_detail);
+    RETURN redemption.said('done', v_detail);
 END $$;
 
 -- Locks a settlement and says why it is not in the state that the next step needs; NULL when it is.
@@ -155,7 +155,7 @@ BEGIN
      WHERE s.community_id = p_community AND s.settlement_id = p_settlement;
     v_detail := v_detail || jsonb_build_object('on_behalf_of', p_on_behalf_of);
     PERFORM redemption.remember(p_community, p_key, 'confirm', v_request, v_detail, p_actor, p_now);
-    RETURN redemption.said('confirmed', v_detail);
+    RETURN redemption.said('done', v_detail);
 END $$;
 
 CREATE FUNCTION redemption.approve_settlement(p_community bigint, p_key uuid, p_settlement uuid, p_actor uuid, p_now timestamptz)
@@ -180,7 +180,7 @@ BEGIN
     UPDATE redemption.settlement s SET state = 'APPROVED', approved_by = p_actor, approved_at = p_now
      WHERE s.community_id = p_community AND s.settlement_id = p_settlement;
     PERFORM redemption.remember(p_community, p_key, 'approve', v_request, v_detail, p_actor, p_now);
-    RETURN redemption.said('approved', v_detail);
+    RETURN redemption.said('done', v_detail);
 END $$;
 
 -- What leaves with this batch: its sums without the lines in dispute.
@@ -233,7 +233,7 @@ BEGIN
      WHERE s.community_id = p_community AND s.settlement_id = p_settlement;
     v_detail := jsonb_build_object('settlement_id', p_settlement, 'paid_points', v_due.points, 'paid_fen', v_due.fen);
     PERFORM redemption.remember(p_community, p_key, 'pay', v_request, v_detail, p_actor, p_now);
-    RETURN redemption.said('paid', v_detail);
+    RETURN redemption.said('done', v_detail);
 END $$;
 
 -- A line leaves its batch, the rest goes on. After approval it is too late: the next batch carries the correction.
@@ -268,5 +268,5 @@ BEGIN
     INSERT INTO redemption.dispute (community_id, settlement_id, line_no, state, reason, raised_by, on_behalf_of, raised_at)
     VALUES (p_community, p_settlement, p_line_no, 'DISPUTED', p_reason, p_actor, p_on_behalf_of, p_now);
     PERFORM redemption.remember(p_community, p_key, 'dispute', v_request, v_detail, p_actor, p_now);
-    RETURN redemption.said('disputed', v_detail);
+    RETURN redemption.said('done', v_detail);
 END $$;

@@ -18,7 +18,9 @@ _WAITING = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_databa
 HEAD = "SELECT FROM ledger.book FOR UPDATE"
 
 
-async def all_at_once(database: Database, racers: Sequence[Coroutine[Any, Any, Any]], *, holding: str = HEAD) -> list[Any]:
+async def all_at_once(
+    database: Database, racers: Sequence[Coroutine[Any, Any, Any]], *, holding: str = HEAD
+) -> list[Any]:
     """Start all racers, let each run until it waits or is done while we hold a lock, then let go. Results and exceptions."""
     return await _race(database, [racers], holding)
 

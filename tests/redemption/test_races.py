@@ -198,9 +198,7 @@ async def reversal_then_closing(market: Market, database: Database) -> tuple[obj
     return undone, batch
 
 
-async def test_closing_waits_for_a_use_that_is_being_taken_back(
-    fresh_market: Market, fresh_database: Database
-) -> None:
+async def test_closing_waits_for_a_use_that_is_being_taken_back(fresh_market: Market, fresh_database: Database) -> None:
     undone, batch = await reversal_then_closing(fresh_market, fresh_database)
 
     assert isinstance(undone, redemption.Reversed)

@@ -1,0 +1,98 @@
+"""Every state against every action: what the table in rules.py allows happens, and nothing else does."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import pytest
+
+import redemption
+from redemption import TRANSITIONS, VoucherState
+from tests.db import Database
+from tests.redemption.crowd import as_superuser
+from tests.redemption.market import Market
+
+pytestmark = pytest.mark.anyio
+
+S = VoucherState
+FULLY_USED = {S.USED}
+PLANTED = {S.RESERVED, S.LOCKED, S.CANCEL_PENDING}
+
+
+async def bring_to(market: Market, database: Database, state: VoucherState) -> int:
+    """A voucher for two, in this state. Where used at all, one use exists that could be taken back."""
+    haircut = await market.publish()
+    voucher_id = await market.issue(haircut, quantity=2)
+    if state is S.PART_USED:
+        await market.scan(voucher_id)
+    elif state is S.USED:
+        await market.scan(voucher_id, quantity=2)
+    elif state is S.CANCELLED:
+        await market.cancel(voucher_id)
+    elif state is S.EXPIRED:
+        await market.at(days=7).expire()
+    elif state is S.VOID:
+        await market.void(voucher_id)
+    elif state is S.FROZEN:
+        await market.freeze(voucher_id)
+    elif state in PLANTED:
+        # Nothing brings a voucher here yet; the rules must hold all the same.
+        await as_superuser(
+            database,
+            f"UPDATE redemption.voucher SET state = '{state}' WHERE voucher_id = {voucher_id}",
+            f"UPDATE redemption.voucher_event SET to_state = '{state}' WHERE voucher_id = {voucher_id}",
+        )
+    return voucher_id
+
+
+async def redeem(market: Market, voucher_id: int) -> None:
+    scan = await market.scan(voucher_id)
+    if not scan.is_accepted:
+        raise redemption.RedemptionRefusal({"verdict": scan.verdict})
+
+
+async def expire(market: Market, voucher_id: int) -> None:
+    expiry = await market.at(days=7).expire()
+    if voucher_id not in [each.voucher_id for each in expiry.expired]:
+        raise redemption.RedemptionRefusal
+
+
+ACTIONS: dict[str, Callable[[Market, int], Awaitable[Any]]] = {
+    "redeem": redeem,
+    "reverse": lambda market, voucher_id: market.reverse(voucher_id),
+    "cancel": lambda market, voucher_id: market.cancel(voucher_id),
+    "expire": expire,
+    "freeze": lambda market, voucher_id: market.freeze(voucher_id),
+    "unfreeze": lambda market, voucher_id: market.unfreeze(voucher_id),
+    "void": lambda market, voucher_id: market.void(voucher_id),
+}
+MOVES = {transition.action: transition.moves for transition in TRANSITIONS}
+
+
+def test_every_action_is_tried() -> None:
+    assert set(ACTIONS) | {"issue"} == set(MOVES)
+
+
+@pytest.mark.parametrize("action", ACTIONS)
+@pytest.mark.parametrize("state", list(VoucherState))
+async def test_action_in_state(market: Market, database: Database, state: VoucherState, action: str) -> None:
+    voucher_id = await bring_to(market, database, state)
+    before = await market.voucher(voucher_id)
+    assert before.state is state
+    allowed = MOVES[action].get(state, ())
+
+    refused = None
+    try:
+        await ACTIONS[action](market, voucher_id)
+    except redemption.RedemptionRefusal as refusal:
+        refused = refusal
+
+    after = await market.voucher(voucher_id)
+    if allowed:
+        assert refused is None
+        assert after.state in allowed
+    else:
+        assert refused is not None
+        assert after == before
+    assert await market.faults() == []

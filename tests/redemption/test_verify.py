@@ -1,0 +1,73 @@
+"""For each thing that verify promises, a fault that it must name."""
+
+import pytest
+
+import redemption
+from redemption.verify import KINDS
+from tests.db import Database
+from tests.redemption.crowd import as_superuser
+from tests.redemption.market import Market
+
+pytestmark = pytest.mark.anyio
+
+FAULTS = {
+    "voucher_used": "UPDATE redemption.voucher SET quantity_used = 2 WHERE state = 'PART_USED'",
+    "voucher_returned": "UPDATE redemption.voucher SET quantity_returned = 1 WHERE state = 'ISSUED'",
+    "voucher_escrow": "UPDATE ledger.hold SET released = 1 WHERE captured = 0 AND released = 0",
+    "voucher_history": "DELETE FROM redemption.voucher_event WHERE number = 2",
+    "use_sequence": "UPDATE redemption.voucher SET use_seq = use_seq + 1",
+    "use_price": "UPDATE redemption.voucher SET cash_fen_each = 1",
+    "use_ledger": "UPDATE redemption.use SET journal_id = reversal_journal_id",
+    "use_reversal": "UPDATE redemption.use SET reversal_journal_id = journal_id WHERE state = 'REVERSED'",
+    "use_settlement": "UPDATE redemption.use SET state = 'ACCEPTED' WHERE state = 'SETTLED'",
+    "settlement_line": "UPDATE redemption.settlement_line SET points = points + 1",
+    "settlement_sums": "UPDATE redemption.settlement SET payable_fen = payable_fen + 1 WHERE number = 1",
+    "settlement_hash": "UPDATE redemption.settlement SET closed_by = gen_random_uuid() WHERE number = 2",
+    "settlement_chain": "UPDATE redemption.settlement SET previous_hash = sha256('x') WHERE number = 2",
+    "settlement_head": "UPDATE redemption.merchant SET settled_number = settled_number + 1",
+    "settlement_paid": "UPDATE redemption.settlement SET paid_fen = paid_fen - 1 WHERE state = 'PAID'",
+    "merchant_balance": "UPDATE ledger.account SET balance = balance + 1 WHERE code LIKE 'merchant:%' AND unit = 'point'",
+    "offer_stock": "UPDATE redemption.offer SET stock_taken = stock_taken + 1",
+}
+
+
+async def busy(market: Market) -> None:
+    """Vouchers and uses in every state that the library knows how to reach, one batch paid and one closed."""
+    haircut = await market.publish(price_points=3, subsidy_points=1, cash_fen=100, stock_total=20)
+    for settled in (False, True):
+        day = market.at(days=int(settled))
+        part, used, back = [await day.issue(haircut, quantity=quantity) for quantity in (3, 1, 1)]
+        for voucher_id in (part, used, back):
+            await day.scan(voucher_id)
+        await day.reverse(back)
+        batch = await day.at(hours=2).close()
+        if not settled:
+            await day.confirm(batch.settlement_id)
+            await day.approve(batch.settlement_id)
+            await day.pay(batch.settlement_id)
+    await market.issue(haircut)
+    await market.cancel(await market.issue(haircut))
+
+
+def test_every_check_has_a_fault() -> None:
+    assert set(FAULTS) == set(KINDS)
+
+
+async def test_a_busy_market_is_clean(market: Market) -> None:
+    await busy(market)
+
+    assert await market.faults() == []
+
+
+@pytest.mark.parametrize("kind", FAULTS)
+async def test_a_planted_fault_is_named(market: Market, database: Database, kind: str) -> None:
+    await busy(market)
+    await as_superuser(database, FAULTS[kind])
+
+    async with market.sessions.begin() as session:
+        found = await redemption.verify(session, market.book)
+        everywhere = await redemption.verify(session)
+
+    assert kind in {fault.kind for fault in found}
+    assert found == everywhere
+    assert all(fault.book == market.book and fault.place and "should say" in fault.detail for fault in found)
