@@ -4,6 +4,7 @@ CREATE TABLE import_batch (
     state TEXT NOT NULL,
     file_name TEXT NOT NULL,
     unused TEXT[] NOT NULL,
+    new_places TEXT[] NOT NULL,
     new_rows INTEGER NOT NULL,
     changed_rows INTEGER NOT NULL,
     unchanged_rows INTEGER NOT NULL,

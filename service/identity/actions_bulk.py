@@ -193,6 +193,12 @@ async def issue_activations(
     return {member_id: f"{tenant}-{word}" for member_id, word in words.items()}
 
 
+def grouped_code(code: str) -> str:
+    """A code as it is printed: the word in groups of four."""
+    number, _, word = code.partition("-")
+    return f"{number}-" + " ".join(word[start : start + 4] for start in range(0, len(word), 4))
+
+
 async def _void_codes(session: AsyncSession, community_id: int, ids: Collection[UUID], now: datetime) -> None:
     await session.execute(
         sa.update(Activation)

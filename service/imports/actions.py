@@ -13,8 +13,8 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from service.imports import queries
 from service.imports.cells import Row
-from service.imports.compare import Judged, judge
-from service.imports.queries import Sealed, place
+from service.imports.compare import Judged, judge, new_places
+from service.imports.queries import RowView, Sealed, place
 from service.imports.reading import read_sheet
 from service.imports.rules import BatchNotOpen, BatchState, Verdict
 from service.imports.tables import ImportBatch, ImportRow
@@ -33,7 +33,7 @@ async def check_sheet(session: AsyncSession, *, actor: Actor, file_name: str, co
     """Read a sheet, judge every row and keep the result sealed. Nobody is enrolled or changed by this."""
     day = local_day(now)
     read = await anyio.to_thread.run_sync(read_sheet, content, day)
-    judged = await _judged(session, actor.community_id, read.rows, day)
+    judged, places = await _judged(session, actor.community_id, read.rows, day)
     counts = _counts(judged)
     batch = ImportBatch(
         community_id=actor.community_id,
@@ -41,6 +41,7 @@ async def check_sheet(session: AsyncSession, *, actor: Actor, file_name: str, co
         state=BatchState.CHECKED,
         file_name=file_name[-120:],
         unused=list(read.unused),
+        new_places=places,
         uploaded_by=actor.member_id,
         uploaded_at=now,
         checked_at=now,
@@ -64,7 +65,7 @@ async def check_again(session: AsyncSession, *, actor: Actor, import_id: UUID, n
         raise BatchNotOpen
     stored = await queries.all_rows(session, actor.community_id, import_id, list(Verdict))
     rows = [item.row for item in stored]
-    judged = await _judged(session, actor.community_id, rows, local_day(now))
+    judged, batch.new_places = await _judged(session, actor.community_id, rows, local_day(now))
     await session.execute(
         sa.delete(ImportRow).where(
             col(ImportRow.community_id) == actor.community_id, col(ImportRow.import_id) == import_id
@@ -79,9 +80,20 @@ async def check_again(session: AsyncSession, *, actor: Actor, import_id: UUID, n
     record(session, actor, "imports.checked", batch, now)
 
 
-async def _judged(session: AsyncSession, community_id: int, rows: Sequence[Row], day: date) -> Sequence[Judged]:
+async def take_out_errors(session: AsyncSession, *, actor: Actor, import_id: UUID, now: datetime) -> Sequence[RowView]:
+    """The rows with errors, to leave the house as a file; that they left is written down."""
+    batch = await queries.lock_batch(session, actor.community_id, import_id)
+    record(session, actor, "imports.errors_taken_out", batch, now)
+    return await queries.all_rows(session, actor.community_id, import_id, [Verdict.ERROR])
+
+
+async def _judged(
+    session: AsyncSession, community_id: int, rows: Sequence[Row], day: date
+) -> tuple[Sequence[Judged], list[str]]:
+    """Every row with its verdict, and the buildings that would be new."""
     known = await queries.known_to(session, community_id, rows, day)
-    return await anyio.to_thread.run_sync(judge, rows, known, new_id)
+    judged = await anyio.to_thread.run_sync(judge, rows, known, new_id)
+    return judged, new_places(judged, known)
 
 
 def _counts(judged: Sequence[Judged]) -> Counter[Verdict]:

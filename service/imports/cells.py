@@ -62,6 +62,8 @@ ROLE_WORDS: Mapping[str, Role] = {
     "楼门长": Role.STEWARD,
     "网格员": Role.GRID_WORKER,
 }
+EXAMPLE_NAME = "示例人"
+"""Stands in the template's first row; whoever forgets to delete it is told."""
 CLEAR = "无"
 """The word that empties a cell of somebody who exists; an empty cell leaves what is there."""
 YES, NO = frozenset({"是", "Y", "YES", "1", "TRUE", "√", "对"}), frozenset({"否", "N", "NO", "0", "FALSE", "×", "不"})
@@ -197,6 +199,8 @@ class _Reader:
             text = text.replace(" ", "")
         if not text:
             self._wrong(Column.NAME, "required")
+        elif text == EXAMPLE_NAME:
+            self._wrong(Column.NAME, "example")
         elif not isinstance(cell, str) or len(text) > NAME_LENGTH_MAX or not text.isprintable():
             self._wrong(Column.NAME, "name")
         return text

@@ -174,16 +174,14 @@ def _yes(value: bool) -> str:  # noqa: FBT001 (the word for it)
     return "是" if value else "否"
 
 
-def new_places(judged: Sequence[Judged], known: Known) -> frozenset[tuple[str, str]]:
-    """(grid, building) pairs that applying would open."""
-    return frozenset(
-        (item.meant.grid, item.meant.building)
-        for item in judged
-        if item.meant is not None
-        and item.verdict in (Verdict.NEW, Verdict.CHANGED)
-        and item.meant.building is not None
-        and item.meant.grid is not None
-        and item.meant.building not in known.buildings
+def new_places(judged: Sequence[Judged], known: Known) -> list[str]:
+    """The buildings that applying would open, each with its grid."""
+    return sorted(
+        {
+            f"{item.meant.grid} {item.meant.building}"
+            for item in judged
+            if item.meant is not None and item.meant.building is not None and item.meant.building not in known.buildings
+        }
     )
 
 

@@ -35,6 +35,8 @@ class BatchView:
     state: BatchState
     file_name: str
     unused: Sequence[str]
+    places: Sequence[str]
+    """Buildings that applying opens, each with its grid: for the clerk to catch a typing error."""
     counts: Mapping[Verdict, int]
     kept: int
     uploaded_by: UUID
@@ -94,6 +96,7 @@ def _view(row: ImportBatch) -> BatchView:
         state=BatchState(row.state),
         file_name=row.file_name,
         unused=tuple(row.unused),
+        places=tuple(row.new_places),
         counts=counts,
         kept=row.kept_rows,
         uploaded_by=row.uploaded_by,
@@ -173,6 +176,18 @@ def _rows_query(community_id: int, import_id: UUID, verdicts: Collection[Verdict
         )
         .order_by(col(ImportRow.row_no))
     )
+
+
+async def members_of(session: AsyncSession, community_id: int, import_id: UUID, verdict: Verdict) -> Sequence[UUID]:
+    """Whom the rows with this verdict are about."""
+    rows = await session.execute(
+        sa.select(col(ImportRow.member_id)).where(
+            col(ImportRow.community_id) == community_id,
+            col(ImportRow.import_id) == import_id,
+            col(ImportRow.verdict) == verdict.value,
+        )
+    )
+    return [member_id for member_id in rows.scalars() if member_id is not None]
 
 
 def _opened(keys: Keyring, rows: Sequence[ImportRow]) -> Sequence[RowView]:

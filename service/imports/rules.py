@@ -1,6 +1,6 @@
 """What may be imported, what may be done with an import, and every no; pure."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import ClassVar
 
@@ -33,11 +33,15 @@ class Verdict(StrEnum):
     ERROR = "error"
 
 
-class FileRefused(Invalid):
-    """The file cannot be read as a sheet of people at all; nothing was stored."""
+@dataclass(eq=False)
+class SheetRefused(Invalid):
+    """The file is not one we can take. Its sentence says what to do, so no field carries a problem of its own."""
 
-    def __init__(self) -> None:
-        super().__init__({"file": "file"})
+    problems: dict[str, str] = field(default_factory=dict, kw_only=True)
+
+
+class FileRefused(SheetRefused):
+    """The file cannot be read as a sheet of people at all; nothing was stored."""
 
 
 class FileEmpty(FileRefused):
@@ -86,11 +90,6 @@ class HeaderMissing(FileRefused):
     """None of the first rows names the columns."""
 
     code: ClassVar[str] = "imports.header_missing"
-
-
-@dataclass(eq=False)
-class SheetRefused(Conflict):
-    """The sheet was read and is not one we can take."""
 
 
 @dataclass(eq=False)
@@ -190,3 +189,9 @@ class NothingToUndo(Conflict):
     """Everybody of this import has been active since, so nobody can be taken back."""
 
     code: ClassVar[str] = "imports.nothing_to_undo"
+
+
+class NobodyNeedsSlips(Conflict):
+    """Everybody of this part can sign in already."""
+
+    code: ClassVar[str] = "imports.nobody_needs_slips"

@@ -185,7 +185,7 @@ def _decoded(content: bytes) -> str:
     if content.startswith((b"\xff\xfe", b"\xfe\xff")):
         encodings = ["utf-16"]
     else:
-        if any(byte < 9 or 14 <= byte < 32 for byte in content[:4096]):  # noqa: PLR2004 (control characters)
+        if any(byte < 9 or 14 <= byte < 32 for byte in content[:4096]):  # control characters
             raise NotASheet
         encodings = ["utf-8-sig", "gb18030"]
     for encoding in encodings:

@@ -32,6 +32,8 @@ class ImportBatch(SQLModel, table=True):
     file_name: str = Field(sa_type=sa.Text)
     unused: list[str] = Field(sa_type=ARRAY(sa.Text))
     """Headings that were left aside."""
+    new_places: list[str] = Field(sa_type=ARRAY(sa.Text))
+    """Buildings that applying opens, each with its grid."""
     new_rows: int = Field(sa_type=sa.Integer)
     changed_rows: int = Field(sa_type=sa.Integer)
     unchanged_rows: int = Field(sa_type=sa.Integer)
