@@ -18,18 +18,54 @@ from service.kit.crypto import Keyring
 Sessions = async_sessionmaker[AsyncSession]
 
 
+class DatabaseAway(Exception):
+    """Nobody answers at the database's address."""
+
+
+_AWAY = (
+    DatabaseAway,
+    ConnectionError,
+    TimeoutError,
+    PoolTimeout,
+    asyncpg.PostgresConnectionError,
+    asyncpg.CannotConnectNowError,
+    asyncpg.AdminShutdownError,
+    asyncpg.CrashShutdownError,
+    asyncpg.TooManyConnectionsError,
+    asyncpg.InterfaceError,
+    asyncpg.InternalClientError,
+)
+
+
 class _HasConstraint(Protocol):
     constraint_name: str | None
 
 
 def make_engine(url: str, *, pool_size: int = 8, pgbouncer: bool = False) -> AsyncEngine:
     """An engine for any PostgreSQL URL; behind a transaction pooler no statement is prepared by name."""
-    arguments: dict[str, object] = {"timeout": 5, "command_timeout": 30}
-    target = make_url(url).set(drivername="postgresql+asyncpg")
+    target = make_url(url).set(drivername="postgresql")
+    plain = target.render_as_string(hide_password=False)
+    cached: dict[str, int] = {"statement_cache_size": 0} if pgbouncer else {}
+    named: dict[str, object] = {}
     if pgbouncer:
         target = target.update_query_dict({"prepared_statement_cache_size": "0"})
-        arguments |= {"statement_cache_size": 0, "prepared_statement_name_func": lambda: f"__asyncpg_{uuid4()}__"}
-    return create_async_engine(target, pool_size=pool_size, max_overflow=4, pool_timeout=10, connect_args=arguments)
+        named = {"prepared_statement_name_func": lambda: f"__asyncpg_{uuid4()}__"}
+
+    async def connect(*_: object, **__: object) -> asyncpg.Connection:
+        try:
+            return await asyncpg.connect(plain, timeout=5, command_timeout=30, **cached)
+        except (OSError, TimeoutError) as problem:
+            # A missing socket is a FileNotFoundError like any missing file; from here on it says what it means.
+            raise DatabaseAway from problem
+
+    return create_async_engine(
+        target.set(drivername="postgresql+asyncpg"),
+        async_creator=connect,
+        pool_size=pool_size,
+        max_overflow=4,
+        pool_timeout=10,
+        connect_args=named,
+    )
 
 
 def make_sessions(engine: AsyncEngine, keyring: Keyring) -> Sessions:
@@ -80,11 +116,9 @@ def broken_constraint(error: IntegrityError) -> str | None:
 
 def is_connection_trouble(error: BaseException) -> bool:
     """True when the database is away or was cut, so that the same request may simply come again."""
-    if isinstance(
-        error, OSError | TimeoutError | PoolTimeout | asyncpg.PostgresConnectionError | asyncpg.CannotConnectNowError
-    ):
-        return True
-    if isinstance(error, asyncpg.InterfaceError | asyncpg.InternalClientError | asyncpg.AdminShutdownError):
+    if isinstance(error, asyncpg.exceptions.DataError):
+        return False  # a value of ours that does not fit; asyncpg files it under interface errors
+    if isinstance(error, _AWAY):
         return True
     if isinstance(error, DBAPIError):
         return error.connection_invalidated or (error.orig is not None and is_connection_trouble(error.orig))

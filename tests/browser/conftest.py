@@ -1,0 +1,115 @@
+"""A real Chromium and a real service; tests that ask for either carry the mark `browser`."""
+
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Page, Playwright, sync_playwright
+
+from service.kit.edge import SESSION_COOKIE
+from tests.browser.live import Live, serving
+from tests.cast import Town
+from tests.db import Steward
+
+CHROMIUM = os.environ.get("LINLI_CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser") or ""
+QUIET = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--disable-dev-shm-usage",
+    "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
+)
+PHONE = {"width": 390, "height": 844}
+DESK = {"width": 1440, "height": 900}
+
+
+@pytest.fixture(scope="session")
+def playwright() -> Iterator[Playwright]:
+    with sync_playwright() as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def chromium(playwright: Playwright) -> Iterator[Browser]:
+    """Chromium that can reach this machine and nothing else."""
+    browser = playwright.chromium.launch(executable_path=CHROMIUM, args=list(QUIET))
+    yield browser
+    browser.close()
+
+
+@pytest.fixture
+def live(town_template: tuple[Town, Steward]) -> Iterator[Live]:
+    """A running service with a town of its own."""
+    town, cloner = town_template
+    with cloner.clone() as database, serving(database, town) as running:
+        yield running
+
+
+class Visitor:
+    """Opens pages as people of the town, and watches that no page reports an error or calls outside."""
+
+    def __init__(self, browser: Browser, live: Live) -> None:
+        self.browser, self.live = browser, live
+        self.contexts: list[BrowserContext] = []
+        self.troubles: list[str] = []
+
+    def page(
+        self, name: str | None, *, viewport: dict[str, int] | None = None, elder: bool = False, english: bool = False
+    ) -> Page:
+        """A fresh browser, signed in as somebody, on a phone unless told otherwise."""
+        size = viewport or PHONE
+        context = self.browser.new_context(
+            viewport=size,  # type: ignore[arg-type] # playwright's own typed dict
+            has_touch=size["width"] < 600,
+            is_mobile=size["width"] < 600,
+            locale="en-GB" if english else "zh-CN",
+            permissions=["camera"],
+        )
+        cookies = {"locale": "en" if english else "zh-CN"}
+        if elder:
+            cookies |= {"mode": "elder", "size": "l"}
+        if name is not None:
+            cookies[SESSION_COOKIE] = self.live.town.cookies[name]
+        context.add_cookies([{"name": k, "value": v, "url": self.live.origin} for k, v in cookies.items()])
+        context.set_default_timeout(10_000)
+        self.contexts.append(context)
+        page = context.new_page()
+        page.on("pageerror", lambda error: self.troubles.append(f"{page.url}: {error}"))
+        page.on("console", self._heard)
+        page.on("request", lambda request: self._asked(request.url))
+        return page
+
+    def _heard(self, message: object) -> None:
+        kind, text = getattr(message, "type", ""), getattr(message, "text", "")
+        if kind == "error" and "Failed to load resource" not in text:
+            self.troubles.append(f"console: {text}")
+
+    def _asked(self, url: str) -> None:
+        if not url.startswith((self.live.origin, "data:", "blob:")):
+            self.troubles.append(f"asked outside: {url}")
+
+    def close(self) -> None:
+        for context in self.contexts:
+            context.close()
+
+
+@pytest.fixture
+def visit(chromium: Browser, live: Live) -> Iterator[Visitor]:
+    """Opens pages as people; at the end nothing may have gone wrong unseen."""
+    visitor = Visitor(chromium, live)
+    yield visitor
+    visitor.close()
+    assert visitor.troubles == []
+
+
+def shot(page: Page, name: str) -> None:
+    """Keep a picture of the page for people to look at, in var/shots."""
+    folder = Path("var/shots")
+    folder.mkdir(parents=True, exist_ok=True)
+    page.screenshot(path=str(folder / f"{name}.png"))

@@ -1,0 +1,58 @@
+"""The real service on a real port, for real browsers: its own town, its own clock, its own worker."""
+
+import asyncio
+import contextlib
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import uvicorn
+from litestar import Litestar
+
+from service.app import create_app
+from service.kit.settings import Settings
+from tests.cast import KEYRING, Town, TownClock, _loadable
+from tests.db import Database
+
+
+@dataclass(frozen=True, slots=True)
+class Live:
+    """A running service: where it is, who lives there, and its clock."""
+
+    origin: str
+    town: Town
+    clock: TownClock
+    app: Litestar
+    database: Database
+
+
+def free_port() -> int:
+    """A port of this machine that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+@contextlib.contextmanager
+def serving(database: Database, town: Town, *, worker: bool = True) -> Iterator[Live]:
+    """Serve a town until the end of the block, in a thread with its own event loop."""
+    port, clock = free_port(), TownClock()
+    settings = Settings(host="127.0.0.1", port=port, worker=worker, public_url=None)
+    app = create_app(settings, KEYRING, database_url=database.app_url, clock=clock, slices=_loadable())
+    server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=port, log_level="warning", access_log=False))
+    thread = threading.Thread(target=lambda: asyncio.run(server.serve()), daemon=True)
+    thread.start()
+    deadline = time.monotonic() + 30
+    while not server.started:
+        if time.monotonic() > deadline or not thread.is_alive():
+            message = "the service did not start"
+            raise RuntimeError(message)
+        time.sleep(0.02)
+    try:
+        yield Live(settings.origin, town, clock, app, database)
+    finally:
+        server.should_exit = True
+        thread.join(timeout=20)
