@@ -13,6 +13,7 @@ from service.identity.actions import (
 from service.identity.actions_bulk import (
     close_people,
     grant_roles,
+    grouped_code,
     issue_activations,
     login_holders,
     reopen_people,
@@ -70,6 +71,7 @@ __all__ = [
     "find_people",
     "grant_role",
     "grant_roles",
+    "grouped_code",
     "holders_of",
     "issue_activations",
     "lock_people",
