@@ -186,8 +186,9 @@ CREATE FUNCTION ledger.same_content(
 AS $$
     SELECT coalesce(j.fingerprint = fingerprint(
         j.reference, p_reason, j.actor_id, j.on_behalf_of, coalesce(p_effective_at, j.effective_at), p_reverses,
-        (SELECT string_agg(step_line(s.kind, s.debit, s.credit, s.unit, coalesce(s.amount, t.amount), s.hold, s.expires),
-                           '' ORDER BY s.place)
+        -- A step that cannot be written as a line must not vanish from the sum: chr(30) alone is never posted.
+        (SELECT string_agg(coalesce(step_line(s.kind, s.debit, s.credit, s.unit, coalesce(s.amount, t.amount), s.hold,
+                                              s.expires), chr(30)), '' ORDER BY s.place)
          FROM unnest(p_kind, p_debit, p_credit, p_unit, p_amount, p_hold, p_expires)
               WITH ORDINALITY s(kind, debit, credit, unit, amount, hold, expires, place)
          LEFT JOIN LATERAL (SELECT x.amount FROM transfer x

@@ -92,7 +92,7 @@ async def test_a_shadow_in_the_temporary_schema_is_not_looked_at(database: Datab
 
 TABLES = ("unit", "book", "account", "journal", "transfer", "hold")
 WRITES = (
-    "INSERT INTO ledger.{0} SELECT * FROM ledger.{0}",
+    "INSERT INTO ledger.{0} ({1}) SELECT {1} FROM ledger.{0}",
     "UPDATE ledger.{0} SET {1} = {1}",
     "DELETE FROM ledger.{0}",
     "TRUNCATE ledger.{0}",
