@@ -16,7 +16,7 @@ from redemption.rules import DeviceKind, VoucherState
 
 @dataclass(frozen=True, slots=True)
 class Scan:
-    """The answer to one scan. `verdict` is 'redeemed', 'replayed' or a code of rules.REDEEM_ORDER; a no is an answer here, not an error."""
+    """The answer to one scan, a verdict of rules.REDEEM_ORDER. A no is an answer here and not an error."""
 
     verdict: str
     detail: Mapping[str, Any]

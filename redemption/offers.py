@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 from uuid import UUID
 
+from sqlalchemy import RowMapping
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from redemption.calls import act, aware, rows
@@ -161,7 +161,8 @@ async def offers(
          WHERE o.community_id = :book
            AND (CAST(:state AS text) IS NULL OR o.state = :state)
            AND (CAST(:open_at AS timestamptz) IS NULL
-                OR (o.state = 'published' AND o.valid_from <= :open_at AND :open_at < o.valid_until AND o.stock_taken < o.stock_total))
+                OR (o.state = 'published' AND o.valid_from <= :open_at AND :open_at < o.valid_until
+                    AND o.stock_taken < o.stock_total))
            AND (CAST(:sponsor_id AS uuid) IS NULL OR o.sponsor_id = :sponsor_id)
            AND (CAST(:merchant_id AS uuid) IS NULL OR EXISTS (
                 SELECT FROM redemption.offer_merchant m
@@ -181,7 +182,7 @@ async def offers(
     return OfferPage(page, page[-1].offer_id if len(found) > limit else None)
 
 
-def _offer(row: Any) -> Offer:
+def _offer(row: RowMapping) -> Offer:
     values = dict(row)
     values["kind"] = OfferKind(values["kind"])
     values["state"] = OfferState(values["state"])

@@ -1,4 +1,7 @@
-"""Every way in which redemption says no. A refusal carries data and no prose; its code is "redemption." plus the verdict of the SQL."""
+"""Every way in which redemption says no.
+
+A refusal carries data and no prose; its code is "redemption." plus the verdict of the SQL.
+"""
 
 from __future__ import annotations
 
@@ -19,6 +22,8 @@ class RedemptionRefusal(Exception):
 
 
 class OfferUnknown(RedemptionRefusal):
+    """No such offer in this community."""
+
     code = "redemption.offer_unknown"
 
 
@@ -59,7 +64,10 @@ class OfferOver(RedemptionRefusal):
 
 
 class BudgetShort(RedemptionRefusal):
-    """On publishing, detail: needed_points, needed_fen, free_points, free_fen; on issuing: account, unit, asked, available."""
+    """On publishing, detail: needed_points, needed_fen, free_points, free_fen.
+
+    On issuing, detail: account, unit, asked, available.
+    """
 
     code = "redemption.budget_short"
 
@@ -89,7 +97,7 @@ class QuantityWrong(RedemptionRefusal):
 
 
 class CodeTaken(RedemptionRefusal):
-    """The random voucher id or short code exists. Issuing tries again by itself; this surfaces only when luck is broken."""
+    """The random voucher id or short code exists. Issuing draws again by itself; seeing this means broken luck."""
 
     code = "redemption.code_taken"
 
@@ -101,10 +109,14 @@ class KeyDiffers(RedemptionRefusal):
 
 
 class ReasonMissing(RedemptionRefusal):
+    """This needs a reason, for the history."""
+
     code = "redemption.reason_missing"
 
 
 class ActorMissing(RedemptionRefusal):
+    """This needs somebody who did it."""
+
     code = "redemption.actor_missing"
 
 
@@ -121,6 +133,8 @@ class LedgerRefused(RedemptionRefusal):
 
 
 class VoucherUnknown(RedemptionRefusal):
+    """No such voucher in this community."""
+
     code = "redemption.unknown"
 
 
@@ -143,30 +157,44 @@ class VoucherUsed(RedemptionRefusal):
 
 
 class VoucherExpired(RedemptionRefusal):
+    """Its time is over, or what was left went back already."""
+
     code = "redemption.expired"
 
 
 class VoucherCancelled(RedemptionRefusal):
+    """Its owner gave it up."""
+
     code = "redemption.cancelled"
 
 
 class VoucherCancelPending(RedemptionRefusal):
+    """Its owner gave it up; a shop that holds it offline has not answered yet."""
+
     code = "redemption.cancel_pending"
 
 
 class VoucherFrozen(RedemptionRefusal):
+    """Staff stopped it while they look into something."""
+
     code = "redemption.frozen"
 
 
 class VoucherNotFrozen(RedemptionRefusal):
+    """Only a frozen voucher can be let go. detail: state."""
+
     code = "redemption.not_frozen"
 
 
 class VoucherVoid(RedemptionRefusal):
+    """Staff called it back."""
+
     code = "redemption.void"
 
 
 class VoucherLocked(RedemptionRefusal):
+    """A job in progress holds it."""
+
     code = "redemption.locked"
 
 
@@ -201,6 +229,8 @@ class DeviceRefused(RedemptionRefusal):
 
 
 class DeviceWrong(RedemptionRefusal):
+    """An enrolled device needs a shop and a public key."""
+
     code = "redemption.device_wrong"
 
 
@@ -211,10 +241,14 @@ class DeviceDiffers(RedemptionRefusal):
 
 
 class DeviceUnknown(RedemptionRefusal):
+    """No such device in this community."""
+
     code = "redemption.device_unknown"
 
 
 class UseUnknown(RedemptionRefusal):
+    """No such use of this voucher."""
+
     code = "redemption.use_unknown"
 
 
@@ -231,6 +265,8 @@ class UseSettled(RedemptionRefusal):
 
 
 class AlreadyReversed(RedemptionRefusal):
+    """The use was taken back before."""
+
     code = "redemption.already_reversed"
 
 
@@ -247,6 +283,8 @@ class TooManyReversals(RedemptionRefusal):
 
 
 class MerchantUnknown(RedemptionRefusal):
+    """No offer ever named this shop."""
+
     code = "redemption.merchant_unknown"
 
 
@@ -257,6 +295,8 @@ class PeriodWrong(RedemptionRefusal):
 
 
 class NothingToSettle(RedemptionRefusal):
+    """The running batch is empty."""
+
     code = "redemption.nothing_to_settle"
 
 
@@ -267,6 +307,8 @@ class SumsDiffer(RedemptionRefusal):
 
 
 class SettlementUnknown(RedemptionRefusal):
+    """No such settlement in this community."""
+
     code = "redemption.settlement_unknown"
 
 
@@ -277,14 +319,20 @@ class SettlementStateWrong(RedemptionRefusal):
 
 
 class BankReferenceMissing(RedemptionRefusal):
+    """A payment is recorded with the bank's reference."""
+
     code = "redemption.bank_reference_missing"
 
 
 class LineUnknown(RedemptionRefusal):
+    """No such line in this settlement."""
+
     code = "redemption.line_unknown"
 
 
 class AlreadyDisputed(RedemptionRefusal):
+    """The line is in dispute already."""
+
     code = "redemption.already_disputed"
 
 

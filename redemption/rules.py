@@ -11,6 +11,8 @@ from typing import Final
 
 
 class VoucherState(StrEnum):
+    """Every state a voucher can have. Reserving, locking and pending cancels come with later issues."""
+
     RESERVED = "RESERVED"
     ISSUED = "ISSUED"
     LOCKED = "LOCKED"
@@ -35,12 +37,16 @@ class UseState(StrEnum):
 
 
 class OfferState(StrEnum):
+    """A draft can be edited, a published offer taken, a withdrawn one neither."""
+
     DRAFT = "draft"
     PUBLISHED = "published"
     WITHDRAWN = "withdrawn"
 
 
 class OfferKind(StrEnum):
+    """What the member gets. An entitlement is a perk that is not bought."""
+
     GOODS = "goods"
     SERVICE = "service"
     REPAIR = "repair"
@@ -48,6 +54,8 @@ class OfferKind(StrEnum):
 
 
 class CapPeriod(StrEnum):
+    """How long a member's cap counts, in the offer's own time zone."""
+
     DAY = "day"
     WEEK = "week"
     MONTH = "month"
@@ -65,7 +73,7 @@ class OfflineClass(IntEnum):
 
 
 class SettlementState(StrEnum):
-    """OPEN is the running batch that no row describes yet: a merchant's accepted uses that no batch has taken."""
+    """OPEN is the running batch, which no row describes: a merchant's accepted uses that no batch has taken."""
 
     OPEN = "OPEN"
     CLOSED = "CLOSED"
@@ -75,17 +83,23 @@ class SettlementState(StrEnum):
 
 
 class LineKind(StrEnum):
+    """A use, or a correction of one in a later batch."""
+
     USE = "use"
     ADJUSTMENT = "adjustment"
 
 
 class DisputeState(StrEnum):
+    """Upheld or rejected lines are corrected in a later batch."""
+
     DISPUTED = "DISPUTED"
     UPHELD = "UPHELD"
     REJECTED = "REJECTED"
 
 
 class DeviceKind(StrEnum):
+    """A browser is known by its first scan; an enrolled device has a key and belongs to one shop."""
+
     BROWSER = "browser"
     ENROLLED = "enrolled"
 
@@ -183,7 +197,7 @@ TRANSITIONS: Final = (
         "staff",
         "a reason",
         "nothing moves",
-        {state: (_S.FROZEN,) for state in (_S.RESERVED, _S.ISSUED, _S.LOCKED, _S.PART_USED, _S.CANCEL_PENDING)},
+        dict.fromkeys((_S.RESERVED, _S.ISSUED, _S.LOCKED, _S.PART_USED, _S.CANCEL_PENDING), (_S.FROZEN,)),
     ),
     Transition(
         "unfreeze",
@@ -197,10 +211,7 @@ TRANSITIONS: Final = (
         "two of staff",
         "a reason",
         "the rest goes back to member and sponsor; stock returns",
-        {
-            state: (_S.VOID,)
-            for state in (_S.RESERVED, _S.ISSUED, _S.LOCKED, _S.PART_USED, _S.CANCEL_PENDING, _S.FROZEN)
-        },
+        dict.fromkeys((_S.RESERVED, _S.ISSUED, _S.LOCKED, _S.PART_USED, _S.CANCEL_PENDING, _S.FROZEN), (_S.VOID,)),
     ),
 )
 """What exists now of the full table in docs/decisions/0003. Reserving, locking and offline leases come with their issues;

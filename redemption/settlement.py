@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 from uuid import UUID
 
+from sqlalchemy import RowMapping
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from redemption.calls import act, aware, rows
@@ -195,9 +195,9 @@ async def dispute_line(
 
 
 _SETTLEMENT = """
-SELECT s.settlement_id, s.merchant_id, s.number, s.received_from, s.received_until, s.state, s.line_count, s.points, s.subsidy_points,
-       s.payable_fen, s.cash_fen, s.previous_hash, s.hash, s.closed_by, s.closed_at, s.confirmed_by, s.confirmed_at,
-       s.approved_by, s.approved_at, s.paid_by, s.paid_at, s.bank_reference, s.paid_points, s.paid_fen,
+SELECT s.settlement_id, s.merchant_id, s.number, s.received_from, s.received_until, s.state, s.line_count,
+       s.points, s.subsidy_points, s.payable_fen, s.cash_fen, s.previous_hash, s.hash, s.closed_by, s.closed_at,
+       s.confirmed_by, s.confirmed_at, s.approved_by, s.approved_at, s.paid_by, s.paid_at, s.bank_reference, s.paid_points, s.paid_fen,
        d.disputed_lines, d.disputed_points, d.disputed_fen
   FROM redemption.settlement s
  CROSS JOIN LATERAL (
@@ -296,7 +296,7 @@ async def open_batches(session: AsyncSession, book: int, *, received_until: date
     return {row["merchant_id"]: Sums(row["count"], row["points"], row["payable_fen"], row["cash_fen"]) for row in found}
 
 
-def _settlement(row: Any) -> Settlement:
+def _settlement(row: RowMapping) -> Settlement:
     values = dict(row)
     values["state"] = SettlementState(values["state"])
     return Settlement(**values)

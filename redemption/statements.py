@@ -1,13 +1,16 @@
-"""What can be read about vouchers and uses. Every list is paged by key, so that a page costs the same for the newest and the oldest."""
+"""What can be read about vouchers and uses.
+
+Every list is paged by key, so that a page costs the same for the newest and the oldest.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 from uuid import UUID
 
+from sqlalchemy import RowMapping
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from redemption.calls import rows
@@ -140,7 +143,8 @@ class Sums:
 
 _VOUCHER = """
 SELECT v.voucher_id, v.offer_id, o.title, o.kind, o.rules, v.sponsor_id, v.member_id, v.owner_group, v.short_code, v.state,
-       v.quantity_total, v.quantity_used, v.quantity_returned, v.points_each, v.subsidy_points_each, v.payable_fen_each, v.cash_fen_each,
+       v.quantity_total, v.quantity_used, v.quantity_returned,
+       v.points_each, v.subsidy_points_each, v.payable_fen_each, v.cash_fen_each,
        v.price_list_version, v.discount_class, v.offline_class, v.code_seq, v.issued_at, v.expires_at, v.due_at, v.changed_at,
        u.received_at AS last_used_at, u.merchant_id AS last_merchant_id,
        ARRAY(SELECT m.merchant_id FROM redemption.offer_merchant m
@@ -242,7 +246,8 @@ async def takings(
            AND u.merchant_id = :merchant_id
            AND u.received_at >= coalesce(CAST(:received_from AS timestamptz), '-infinity')
            AND u.received_at < coalesce(CAST(:received_until AS timestamptz), 'infinity')
-           AND (CAST(:mark_at AS timestamptz) IS NULL OR (u.received_at, u.voucher_id, u.seq) < (:mark_at, :mark_voucher, :mark_seq))
+           AND (CAST(:mark_at AS timestamptz) IS NULL
+                OR (u.received_at, u.voucher_id, u.seq) < (:mark_at, :mark_voucher, :mark_seq))
          ORDER BY u.received_at DESC, u.voucher_id DESC, u.seq DESC LIMIT :limit + 1
         """,
         book=book,
@@ -280,7 +285,7 @@ async def takings_sums(
     return Sums(**found[0])
 
 
-def _voucher(row: Any) -> Voucher:
+def _voucher(row: RowMapping) -> Voucher:
     values = dict(row)
     values["state"] = VoucherState(values["state"])
     values["offline_class"] = OfflineClass(values["offline_class"])
@@ -289,7 +294,7 @@ def _voucher(row: Any) -> Voucher:
     return Voucher(**values)
 
 
-def _use(row: Any) -> Use:
+def _use(row: RowMapping) -> Use:
     values = dict(row)
     values["state"] = UseState(values["state"])
     return Use(**values)

@@ -30,6 +30,7 @@ STEPS_AROUND: Final = 2
 
 SHORT_CODE_LENGTH: Final = 9
 CODE_SEQ_MAX: Final = 2**16 - 1
+KEY_NUMBER_MAX: Final = 2**8 - 1
 PATH: Final = "/V/"
 
 _PHONE, _PRINTED = "R", "P"
@@ -94,8 +95,8 @@ def read_code(text: str, keys: CodeKeys, *, community_id: int, now: datetime) ->
     A forged code and one whose key is gone are the same to the outside. A stale one is genuine, but its minute is over.
     """
     code = _tidy(text)
-    if len(code) == SHORT_CODE_LENGTH:
-        return ReadCode(CodeVerdict.SHORT, short_code=code) if is_short_code(code) else ReadCode(CodeVerdict.MALFORMED)
+    if is_short_code(code):
+        return ReadCode(CodeVerdict.SHORT, short_code=code)
     marker, mac_bits = code[:1], _MAC_BITS.get(code[:1])
     if mac_bits is None or len(code) != _code_length(mac_bits) or any(character not in _VALUES for character in code):
         return ReadCode(CodeVerdict.MALFORMED)
@@ -105,19 +106,21 @@ def read_code(text: str, keys: CodeKeys, *, community_id: int, now: datetime) ->
     head, mac = packed >> mac_bits, packed & ((1 << mac_bits) - 1)
     key_number, voucher_id, code_seq = head >> 80, head >> 16 & (1 << 64) - 1, head & 0xFFFF
     root = keys.keys.get(key_number)
-    if root is None:
-        return ReadCode(CodeVerdict.FORGED)
-    key = _voucher_key(root, community_id, voucher_id)
-    found = ReadCode(CodeVerdict.PRINTED if marker == _PRINTED else CodeVerdict.PHONE, voucher_id, code_seq)
+    verdict = CodeVerdict.FORGED
+    if root is not None:
+        verdict = _check(marker, _voucher_key(root, community_id, voucher_id), code_seq, mac, _step(now))
+    return ReadCode(verdict) if verdict is CodeVerdict.FORGED else ReadCode(verdict, voucher_id, code_seq)
+
+
+def _check(marker: str, key: bytes, code_seq: int, mac: int, here: int) -> CodeVerdict:
     if marker == _PRINTED:
-        return found if _same(_mac(key, marker, code_seq, 0), mac) else ReadCode(CodeVerdict.FORGED)
+        return CodeVerdict.PRINTED if _same(_mac(key, marker, code_seq, 0), mac) else CodeVerdict.FORGED
     # The steps further out are looked at only to tell a late code from a false one; neither is accepted.
-    here = _step(now)
     for distance in range(_STALE_STEPS + 1):
         for step in {here - distance, here + distance}:
             if _same(_mac(key, marker, code_seq, step), mac):
-                return found if distance <= STEPS_AROUND else ReadCode(CodeVerdict.STALE, voucher_id, code_seq)
-    return ReadCode(CodeVerdict.FORGED)
+                return CodeVerdict.PHONE if distance <= STEPS_AROUND else CodeVerdict.STALE
+    return CodeVerdict.FORGED
 
 
 _STALE_STEPS: Final = 40
@@ -145,7 +148,7 @@ def in_groups(code: str) -> str:
 def _make(marker: str, keys: CodeKeys, community_id: int, voucher_id: int, code_seq: int, step: int) -> str:
     assert 0 < voucher_id < 2**63, "a voucher id has 63 bits"
     assert 0 < code_seq <= CODE_SEQ_MAX, "a code_seq has 16 bits"
-    assert 0 < keys.current < 256, "a key number has 8 bits"
+    assert 0 < keys.current <= KEY_NUMBER_MAX, "a key number has 8 bits"
     mac_bits = _MAC_BITS[marker]
     key = _voucher_key(keys.keys[keys.current], community_id, voucher_id)
     head = keys.current << 80 | voucher_id << 16 | code_seq

@@ -24,27 +24,14 @@ class Fault:
     detail: str
 
 
-_LIVE = "u.state IN ('ACCEPTED', 'SETTLED', 'ADJUSTED')"
-
-_JOURNAL_AMOUNT = """
-    coalesce((SELECT sum(t.amount) FROM ledger.journal j
-                JOIN ledger.transfer t ON t.community_id = j.community_id AND t.seq >= j.journal_id AND t.seq < j.journal_id + j.transfers
-                JOIN ledger.account a ON a.community_id = t.community_id AND a.account_id = t.{side}
-               WHERE j.community_id = {row}.community_id AND j.journal_id = {row}.{journal} AND t.unit = '{unit}'
-                 AND a.code = 'merchant:' || replace({row}.merchant_id::text, '-', '')), 0)
-"""
-
-
-def _moved(row: str, journal: str, side: str, unit: str) -> str:
-    return _JOURNAL_AMOUNT.format(row=row, journal=journal, side=side, unit=unit)
-
-
 _CHECKS: Final[dict[str, str]] = {
     # Each query gives book, place, says, should.
-    "voucher_used": f"""
-        SELECT v.community_id AS book, 'voucher ' || v.voucher_id AS place, v.quantity_used AS says, coalesce(sum(u.quantity), 0) AS should
+    "voucher_used": """
+        SELECT v.community_id AS book, 'voucher ' || v.voucher_id AS place, v.quantity_used AS says,
+               coalesce(sum(u.quantity), 0) AS should
           FROM redemption.voucher v
-          LEFT JOIN redemption.use u ON u.community_id = v.community_id AND u.voucher_id = v.voucher_id AND {_LIVE}
+          LEFT JOIN redemption.use u ON u.community_id = v.community_id AND u.voucher_id = v.voucher_id
+                AND u.state IN ('ACCEPTED', 'SETTLED', 'ADJUSTED')
          GROUP BY v.community_id, v.voucher_id
         HAVING v.quantity_used <> coalesce(sum(u.quantity), 0)
     """,
@@ -58,24 +45,29 @@ _CHECKS: Final[dict[str, str]] = {
                coalesce(h.amount - h.captured - h.released, 0) AS says,
                part.each * (v.quantity_total - v.quantity_used - v.quantity_returned) AS should
           FROM redemption.voucher v
-         CROSS JOIN LATERAL (VALUES ('points', v.points_hold, 100::bigint * v.points_each, 'member:' || replace(v.member_id::text, '-', '')),
-                                    ('subsidy', v.subsidy_hold, 100::bigint * v.subsidy_points_each, 'budget:' || replace(v.sponsor_id::text, '-', '')),
-                                    ('payable', v.payable_hold, v.payable_fen_each, 'budget:' || replace(v.sponsor_id::text, '-', '')))
+         CROSS JOIN LATERAL (SELECT 'member:' || replace(v.member_id::text, '-', '') AS member,
+                                    'budget:' || replace(v.sponsor_id::text, '-', '') AS sponsor) code
+         CROSS JOIN LATERAL (VALUES ('points', v.points_hold, 100::bigint * v.points_each, code.member),
+                                    ('subsidy', v.subsidy_hold, 100::bigint * v.subsidy_points_each, code.sponsor),
+                                    ('payable', v.payable_hold, v.payable_fen_each, code.sponsor))
                     AS part (name, hold_id, each, account)
           LEFT JOIN (ledger.hold h JOIN ledger.account a ON a.community_id = h.community_id AND a.account_id = h.account_id)
             ON h.community_id = v.community_id AND h.hold_id = part.hold_id AND a.code = part.account
-         WHERE coalesce(h.amount - h.captured - h.released, 0) <> part.each * (v.quantity_total - v.quantity_used - v.quantity_returned)
+         WHERE coalesce(h.amount - h.captured - h.released, 0)
+               <> part.each * (v.quantity_total - v.quantity_used - v.quantity_returned)
     """,
     "voucher_history": """
         SELECT v.community_id AS book, 'voucher ' || v.voucher_id AS place, e.count || ' ' || coalesce(e.state, '-') AS says,
                v.event_seq || ' ' || v.state AS should
           FROM redemption.voucher v
-         CROSS JOIN LATERAL (SELECT count(*) AS count, (array_agg(x.to_state ORDER BY x.number DESC))[1] AS state FROM redemption.voucher_event x
+         CROSS JOIN LATERAL (SELECT count(*) AS count, (array_agg(x.to_state ORDER BY x.number DESC))[1] AS state
+                               FROM redemption.voucher_event x
                               WHERE x.community_id = v.community_id AND x.voucher_id = v.voucher_id) e
          WHERE e.count <> v.event_seq OR e.state IS DISTINCT FROM v.state
     """,
     "use_sequence": """
-        SELECT v.community_id AS book, 'voucher ' || v.voucher_id AS place, count(u.seq) || ' to ' || coalesce(max(u.seq), 0) AS says,
+        SELECT v.community_id AS book, 'voucher ' || v.voucher_id AS place,
+               count(u.seq) || ' to ' || coalesce(max(u.seq), 0) AS says,
                v.use_seq || ' to ' || v.use_seq AS should
           FROM redemption.voucher v
           LEFT JOIN redemption.use u ON u.community_id = v.community_id AND u.voucher_id = v.voucher_id
@@ -90,22 +82,24 @@ _CHECKS: Final[dict[str, str]] = {
           FROM redemption.use u
           JOIN redemption.voucher v ON v.community_id = u.community_id AND v.voucher_id = u.voucher_id
          WHERE (u.points, u.subsidy_points, u.payable_fen, u.cash_fen)
-               <> (u.quantity * v.points_each, u.quantity * v.subsidy_points_each, u.quantity * v.payable_fen_each, u.quantity * v.cash_fen_each)
+               <> (u.quantity * v.points_each, u.quantity * v.subsidy_points_each, u.quantity * v.payable_fen_each,
+                   u.quantity * v.cash_fen_each)
     """,
-    "use_ledger": f"""
+    "use_ledger": """
         SELECT u.community_id AS book, 'use ' || u.voucher_id || '.' || u.seq AS place, l.points || ' ' || l.fen AS says,
                100 * (u.points + u.subsidy_points) || ' ' || u.payable_fen AS should
           FROM redemption.use u
-         CROSS JOIN LATERAL (SELECT {_moved("u", "journal_id", "credit", "point")} AS points,
-                                    {_moved("u", "journal_id", "credit", "fen")} AS fen) l
+         CROSS JOIN LATERAL (SELECT redemption.moved(u.community_id, u.journal_id, 'credit', u.merchant_id, 'point') AS points,
+                                    redemption.moved(u.community_id, u.journal_id, 'credit', u.merchant_id, 'fen') AS fen) l
          WHERE l.points <> 100 * (u.points + u.subsidy_points) OR l.fen <> u.payable_fen
     """,
-    "use_reversal": f"""
+    "use_reversal": """
         SELECT u.community_id AS book, 'use ' || u.voucher_id || '.' || u.seq AS place, l.points || ' ' || l.fen AS says,
                100 * (u.points + u.subsidy_points) || ' ' || u.payable_fen AS should
           FROM redemption.use u
-         CROSS JOIN LATERAL (SELECT {_moved("u", "reversal_journal_id", "debit", "point")} AS points,
-                                    {_moved("u", "reversal_journal_id", "debit", "fen")} AS fen) l
+         CROSS JOIN LATERAL (
+               SELECT redemption.moved(u.community_id, u.reversal_journal_id, 'debit', u.merchant_id, 'point') AS points,
+                      redemption.moved(u.community_id, u.reversal_journal_id, 'debit', u.merchant_id, 'fen') AS fen) l
          WHERE u.state = 'REVERSED' AND (l.points <> 100 * (u.points + u.subsidy_points) OR l.fen <> u.payable_fen)
     """,
     "use_settlement": """
@@ -131,7 +125,8 @@ _CHECKS: Final[dict[str, str]] = {
                concat_ws(' ', s.line_count, s.points, s.subsidy_points, s.payable_fen, s.cash_fen) AS says,
                concat_ws(' ', l.line_count, l.points, l.subsidy_points, l.payable_fen, l.cash_fen) AS should
           FROM redemption.settlement s
-         CROSS JOIN LATERAL (SELECT count(*) AS line_count, coalesce(sum(x.points), 0) AS points, coalesce(sum(x.subsidy_points), 0) AS subsidy_points,
+         CROSS JOIN LATERAL (SELECT count(*) AS line_count, coalesce(sum(x.points), 0) AS points,
+                                    coalesce(sum(x.subsidy_points), 0) AS subsidy_points,
                                     coalesce(sum(x.payable_fen), 0) AS payable_fen, coalesce(sum(x.cash_fen), 0) AS cash_fen
                                FROM redemption.settlement_line x
                               WHERE x.community_id = s.community_id AND x.settlement_id = s.settlement_id) l
@@ -145,7 +140,8 @@ _CHECKS: Final[dict[str, str]] = {
          WHERE s.hash <> redemption.settlement_hash(s)
     """,
     "settlement_chain": """
-        SELECT s.community_id AS book, 'settlement ' || s.settlement_id AS place, s.number || ' after ' || encode(s.previous_hash, 'hex') AS says,
+        SELECT s.community_id AS book, 'settlement ' || s.settlement_id AS place,
+               s.number || ' after ' || encode(s.previous_hash, 'hex') AS says,
                s.expected || ' after ' || encode(s.before, 'hex') AS should
           FROM (SELECT x.*, row_number() OVER w AS expected, coalesce(lag(x.hash) OVER w, sha256('')) AS before
                   FROM redemption.settlement x WINDOW w AS (PARTITION BY x.community_id, x.merchant_id ORDER BY x.number)) s
@@ -157,10 +153,11 @@ _CHECKS: Final[dict[str, str]] = {
                coalesce(s.number, 0) || ' ' || coalesce(encode(s.hash, 'hex'), '-') AS should
           FROM redemption.merchant m
           LEFT JOIN LATERAL (SELECT x.number, x.hash FROM redemption.settlement x
-                              WHERE x.community_id = m.community_id AND x.merchant_id = m.merchant_id ORDER BY x.number DESC LIMIT 1) s ON true
+                              WHERE x.community_id = m.community_id AND x.merchant_id = m.merchant_id
+                              ORDER BY x.number DESC LIMIT 1) s ON true
          WHERE m.settled_number <> coalesce(s.number, 0) OR m.settled_hash IS DISTINCT FROM s.hash
     """,
-    "settlement_paid": f"""
+    "settlement_paid": """
         SELECT s.community_id AS book, 'settlement ' || s.settlement_id AS place,
                concat_ws(' ', 100 * s.paid_points, s.paid_fen, l.points, l.fen) AS says,
                concat_ws(' ', 100 * d.points, d.fen, 100 * d.points, d.fen) AS should
@@ -170,20 +167,23 @@ _CHECKS: Final[dict[str, str]] = {
                               WHERE x.community_id = s.community_id AND x.settlement_id = s.settlement_id
                                 AND NOT EXISTS (SELECT FROM redemption.dispute y WHERE y.community_id = x.community_id
                                                    AND y.settlement_id = x.settlement_id AND y.line_no = x.line_no)) d
-         CROSS JOIN LATERAL (SELECT {_moved("s", "journal_id", "debit", "point")} AS points,
-                                    {_moved("s", "journal_id", "debit", "fen")} AS fen) l
+         CROSS JOIN LATERAL (SELECT redemption.moved(s.community_id, s.journal_id, 'debit', s.merchant_id, 'point') AS points,
+                                    redemption.moved(s.community_id, s.journal_id, 'debit', s.merchant_id, 'fen') AS fen) l
          WHERE s.state = 'PAID' AND (s.paid_points, s.paid_fen, l.points, l.fen) <> (d.points, d.fen, 100 * d.points, d.fen)
     """,
-    "merchant_balance": f"""
-        SELECT m.community_id AS book, 'merchant ' || m.merchant_id || ' ' || part.unit AS place, coalesce(a.balance, 0) AS says, part.should
+    "merchant_balance": """
+        SELECT m.community_id AS book, 'merchant ' || m.merchant_id || ' ' || part.unit AS place,
+               coalesce(a.balance, 0) AS says, part.should
           FROM redemption.merchant m
          CROSS JOIN LATERAL (SELECT coalesce(sum(u.points + u.subsidy_points), 0) AS points, coalesce(sum(u.payable_fen), 0) AS fen
                                FROM redemption.use u
-                              WHERE u.community_id = m.community_id AND u.merchant_id = m.merchant_id AND {_LIVE}) taken
+                              WHERE u.community_id = m.community_id AND u.merchant_id = m.merchant_id
+                                AND u.state IN ('ACCEPTED', 'SETTLED', 'ADJUSTED')) taken
          CROSS JOIN LATERAL (SELECT coalesce(sum(s.paid_points), 0) AS points, coalesce(sum(s.paid_fen), 0) AS fen
                                FROM redemption.settlement s
                               WHERE s.community_id = m.community_id AND s.merchant_id = m.merchant_id) paid
-         CROSS JOIN LATERAL (VALUES ('point', 100 * (taken.points - paid.points)), ('fen', taken.fen - paid.fen)) AS part (unit, should)
+         CROSS JOIN LATERAL (VALUES ('point', 100 * (taken.points - paid.points)), ('fen', taken.fen - paid.fen))
+                    AS part (unit, should)
           LEFT JOIN ledger.account a ON a.community_id = m.community_id AND a.unit = part.unit
                 AND a.code = 'merchant:' || replace(m.merchant_id::text, '-', '')
          WHERE coalesce(a.balance, 0) <> part.should
@@ -198,6 +198,11 @@ _CHECKS: Final[dict[str, str]] = {
     """,
 }
 
+_FIRST: Final = """
+SELECT DISTINCT ON (f.book) f.book, f.place, f.says::text AS says, f.should::text AS should FROM ({check}) f
+ WHERE CAST(:book AS bigint) IS NULL OR f.book = :book ORDER BY f.book, f.place
+"""
+
 KINDS: Final = tuple(_CHECKS)
 """Every kind of fault that is looked for, in order."""
 
@@ -206,14 +211,7 @@ async def verify(session: AsyncSession, book: int | None = None) -> list[Fault]:
     """Check one book, or all of them; an empty list means that nothing is wrong."""
     faults: list[Fault] = []
     for kind, query in _CHECKS.items():
-        found = await rows(
-            session,
-            f"""
-            SELECT DISTINCT ON (f.book) f.book, f.place, f.says::text AS says, f.should::text AS should FROM ({query}) f
-             WHERE CAST(:book AS bigint) IS NULL OR f.book = :book ORDER BY f.book, f.place
-            """,
-            book=book,
-        )
+        found = await rows(session, _FIRST.replace("{check}", query), book=book)
         faults += [
             Fault(kind, row["book"], row["place"], f"says {row['says']}, should say {row['should']}") for row in found
         ]

@@ -436,6 +436,18 @@ CREATE FUNCTION redemption.available(p_community bigint, p_account text, p_unit 
                       WHERE a.community_id = p_community AND a.code = p_account AND a.unit = p_unit), 0)
 $$;
 
+-- What a journal moved out of (debit) or into (credit) a merchant's account: the ledger's side of a use or a payment.
+CREATE FUNCTION redemption.moved(p_community bigint, p_journal bigint, p_side text, p_merchant uuid, p_unit text) RETURNS numeric
+    LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT coalesce(sum(t.amount), 0)
+      FROM ledger.journal j
+      JOIN ledger.transfer t ON t.community_id = j.community_id AND t.seq >= j.journal_id AND t.seq < j.journal_id + j.transfers
+      JOIN ledger.account a ON a.community_id = t.community_id
+       AND a.account_id = CASE p_side WHEN 'debit' THEN t.debit ELSE t.credit END
+     WHERE j.community_id = p_community AND j.journal_id = p_journal AND t.unit = p_unit
+       AND a.code = 'merchant:' || replace(p_merchant::text, '-', '')
+$$;
+
 -- Offers: written down, published within the sponsor's budget, withdrawn.
 
 -- Writes a draft, or writes it again. A published offer is never edited: vouchers were promised on it.
@@ -1462,4 +1474,4 @@ GRANT EXECUTE ON FUNCTION
     redemption.renew_code, redemption.close_settlement, redemption.confirm_settlement, redemption.approve_settlement,
     redemption.pay_settlement, redemption.dispute_line
     TO linli_app;
-GRANT EXECUTE ON FUNCTION redemption.settlement_hash, redemption.micros TO linli_app, linli_audit;
+GRANT EXECUTE ON FUNCTION redemption.settlement_hash, redemption.micros, redemption.moved TO linli_app, linli_audit;

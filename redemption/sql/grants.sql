@@ -9,4 +9,4 @@ GRANT EXECUTE ON FUNCTION
     redemption.renew_code, redemption.close_settlement, redemption.confirm_settlement, redemption.approve_settlement,
     redemption.pay_settlement, redemption.dispute_line
     TO linli_app;
-GRANT EXECUTE ON FUNCTION redemption.settlement_hash, redemption.micros TO linli_app, linli_audit;
+GRANT EXECUTE ON FUNCTION redemption.settlement_hash, redemption.micros, redemption.moved TO linli_app, linli_audit;

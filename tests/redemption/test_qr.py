@@ -57,7 +57,9 @@ def test_the_longest_host_still_fits_version_four() -> None:
 
 @pytest.mark.skipif(shutil.which("zbarimg") is None, reason="zbarimg is not installed")
 @pytest.mark.parametrize("ecc", ["L", "M", "Q", "H"])
-@pytest.mark.parametrize("text", [PHONE, PAPER, "HTTPS://LINLI.EXAMPLE.CN/I/7", "https://linli.example.cn/check-in?x=1"])
+@pytest.mark.parametrize(
+    "text", [PHONE, PAPER, "HTTPS://LINLI.EXAMPLE.CN/I/7", "https://linli.example.cn/check-in?x=1"]
+)
 def test_another_decoder_reads_what_we_draw(tmp_path: Path, text: str, ecc: ErrorCorrection) -> None:
     assert decoded(drawn(qr_svg(text, ecc=ecc)), tmp_path) == text
 

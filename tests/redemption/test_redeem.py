@@ -1,6 +1,7 @@
 """A scan at the counter: one answer, always the first that applies."""
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -27,29 +28,29 @@ async def test_answers_come_in_their_order(market: Market) -> None:
     late = market.at(days=7)
     answers = []
 
-    async def ask(desk: Market, nobody: int = 0, **wrong: object) -> None:
-        scan = await desk.scan(nobody or voucher_id, **wrong)  # type: ignore[arg-type]  # by name
+    async def ask(desk: Market, asked: int, **wrong: Any) -> None:
+        scan = await desk.scan(asked, **wrong)
         answers.append(scan.verdict)
 
-    wrong = {"merchant": market.bakery, "clerk": market.li, "code_seq": 9, "quantity": 5}
+    wrong: dict[str, Any] = {"merchant": market.bakery, "clerk": market.li, "code_seq": 9, "quantity": 5}
     await ask(late, 12345, nonce=used_nonce, device=revoked, **wrong)
     await ask(late, 12345, device=revoked, **wrong)
     await ask(late, 12345, **wrong)
-    await ask(late, **wrong)
+    await ask(late, voucher_id, **wrong)
     wrong["merchant"] = shop
-    await ask(late, **wrong)
+    await ask(late, voucher_id, **wrong)
     del wrong["clerk"]
-    await ask(late, group=market.household, **wrong)
-    await ask(late, **wrong)
+    await ask(late, voucher_id, group=market.household, **wrong)
+    await ask(late, voucher_id, **wrong)
     await market.unfreeze(voucher_id)
-    await ask(late, **wrong)
-    await ask(market, **wrong)
+    await ask(late, voucher_id, **wrong)
+    await ask(market, voucher_id, **wrong)
     del wrong["code_seq"]
-    await ask(market, **wrong)
+    await ask(market, voucher_id, **wrong)
     del wrong["quantity"]
     # This shop never got an account.
-    await ask(market, **wrong)
-    await ask(market)
+    await ask(market, voucher_id, **wrong)
+    await ask(market, voucher_id)
 
     assert answers == [
         "nonce_differs",

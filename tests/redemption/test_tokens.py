@@ -92,8 +92,9 @@ def test_keys_change_and_old_codes_are_read_until_the_old_key_goes() -> None:
         "X" + shown()[1:],
         "0" * 29,
         "券码",
-    ]
-    + ["R" + "Z" * 28, "P" + "Z" * 31],
+        "R" + "Z" * 28,
+        "P" + "Z" * 31,
+    ],
 )
 def test_what_is_no_code_is_malformed(text: str) -> None:
     assert read(text) == ReadCode(CodeVerdict.MALFORMED)

@@ -12,7 +12,7 @@ pytestmark = pytest.mark.anyio
 
 FAULTS = {
     "voucher_used": "UPDATE redemption.voucher SET quantity_used = 2 WHERE state = 'PART_USED'",
-    "voucher_returned": "UPDATE redemption.voucher SET quantity_returned = 1 WHERE state = 'ISSUED'",
+    "voucher_returned": "UPDATE redemption.voucher SET quantity_returned = 1 WHERE state = 'PART_USED'",
     "voucher_escrow": "UPDATE ledger.hold SET released = 1 WHERE captured = 0 AND released = 0",
     "voucher_history": "DELETE FROM redemption.voucher_event WHERE number = 2",
     "use_sequence": "UPDATE redemption.voucher SET use_seq = use_seq + 1",

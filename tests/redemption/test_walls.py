@@ -49,8 +49,12 @@ async def test_the_service_may_call_only_the_verbs(database: Database) -> None:
     finally:
         await connection.close()
     assert all(row["safe"] for row in rows)
-    # Two that only compute are granted for verify; every other granted function writes and so is the owner's.
-    assert {row["proname"] for row in rows if row["granted"] and not row["prosecdef"]} == {"settlement_hash", "micros"}
+    # What only computes is granted for verify; every other granted function writes and so is the owner's.
+    assert {row["proname"] for row in rows if row["granted"] and not row["prosecdef"]} == {
+        "settlement_hash",
+        "micros",
+        "moved",
+    }
     assert {row["proname"] for row in rows if row["prosecdef"] and not row["granted"]} == set()
 
 
@@ -75,4 +79,4 @@ def test_every_no_of_the_functions_is_a_refusal() -> None:
         said |= {part.split("'")[0] for part in text.split("redemption.said('")[1:]}
     assert said - set(BY_CODE) == {"done", "replayed", "redeemed"}
     assert set(REDEEM_ORDER) - set(BY_CODE) == {"replayed", "redeemed"}
-    assert all(issubclass(refusal, RedemptionRefusal) and refusal.__doc__ for refusal in BY_CODE.values())
+    assert all(refusal.__doc__ != RedemptionRefusal.__doc__ for refusal in BY_CODE.values())

@@ -1,0 +1,25 @@
+"""The tables of redemption, in PostgreSQL schema "redemption".
+
+Every key starts with community_id. The service's role may only read them; the functions in sql/ are the only writers.
+No table names a person: members, clerks and organisations are opaque UUIDs, a household is an opaque owner_group.
+"""
+
+from redemption.tables.columns import metadata
+from redemption.tables.offers import merchant, offer, offer_merchant
+from redemption.tables.settlement import command, dispute, settlement, settlement_line
+from redemption.tables.vouchers import device, use, voucher, voucher_event
+
+__all__ = [
+    "command",
+    "device",
+    "dispute",
+    "merchant",
+    "metadata",
+    "offer",
+    "offer_merchant",
+    "settlement",
+    "settlement_line",
+    "use",
+    "voucher",
+    "voucher_event",
+]

@@ -1,0 +1,131 @@
+"""Closed batches, their lines, and what is in dispute. And the keys of clients."""
+
+from __future__ import annotations
+
+from sqlalchemy import BigInteger, Column, Index, Integer, LargeBinary, Table, UniqueConstraint
+from sqlalchemy.dialects.postgresql import JSONB
+
+from redemption.rules import DisputeState, LineKind, SettlementState
+from redemption.tables.columns import (
+    amount,
+    check,
+    community,
+    count,
+    identifier,
+    instant,
+    metadata,
+    one_of,
+    primary,
+    refers,
+    words,
+)
+
+settlement = Table(
+    "settlement",
+    metadata,
+    community(),
+    identifier("settlement_id"),
+    identifier("merchant_id"),
+    count("number"),
+    instant("received_from"),
+    instant("received_until"),
+    words("state"),
+    count("line_count"),
+    amount("points"),
+    amount("subsidy_points"),
+    amount("payable_fen"),
+    amount("cash_fen"),
+    Column("previous_hash", LargeBinary, nullable=False),
+    Column("hash", LargeBinary, nullable=False),
+    identifier("closed_by"),
+    instant("closed_at"),
+    identifier("confirmed_by", nullable=True),
+    instant("confirmed_at", nullable=True),
+    identifier("approved_by", nullable=True),
+    instant("approved_at", nullable=True),
+    identifier("paid_by", nullable=True),
+    instant("paid_at", nullable=True),
+    words("bank_reference", nullable=True),
+    Column("paid_points", BigInteger, nullable=True),
+    Column("paid_fen", BigInteger, nullable=True),
+    Column("journal_id", BigInteger, nullable=True),
+    primary("settlement", "settlement_id"),
+    UniqueConstraint("community_id", "merchant_id", "number", name="uq_settlement_number"),
+    refers("settlement", "merchant", ("merchant_id",), "merchant"),
+    one_of("settlement", "state", SettlementState),
+    check("settlement", "number", "number > 0"),
+    check("settlement", "line_count", "line_count > 0"),
+    check("settlement", "two_people", "approved_by <> closed_by"),
+    check("settlement", "paid", "(state = 'PAID') = (paid_at IS NOT NULL)"),
+    check("settlement", "bank_reference", "(state = 'PAID') = (bank_reference IS NOT NULL)"),
+    check("settlement", "approved", "(state IN ('APPROVED', 'PAID')) = (approved_at IS NOT NULL)"),
+    check("settlement", "period", "received_from < received_until"),
+    Index("ix_settlement_state", "community_id", "state", "closed_at"),
+)
+"""A closed batch of one merchant. Its sums and its hash never change after closing; only its state moves on."""
+
+settlement_line = Table(
+    "settlement_line",
+    metadata,
+    community(),
+    identifier("settlement_id"),
+    Column("line_no", Integer, nullable=False, autoincrement=False),
+    words("kind"),
+    Column("voucher_id", BigInteger, nullable=False),
+    count("use_seq"),
+    count("part", default=0),
+    count("quantity"),
+    amount("points"),
+    amount("subsidy_points"),
+    amount("payable_fen"),
+    amount("cash_fen"),
+    instant("received_at"),
+    Column("journal_id", BigInteger, nullable=True),
+    primary("settlement_line", "settlement_id", "line_no"),
+    UniqueConstraint("community_id", "voucher_id", "use_seq", "part", name="uq_settlement_line_use"),
+    refers("settlement_line", "settlement", ("settlement_id",), "settlement"),
+    refers("settlement_line", "use", ("voucher_id", "use_seq"), "use", ("voucher_id", "seq")),
+    one_of("settlement_line", "kind", LineKind),
+    check("settlement_line", "line_no", "line_no > 0"),
+    check("settlement_line", "part", "part >= 0 AND (part = 0) = (kind = 'use')"),
+    check(
+        "settlement_line",
+        "amounts",
+        "kind <> 'use' OR (points >= 0 AND subsidy_points >= 0 AND payable_fen >= 0 AND cash_fen >= 0)",
+    ),
+)
+"""Append-only. Part 0 is the use itself, exactly once; later corrections are further parts with a sign, in a later batch."""
+
+dispute = Table(
+    "dispute",
+    metadata,
+    community(),
+    identifier("settlement_id"),
+    Column("line_no", Integer, nullable=False, autoincrement=False),
+    words("state"),
+    words("reason"),
+    identifier("raised_by"),
+    identifier("on_behalf_of", nullable=True),
+    instant("raised_at"),
+    identifier("resolved_by", nullable=True),
+    instant("resolved_at", nullable=True),
+    primary("dispute", "settlement_id", "line_no"),
+    refers("dispute", "line", ("settlement_id", "line_no"), "settlement_line"),
+    one_of("dispute", "state", DisputeState),
+    check("dispute", "reason", "length(reason) > 0"),
+)
+"""A line that left its batch: it stays in the statement, marked, and is not paid with it."""
+
+command = Table(
+    "command",
+    metadata,
+    community(),
+    identifier("key"),
+    words("verb"),
+    Column("request", JSONB, nullable=False),
+    Column("answer", JSONB, nullable=False),
+    identifier("actor_id", nullable=True),
+    instant("at"),
+    primary("command", "key"),
+)
+"""What each client key did, kept for ever: the same key with the same request gets the same answer, with another it is refused."""

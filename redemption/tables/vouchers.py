@@ -1,0 +1,177 @@
+"""Vouchers, their history, and their uses at devices."""
+
+from __future__ import annotations
+
+from sqlalchemy import BigInteger, Column, Index, Integer, LargeBinary, SmallInteger, Table, UniqueConstraint, text
+
+from redemption.rules import DeviceKind, UseState, VoucherState
+from redemption.tables.columns import (
+    amount,
+    check,
+    community,
+    count,
+    identifier,
+    instant,
+    metadata,
+    one_of,
+    primary,
+    refers,
+    words,
+)
+
+_OPEN = "state IN ('RESERVED', 'ISSUED', 'LOCKED', 'PART_USED', 'CANCEL_PENDING')"
+
+voucher = Table(
+    "voucher",
+    metadata,
+    community(),
+    Column("voucher_id", BigInteger, nullable=False, autoincrement=False),
+    identifier("offer_id"),
+    identifier("sponsor_id"),
+    identifier("member_id"),
+    identifier("owner_group", nullable=True),
+    words("short_code"),
+    words("state"),
+    words("frozen_state", nullable=True),
+    count("quantity_total"),
+    count("quantity_used", default=0),
+    count("quantity_returned", default=0),
+    count("points_each"),
+    count("subsidy_points_each"),
+    amount("payable_fen_each"),
+    amount("cash_fen_each"),
+    words("price_list_version", nullable=True),
+    words("discount_class", nullable=True),
+    Column("offline_class", SmallInteger, nullable=False),
+    count("code_seq", default=1),
+    count("use_seq", default=0),
+    count("event_seq", default=0),
+    identifier("points_hold", nullable=True),
+    identifier("subsidy_hold", nullable=True),
+    identifier("payable_hold", nullable=True),
+    instant("issued_at"),
+    instant("expires_at"),
+    instant("due_at"),
+    instant("changed_at"),
+    primary("voucher", "voucher_id"),
+    UniqueConstraint("community_id", "short_code", name="uq_voucher_short_code"),
+    refers("voucher", "offer", ("offer_id",), "offer"),
+    one_of("voucher", "state", VoucherState),
+    check("voucher", "voucher_id", "voucher_id > 0"),
+    check("voucher", "short_code", "short_code ~ '^[2-9A-HJKMNP-Z]{9}$'"),
+    check(
+        "voucher",
+        "quantity",
+        "quantity_total > 0 AND quantity_used >= 0 AND quantity_returned >= 0"
+        " AND quantity_used + quantity_returned <= quantity_total",
+    ),
+    check(
+        "voucher",
+        "closed",
+        "(state IN ('USED', 'CANCELLED', 'EXPIRED', 'VOID')) = (quantity_used + quantity_returned = quantity_total)",
+    ),
+    check("voucher", "used", "state <> 'USED' OR quantity_used > 0"),
+    check("voucher", "part_used", "state <> 'PART_USED' OR quantity_used > 0"),
+    check("voucher", "frozen", "(state = 'FROZEN') = (frozen_state IS NOT NULL)"),
+    check(
+        "voucher",
+        "price",
+        "points_each >= 0 AND subsidy_points_each >= 0 AND payable_fen_each >= 0 AND cash_fen_each >= 0",
+    ),
+    check("voucher", "offline_class", "offline_class BETWEEN 0 AND 2"),
+    check("voucher", "sequence", "code_seq BETWEEN 1 AND 65535 AND use_seq >= 0 AND event_seq >= 0"),
+    check("voucher", "time", "issued_at < expires_at AND expires_at <= due_at"),
+    Index("ix_voucher_member", "community_id", "member_id", "issued_at", "voucher_id"),
+    Index("ix_voucher_offer_member", "community_id", "offer_id", "member_id", "issued_at"),
+    Index("ix_voucher_due", "community_id", "due_at", postgresql_where=text(_OPEN)),
+)
+"""A promise held in escrow. The split of its price is frozen here.
+
+What is open is the total without what was used or returned, and escrow holds exactly that many times each part.
+due_at is when what is left goes back: the expiry, and for the offline classes 72 hours of grace for late uploads.
+"""
+
+voucher_event = Table(
+    "voucher_event",
+    metadata,
+    community(),
+    Column("voucher_id", BigInteger, nullable=False, autoincrement=False),
+    Column("number", Integer, nullable=False, autoincrement=False),
+    words("action"),
+    words("from_state", nullable=True),
+    words("to_state"),
+    identifier("actor_id", nullable=True),
+    identifier("second_id", nullable=True),
+    identifier("on_behalf_of", nullable=True),
+    words("reason"),
+    instant("at"),
+    primary("voucher_event", "voucher_id", "number"),
+    refers("voucher_event", "voucher", ("voucher_id",), "voucher"),
+    check("voucher_event", "number", "number > 0"),
+)
+"""Append-only: no voucher changes its state without an actor (none means the system) and a reason."""
+
+device = Table(
+    "device",
+    metadata,
+    community(),
+    identifier("device_id"),
+    words("kind"),
+    identifier("merchant_id", nullable=True),
+    Column("public_key", LargeBinary, nullable=True),
+    identifier("registered_by", nullable=True),
+    instant("registered_at"),
+    identifier("revoked_by", nullable=True),
+    instant("revoked_at", nullable=True),
+    primary("device", "device_id"),
+    refers("device", "merchant", ("merchant_id",), "merchant"),
+    one_of("device", "kind", DeviceKind),
+    check("device", "enrolled", "kind <> 'enrolled' OR (merchant_id IS NOT NULL AND public_key IS NOT NULL)"),
+)
+
+use = Table(
+    "use",
+    metadata,
+    community(),
+    Column("voucher_id", BigInteger, nullable=False, autoincrement=False),
+    Column("seq", Integer, nullable=False, autoincrement=False),
+    identifier("device_id"),
+    identifier("nonce"),
+    identifier("merchant_id"),
+    identifier("clerk_id"),
+    identifier("on_behalf_of", nullable=True),
+    count("quantity"),
+    amount("points"),
+    amount("subsidy_points"),
+    amount("payable_fen"),
+    amount("cash_fen"),
+    count("code_seq", nullable=True),
+    words("state"),
+    instant("scanned_at"),
+    instant("received_at"),
+    Column("journal_id", BigInteger, nullable=True),
+    instant("reversed_at", nullable=True),
+    identifier("reversed_by", nullable=True),
+    words("reversal_reason", nullable=True),
+    Column("reversal_journal_id", BigInteger, nullable=True),
+    primary("use", "voucher_id", "seq"),
+    UniqueConstraint("community_id", "device_id", "nonce", name="uq_use_nonce"),
+    refers("use", "voucher", ("voucher_id",), "voucher"),
+    refers("use", "device", ("device_id",), "device"),
+    one_of("use", "state", UseState),
+    check("use", "seq", "seq > 0"),
+    check("use", "quantity", "quantity > 0"),
+    check("use", "amounts", "points >= 0 AND subsidy_points >= 0 AND payable_fen >= 0 AND cash_fen >= 0"),
+    check("use", "reversed", "(state = 'REVERSED') = (reversed_at IS NOT NULL)"),
+    Index("ix_use_takings", "community_id", "merchant_id", "received_at", "voucher_id", "seq"),
+    Index(
+        "ix_use_unsettled", "community_id", "merchant_id", "received_at", postgresql_where=text("state = 'ACCEPTED'")
+    ),
+    Index(
+        "ix_use_reversed", "community_id", "device_id", "reversed_at", postgresql_where=text("reversed_at IS NOT NULL")
+    ),
+)
+"""One accepted scan. Points are whole and already multiplied by the quantity.
+
+scanned_at is what the device claims, received_at is ours.
+"""
