@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 from litestar.response import Redirect, Template
 
-from service.kit.access import Actor
+from service.kit.access import Actor, Role
 from service.kit.forms import AnyRequest, form_of
 from service.kit.i18n import _, catalogue, current_locale, translate
 from service.kit.ids import new_id
@@ -55,7 +55,10 @@ TABS = (
     ("券包", "/vouchers", "ticket"),
     ("我的", "/me", "person"),
 )
-"""The resident's five places. Their labels are copy: _("首页") _("活动") _("心愿") _("券包") _("我的")."""
+SHOP_TABS = (("扫码", "/shop", "scan"), ("今天", "/shop/today", "list"), ("结算", "/shop/settlements", "wallet"), TABS[-1])
+DESK_TABS = (("工作台", "/desk", "list"), TABS[-1])
+"""Everybody's places on a phone. Their labels are copy:
+_("首页") _("活动") _("心愿") _("券包") _("我的") _("扫码") _("今天") _("结算") _("工作台")."""
 
 
 def page(request: AnyRequest, template: str, *, status_code: int = 200, **context: object) -> Template:
@@ -89,7 +92,7 @@ def common(request: AnyRequest) -> dict[str, object]:
         "assets": asset,
         "flash": flash if flash != done else None,
         "nav": sidebar(slices, actor, path) if isinstance(actor, Actor) else [],
-        "tabs": [NavEntry(translate(label), url, icon, _within(path, url)) for label, url, icon in TABS],
+        "tabs": [NavEntry(translate(label), url, icon, _within(path, url)) for label, url, icon in tabs_of(actor)],
         "title": "",
         "values": Typed(),
         "problems": Typed(),
@@ -97,6 +100,15 @@ def common(request: AnyRequest) -> dict[str, object]:
         "refusal": None,
         "csrf_token": request.cookies.get("csrftoken", ""),
     }
+
+
+def tabs_of(actor: object) -> Sequence[tuple[str, str, str]]:
+    """The places at the foot of the phone: a resident's first, else the shop's or the office's; none for strangers."""
+    if not isinstance(actor, Actor):
+        return ()
+    if actor.has(Role.RESIDENT, Role.VOLUNTEER):
+        return TABS
+    return SHOP_TABS if actor.has(Role.MERCHANT_OWNER, Role.CLERK) else DESK_TABS
 
 
 def _here(request: AnyRequest) -> str:
