@@ -3,6 +3,7 @@
 from service.wishes.queries.lists import (
     DeskView,
     Filter,
+    current,
     desk_counts,
     desk_wishes,
     matching,
@@ -31,6 +32,7 @@ __all__ = [
     "Filter",
     "HistoryLine",
     "WishView",
+    "current",
     "desk_counts",
     "desk_wishes",
     "history",

@@ -151,6 +151,20 @@ async def wishes_helped_by(
     return await _page(session, query, after, by="changed_at", newest_first=True, urgent_first=False)
 
 
+async def current(
+    session: AsyncSession, community_id: int, member_id: UUID, *, helping: bool, size: int = 3
+) -> Sequence[WishView]:
+    """The open wishes somebody asked for, or has taken on: for the first page they see. Last changed first."""
+    whose = col(Wish.volunteer_id) if helping else col(Wish.asked_by)
+    rows = await session.exec(
+        select(Wish)
+        .where(col(Wish.community_id) == community_id, whose == member_id, col(Wish.state).in_([str(s) for s in OPEN]))
+        .order_by(col(Wish.changed_at).desc(), col(Wish.wish_id).desc())
+        .limit(size)
+    )
+    return [to_view(row) for row in rows]
+
+
 def _in_view(view: DeskView) -> sa.ColumnElement[bool]:
     state = col(Wish.state)
     if view is DeskView.WAITING:

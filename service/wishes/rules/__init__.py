@@ -17,6 +17,8 @@ from service.wishes.rules.checks import (
     check_undo,
     check_visible,
     parts_of,
+    tells_too_much,
+    verbs_for,
 )
 from service.wishes.rules.refusals import (
     CannotClaimHouseholdWish,
@@ -128,4 +130,6 @@ __all__ = [
     "check_undo",
     "check_visible",
     "parts_of",
+    "tells_too_much",
+    "verbs_for",
 ]

@@ -1,5 +1,6 @@
 """Who may do what to which wish: each check returns nothing or raises the first no that holds. Pure."""
 
+import re
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -48,6 +49,8 @@ from service.wishes.rules.states import (
     WishState,
 )
 
+TELLS_TOO_MUCH = re.compile(r"(\d[ -]?){7,}|\d{3,4} *室|\d+ *单元 *\d+")
+
 
 def parts_of(who: Who, wish: Standing) -> frozenset[Part]:
     """What somebody is to a wish; one person may be several things."""
@@ -61,6 +64,23 @@ def parts_of(who: Who, wish: Standing) -> frozenset[Part]:
     if who.is_staff:
         parts.add(Part.STAFF)
     return frozenset(parts)
+
+
+def verbs_for(who: Who, wish: Standing, now: datetime) -> frozenset[Verb]:
+    """What to offer somebody who looks at a wish: a button that would be refused is not shown."""
+    found = set()
+    for verb, move in MOVES.items():
+        if wish.state in move.before and not parts_of(who, wish).isdisjoint(move.parts):
+            found.add(verb)
+    if who.member_id == wish.asked_by:
+        found -= {Verb.APPROVE, Verb.RETURN, Verb.RECALL, Verb.APPRAISE}
+    elif wish.posted_by == wish.asked_by:
+        found.discard(Verb.EDIT)
+    if who.member_id == wish.volunteer_id:
+        found -= {Verb.CONFIRM, Verb.APPRAISE}
+    if now > wish.changed_at + UNDO:
+        found -= {Verb.RECALL, Verb.RESTORE}
+    return frozenset(found)
 
 
 def check_visible(wish: Standing, who: Who) -> None:
@@ -169,6 +189,11 @@ def check_texts(title: str, text: str, preferred_time: str, expected_minutes: in
         else "wish_minutes",
     }
     _refuse(problems)
+
+
+def tells_too_much(title: str, text: str) -> bool:
+    """True when a text that everybody will read seems to hold a phone, identity or door number."""
+    return TELLS_TOO_MUCH.search(f"{title}\n{text}") is not None
 
 
 def check_note(name: str, note: str, *, required: bool) -> None:

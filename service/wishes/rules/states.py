@@ -105,14 +105,35 @@ MOVES: Mapping[Verb, Move] = {
 
 
 class Standing(Protocol):
-    """What the rules look at; a row of the table is one."""
+    """What the rules look at; a row of the table is one, and so is the face of one."""
 
-    state: str
-    revision: int
-    asked_by: UUID
-    posted_by: UUID
-    volunteer_id: UUID | None
-    approved_at: datetime | None
+    @property
+    def state(self) -> str:
+        """Where it is."""
+
+    @property
+    def revision(self) -> int:
+        """How often it was moved."""
+
+    @property
+    def asked_by(self) -> UUID:
+        """Whose wish it is."""
+
+    @property
+    def posted_by(self) -> UUID:
+        """Who wrote it down."""
+
+    @property
+    def volunteer_id(self) -> UUID | None:
+        """Who has taken it on."""
+
+    @property
+    def approved_at(self) -> datetime | None:
+        """Since when it is on the wall."""
+
+    @property
+    def changed_at(self) -> datetime:
+        """When it was last moved."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,1 @@
+"""The wishes as JSON: `resident` for everybody, `desk` for staff. Both call what the pages call."""
