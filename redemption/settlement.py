@@ -197,7 +197,8 @@ async def dispute_line(
 _SETTLEMENT = """
 SELECT s.settlement_id, s.merchant_id, s.number, s.received_from, s.received_until, s.state, s.line_count,
        s.points, s.subsidy_points, s.payable_fen, s.cash_fen, s.previous_hash, s.hash, s.closed_by, s.closed_at,
-       s.confirmed_by, s.confirmed_at, s.approved_by, s.approved_at, s.paid_by, s.paid_at, s.bank_reference, s.paid_points, s.paid_fen,
+       s.confirmed_by, s.confirmed_at, s.approved_by, s.approved_at,
+       s.paid_by, s.paid_at, s.bank_reference, s.paid_points, s.paid_fen,
        d.disputed_lines, d.disputed_points, d.disputed_fen
   FROM redemption.settlement s
  CROSS JOIN LATERAL (
