@@ -233,4 +233,4 @@ def _same_step(first: Step, again: Step) -> bool:
 
 
 def _is_line(text: str) -> bool:
-    return 1 <= len(text) <= 200 and re.search(r"[\x01-\x1f\x7f]", text) is None  # noqa: PLR2004  (as the constraint)
+    return 1 <= len(text) <= 200 and re.search(r"[\x01-\x1f\x7f]", text) is None

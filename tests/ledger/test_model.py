@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 import pytest
 
 import ledger
-from ledger import Capture, Hold, Journal, Leg, LedgerRefusal, Posted, Release, Step
+from ledger import Capture, Hold, Journal, LedgerRefusal, Leg, Posted, Release, Step
 from ledger.journal import _post_batch
 from ledger.model import Account, Book, Verdict
 from ledger.rules import PRECEDENCE
@@ -57,7 +57,7 @@ class Crowd:
         if self.random.random() < 0.5:
             back = [Leg(x.credit, x.debit, x.unit, self.amount(x.amount)) for x in journal.legs if isinstance(x, Leg)]
             legs = tuple(back[: self.random.randint(0, 3)])
-            if self.random.random() < 0.1:
+            if self.random.random() < 0.35:
                 legs = (*legs, self.step())
         original = journal.reference if self.random.random() < 0.95 else "never"
         return self.journal(legs), original
