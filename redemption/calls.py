@@ -29,7 +29,7 @@ def granted(answer: Answer) -> Answer:
     """The answer itself, or the refusal it stands for, raised."""
     code, detail = answer
     if code in BY_CODE:
-        raise BY_CODE[code](detail)
+        raise BY_CODE[code].from_answer(detail)
     return answer
 
 
@@ -37,7 +37,7 @@ async def act(session: AsyncSession, function: str, *arguments: object) -> tuple
     """Call a function that does something once. Returns whether it was a replay, and the detail; raises the refusal."""
     code, detail = await ask(session, function, *arguments)
     if code not in ("done", "replayed"):
-        raise BY_CODE.get(code, RedemptionRefusal)(detail)
+        raise BY_CODE.get(code, RedemptionRefusal).from_answer(detail)
     return code == "replayed", detail
 
 

@@ -114,7 +114,9 @@ BEGIN
                                 redemption.hold_steps(v_voucher, p_quantity), p_actor, p_on_behalf_of, p_now);
     IF v_posted.code = 'ledger.insufficient_balance' THEN
         RETURN redemption.said(CASE WHEN v_posted.detail ->> 'account' = redemption.account('member', p_member)
-                                    THEN 'points_short' ELSE 'budget_short' END, v_posted.detail);
+                                    THEN 'points_short' ELSE 'budget_short' END,
+            v_posted.detail || jsonb_build_object(
+                'missing_points', ceil(((v_posted.detail ->> 'asked')::numeric - (v_posted.detail ->> 'available')::numeric) / 100)));
     ELSIF v_posted.code <> 'posted' THEN
         RETURN redemption.said('ledger_refused', jsonb_build_object('ledger_code', v_posted.code, 'ledger', v_posted.detail));
     END IF;

@@ -59,8 +59,7 @@ async def test_an_offer_cannot_promise_more_than_the_budget(market: Market) -> N
     with pytest.raises(redemption.BudgetShort) as refused:
         await market.publish(stock_total=40)
 
-    assert refused.value.detail["needed_fen"] == 60_000
-    assert refused.value.detail["free_fen"] == 40_000
+    assert (refused.value.needed_fen, refused.value.free_fen) == (60_000, 40_000)
     with pytest.raises(redemption.BudgetShort):
         await market.publish(stock_total=101, payable_fen=0, subsidy_points=10)
 
@@ -91,17 +90,18 @@ async def test_each_reason_why_not_has_its_own_refusal(market: Market) -> None:
         await market.issue(market.terms())
     with pytest.raises(redemption.QuantityWrong):
         await market.issue(haircut, quantity=0)
-    with pytest.raises(redemption.OfferNotStarted):
+    with pytest.raises(redemption.OfferNotStarted) as early:
         await market.at(days=-2).issue(haircut)
+    assert early.value.valid_from == haircut.valid_from
     with pytest.raises(redemption.OfferOver):
         await market.at(days=30).issue(haircut)
     with pytest.raises(redemption.OutOfStock) as none_left:
         await market.issue(haircut, quantity=3)
-    assert none_left.value.detail == {"left": 2}
+    assert none_left.value.left == 2
     poor = await market.join(points=19)
     with pytest.raises(redemption.PointsShort) as short:
         await market.issue(haircut, member=poor)
-    assert (short.value.detail["asked"], short.value.detail["available"]) == (2000, 1900)
+    assert short.value.missing_points == 1
     with pytest.raises(redemption.LedgerRefused):
         await market.issue(haircut, member=some_id())
     assert (await market.offer(haircut)).stock_taken == 0
@@ -143,7 +143,7 @@ async def test_the_cap_counts_a_quarter_of_the_communitys_own_days(market: Marke
 
     with pytest.raises(redemption.MemberCap) as refused:
         await market.at(seconds=(eve - market.now).total_seconds()).issue(soap)
-    assert refused.value.detail == {"cap": 1, "period": "quarter", "taken": 1}
+    assert (refused.value.cap, refused.value.period, refused.value.taken) == (1, "quarter", 1)
     await market.at(seconds=(new_quarter - market.now).total_seconds()).issue(soap)
 
 
