@@ -8,6 +8,7 @@
 
 import contextlib
 import os
+import shutil
 import traceback
 from collections.abc import AsyncIterator, Iterator
 from typing import Any
@@ -23,6 +24,18 @@ pytest_plugins = ["tests.cast"]
 
 _running = pytest.StashKey[contextlib.ExitStack]()
 _found = pytest.StashKey[dict[str, str]]()
+
+
+BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Without a browser its tests are left out and counted, unless somebody insists on them."""
+    if os.environ.get("LINLI_REQUIRE_BROWSER") or any(shutil.which(name) for name in BROWSERS):
+        return
+    for item in items:
+        if item.get_closest_marker("browser"):
+            item.add_marker(pytest.mark.skip(reason="there is no Chromium here"))
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -82,9 +82,7 @@ async def _make_template(maintenance: Database) -> None:
     template = Database(TEMPLATE, maintenance.socket)
     await _execute(maintenance.superuser_url, f"CREATE DATABASE {TEMPLATE} OWNER linli_owner")
     await _execute(template.superuser_url, "REVOKE CREATE ON SCHEMA public FROM PUBLIC")
-    with tempfile.TemporaryDirectory() as folder:
-        target = os.environ.get("LINLI_TEST_MIGRATE_TO", "head")
-        await runner.upgrade(template.owner_url, target, versions=_bridges(Path(folder)))
+    await runner.upgrade(template.owner_url, os.environ.get("LINLI_TEST_MIGRATE_TO", "head"))
 
 
 async def _execute(url: str, statement: str) -> None:
@@ -93,19 +91,6 @@ async def _execute(url: str, statement: str) -> None:
         await connection.execute(statement)
     finally:
         await connection.close()
-
-
-def _bridges(folder: Path) -> tuple[Path, ...]:
-    """Empty steps for numbers that are not written yet, so that later ones can be tried meanwhile."""
-    written = {path.name[:4] for path in (runner.FOLDER / "versions").glob("[0-9]*.py")}
-    last = int(max(written, default="0000"))
-    missing = [f"{number:04}" for number in range(1, last) if f"{number:04}" not in written]
-    for number in missing:
-        previous = None if number == "0001" else f"{int(number) - 1:04}"
-        source = f"revision = {number!r}\ndown_revision = {previous!r}\n"
-        steps = "def upgrade() -> None: ...\ndef downgrade() -> None: ...\n"
-        (folder / f"{number}_bridge.py").write_text(source + steps)
-    return (folder,) if missing else ()
 
 
 def _fingerprint() -> str:
