@@ -26,6 +26,7 @@ from service.hours.actions.attendances import (
 from service.hours.actions.review import (
     Reviewed,
     approve_attendances,
+    note_export,
     return_attendances,
     undo_approval,
     undo_review,
@@ -50,6 +51,7 @@ __all__ = [
     "close_activity",
     "close_due_shifts",
     "confirm_arrival",
+    "note_export",
     "open_activity",
     "plan_activity",
     "return_attendances",

@@ -258,3 +258,10 @@ async def _undo(session: AsyncSession, actor: Actor, rows: Sequence[Attendance],
     await lock_people(session, actor.community_id, [row.member_id for row in rows])
     for record_id in records:
         await correct_record(session, actor=actor, record_id=record_id, now=now)
+
+
+def note_export(session: AsyncSession, *, actor: Actor, view: str, rows: int, now: datetime) -> None:
+    """Leave a line about a list of people that left the system as a file."""
+    audit.record(
+        session, actor, "hours.exported", kind="attendance", id=view, now=now, detail={"view": view, "rows": rows}
+    )

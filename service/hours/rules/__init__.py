@@ -10,6 +10,7 @@ from service.hours.rules.checks import (
     normal_code,
     planned_minutes,
     served_on,
+    standing,
 )
 from service.hours.rules.refusals import (
     ActivityHasShifts,
@@ -67,6 +68,7 @@ from service.hours.rules.states import (
     How,
     ShiftState,
     SignUpState,
+    Standing,
     Verdict,
 )
 
@@ -117,6 +119,7 @@ __all__ = [
     "ShiftsClash",
     "SignUpState",
     "SignedUpAlready",
+    "Standing",
     "TimesOutside",
     "TimesOverlap",
     "TooEarly",
@@ -134,4 +137,5 @@ __all__ = [
     "normal_code",
     "planned_minutes",
     "served_on",
+    "standing",
 ]

@@ -4,7 +4,16 @@ from datetime import date, datetime, timedelta
 from uuid import UUID
 
 from service.hours.rules.refusals import ShiftTimesOdd, TooEarly, TooLate, WrongDay
-from service.hours.rules.states import AGREES_WITHIN_MINUTES, SHIFT_HOURS_MAX, AttendanceState, Check, Verdict
+from service.hours.rules.states import (
+    AGREES_WITHIN_MINUTES,
+    SHIFT_HOURS_MAX,
+    AttendanceState,
+    Check,
+    ShiftState,
+    SignUpState,
+    Standing,
+    Verdict,
+)
 from service.kit.clock import local_day
 
 
@@ -98,3 +107,26 @@ def normal_code(text: str) -> str:
     """A code as it is compared: upper case, without the spaces and dashes people type, full-width forgiven."""
     narrow = "".join(chr(ord(c) - 0xFEE0) if "！" <= c <= "～" else c for c in text)
     return "".join(c for c in narrow.upper() if c.isascii() and c.isalnum())[:40]
+
+
+def standing(
+    *,
+    shift_state: ShiftState,
+    starts_at: datetime,
+    ends_at: datetime,
+    places_left: int,
+    mine: SignUpState | None,
+    now: datetime,
+) -> Standing:
+    """What a shift is to a volunteer at this moment, in the one word that decides its button."""
+    if shift_state is ShiftState.CANCELLED:
+        return Standing.CANCELLED
+    if shift_state is ShiftState.CLOSED or now >= ends_at:
+        return Standing.OVER
+    if mine is SignUpState.PLACED:
+        return Standing.MINE
+    if now >= starts_at:
+        return Standing.STARTED
+    if mine is SignUpState.WAITING:
+        return Standing.WAITING
+    return Standing.FREE if places_left > 0 else Standing.FULL

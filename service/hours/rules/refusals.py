@@ -107,7 +107,7 @@ class ShiftsClash(Conflict):
     """The volunteer has promised the same time elsewhere."""
 
     code: ClassVar[str] = "hours.shifts_clash"
-    title: str
+    other: str
     starts_at: datetime
 
 

@@ -84,3 +84,15 @@ class Verdict(StrEnum):
     OWN = "own"
     UNCONFIRMED = "unconfirmed"
     NOTHING_TO_CREDIT = "nothing_to_credit"
+
+
+class Standing(StrEnum):
+    """What a shift is to one volunteer at one moment."""
+
+    FREE = "free"
+    FULL = "full"
+    MINE = "mine"
+    WAITING = "waiting"
+    STARTED = "started"
+    OVER = "over"
+    CANCELLED = "cancelled"
