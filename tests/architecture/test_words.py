@@ -22,6 +22,8 @@ from tests.architecture.sources import ROOT, modules, python, subclasses
 
 HAN = re.compile(r"[\u3400-\u9fff]")
 CODED = re.compile(r"^[a-z]+(\.[A-Za-z_0-9]+)+$")
+OWN_NAME = 'lang="zh-CN">中文<'
+"""A language calls itself by its own name, whatever the reader's is."""
 JINJA_OPTIONS = {"trimmed": "true", "silent": "false"}
 # Arguments by these names are shown to people through translate(), see service.kit.manifest.
 SHOWN_ARGUMENTS = {"label"}
@@ -153,7 +155,7 @@ def test_templates_say_nothing_that_cannot_be_translated() -> None:
         for line, kind, text in jinja.lex(template.read_text(encoding="utf-8")):
             if kind == "name" and text in {"trans", "endtrans"}:
                 inside_trans = text == "trans"
-            if kind == "data" and not inside_trans and HAN.search(text):
+            if kind == "data" and not inside_trans and HAN.search(text.replace(OWN_NAME, "")):
                 bare.append(f"{template.relative_to(ROOT)}:{line} {text.strip()[:40]}")
 
     assert bare == []
