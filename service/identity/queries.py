@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from service.identity.rules import PersonNotFound, normal_card, normal_phone
+from service.identity.rules import PersonNotFound, card_beginning, normal_phone
 from service.identity.tables import Member, MemberRole
 from service.kit.access import Role
 from service.kit.crypto import Keyring
@@ -94,7 +94,7 @@ async def find_people(
         ways: list[sa.ColumnElement[bool]] = [
             col(Member.name_index).contains([keys.blind(f"name:{community_id}", text[:8])])
         ]
-        if (card := normal_card(text)) is not None:
+        if (card := card_beginning(text)) is not None:
             ways.append(col(Member.card_no).startswith(card, autoescape=True))
         if (phone := normal_phone(text)) is not None:
             ways.append(col(Member.phone_index) == keys.blind("phone", phone))

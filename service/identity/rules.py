@@ -115,6 +115,12 @@ def normal_card(text: str) -> str | None:
     return narrow if CARD_NUMBER.fullmatch(narrow) else None
 
 
+def card_beginning(text: str) -> str | None:
+    """What was typed as the beginning of a card number, or None when no card begins so."""
+    begun = "".join(chr(ord(c) - 0xFEE0) if "！" <= c <= "～" else c for c in text).strip().upper().replace(" ", "")
+    return begun if re.fullmatch(r"[0-9A-Z]{1,8}(-[0-9A-Z]{0,8}){0,3}", begun) else None
+
+
 def check_name(name: str) -> None:
     """A name has one to forty printable characters."""
     if not name or len(name) > NAME_LENGTH_MAX or not name.isprintable():

@@ -39,6 +39,8 @@ _PLACE = re.compile(rb'\br="([A-Z]{1,3})([0-9]{1,7})"')
 _FORMULA = re.compile(rb'<(?:\w+:)?c\b[^>]*?\br="([A-Z]{1,3}[0-9]{1,7})"[^>]*>\s*<(?:\w+:)?f[\s>/]')
 _SHEET = re.compile(rb"<(?:\w+:)?sheet\s[^>]*>")
 _LINK = re.compile(rb"<(?:\w+:)?Relationship\s[^>]*>")
+_FILEPASS = re.compile(rb"\x09\x08\x10\x00\x00\x06\x05\x00.{12}(?:\x86\x00\x00\x00)?\x2f\x00", re.DOTALL)
+"""The first record of an .xls whose content is encrypted: the reader would only say that it knows no such format."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +60,7 @@ def read_grid(content: bytes) -> Grid:
     if content.startswith(ZIP):
         return _xlsx(content)
     if content.startswith(OLE):
-        if "EncryptedPackage".encode("utf-16-le") in content:
+        if "EncryptedPackage".encode("utf-16-le") in content or _FILEPASS.search(content):
             raise FileLocked
         return _workbook(content)
     return _csv(content)

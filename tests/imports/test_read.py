@@ -1,0 +1,226 @@
+"""Every kind of file a clerk may send: what is read, and with which sentence the rest is refused."""
+
+import io
+import zipfile
+from datetime import date, datetime
+
+import pytest
+
+from service.imports.cells import Row
+from service.imports.reading import read_sheet
+from service.imports.rules import ROWS_MAX, SheetRefused
+from tests.imports.sheets import HE, HEADINGS, LIN, comma, compound, part_of, people, with_part, xls, xlsx
+
+TODAY = date(2026, 11, 22)
+GOOD = [HEADINGS, LIN, HE]
+SHEET = "xl/worksheets/sheet1.xml"
+
+
+def rows(content: bytes) -> list[Row]:
+    return list(read_sheet(content, TODAY).rows)
+
+
+def problems(*cells: object, headings: tuple[str, ...] = HEADINGS) -> list[tuple[str, str]]:
+    (row,) = rows(xlsx([headings, cells]))
+    return [(problem.column.value, problem.code) for problem in row.problems]
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        people(LIN, HE),
+        comma(GOOD),
+        comma(GOOD, "utf-8-sig"),
+        comma(GOOD, "gb18030"),
+        comma(GOOD, "utf-16"),
+        comma(GOOD).replace(b",", b"\t"),
+        xls(GOOD),
+        xlsx([["兴乐社区人员表"], [], *GOOD, [], ["", "　"]]),
+    ],
+    ids=["xlsx", "utf-8", "utf-8 with its mark", "gb18030", "utf-16", "tabs", "xls", "title above, blanks below"],
+)
+def test_the_same_people_are_read_from_every_kind_of_file(content: bytes) -> None:
+    lin, he = rows(content)
+
+    assert (lin.card_no, lin.name, lin.phone, lin.signs_in) == ("0012-7001", "林小满", "+8613800138001", True)
+    assert (lin.grid, lin.building, lin.door, lin.born_on) == ("第一网格", "1号楼", "101", "1950-03-05")
+    assert lin.roles == ("resident", "volunteer")
+    assert (he.name, he.phone, he.signs_in, he.born_on, he.roles) == ("何谷雨", None, None, None, ())
+    assert lin.problems == he.problems == ()
+
+
+def _bomb() -> bytes:
+    return with_part(people(LIN), SHEET, b" " * 100_000_000)
+
+
+def _encrypted_entry() -> bytes:
+    made = bytearray(people(LIN))
+    for mark, offset in ((b"PK\x03\x04", 6), (b"PK\x01\x02", 8)):
+        at = made.find(mark)
+        while at >= 0:
+            made[at + offset] |= 1
+            at = made.find(mark, at + 4)
+    return bytes(made)
+
+
+def _lying_directory() -> bytes:
+    """Says that the sheet is small; it unpacks to far more."""
+    made = bytearray(with_part(people(LIN), SHEET, b" " * 3_000_000))
+    at = made.rfind(b"PK\x01\x02", 0, made.rfind(SHEET.encode()))
+    made[at + 24 : at + 28] = (100).to_bytes(4, "little")
+    return bytes(made)
+
+
+def _far_away() -> bytes:
+    return with_part(people(LIN), SHEET, part_of(people(LIN), SHEET).replace(b'<c r="A2"', b'<c r="XFD1048576"'))
+
+
+def _other_archive() -> bytes:
+    made = io.BytesIO()
+    with zipfile.ZipFile(made, "w") as archive:
+        archive.writestr("word/document.xml", "<w/>")
+    return made.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("content", "code"),
+    [
+        (b"", "imports.file_empty"),
+        (b"\xef\xbb\xbf \r\n", "imports.file_empty"),
+        (xlsx([]), "imports.file_empty"),
+        (xlsx([HEADINGS]), "imports.file_empty"),
+        (b"x" * 10_000_000, "imports.file_too_large"),
+        (b"%PDF-1.7\n%\xe2\xe3\xcf\xd3\n1 0 obj", "imports.not_a_sheet"),
+        (b"\x89PNG\r\n\x1a\n\x00\x00", "imports.not_a_sheet"),
+        (b"<html><table><tr><td>", "imports.not_a_sheet"),
+        (_other_archive(), "imports.not_a_sheet"),
+        (people(LIN)[:-300], "imports.file_damaged"),
+        (_lying_directory(), "imports.file_damaged"),
+        (with_part(people(LIN), SHEET, b"<worksheet><sheetData><row"), "imports.file_damaged"),
+        (compound("Something", b"else"), "imports.file_damaged"),
+        (compound("EncryptedPackage", b"secret"), "imports.file_locked"),
+        (xls(GOOD, locked=True), "imports.file_locked"),
+        (_encrypted_entry(), "imports.file_locked"),
+        (_bomb(), "imports.file_swells"),
+        ("卡号,姓名\n".encode() + b"\xff\xfe\xff0012,x", "imports.encoding_unknown"),
+        (xlsx([["物品", "数量"], ["肥皂", 3]]), "imports.header_missing"),
+        (xlsx([["姓名", "手机号"], ["林小满", "13800138001"]]), "imports.columns_missing"),
+        (xlsx([["卡号", "姓名", "电话", "手机号"], LIN]), "imports.column_twice"),
+        (comma([HEADINGS, *[LIN] * 50_000]), "imports.too_many_rows"),
+        (xlsx([HEADINGS, *[LIN] * (ROWS_MAX + 1)]), "imports.too_many_rows"),
+        (_far_away(), "imports.too_many_columns"),
+        (comma([["卡号", "姓名", *["x"] * 80], LIN]), "imports.too_many_columns"),
+        (xlsx([HEADINGS, LIN, HE], merge="E2:E3"), "imports.merged_cells"),
+        (xlsx([HEADINGS, [*LIN[:2], '=CONCAT("138",A2)']], formulas=True), "imports.formulas"),
+    ],
+)
+def test_a_file_we_cannot_take_is_refused_with_its_own_sentence(content: bytes, code: str) -> None:
+    with pytest.raises(SheetRefused) as refused:
+        read_sheet(content, TODAY)
+
+    assert refused.value.code == code
+
+
+def test_a_merged_title_above_the_headings_is_no_trouble() -> None:
+    (row,) = rows(xlsx([["", ""], HEADINGS, LIN], merge="A1:I1"))
+
+    assert row.problems == ()
+
+
+def test_formats_without_values_far_below_are_no_trouble() -> None:
+    empty = b'<row r="1048576"><c r="A1048576" s="1"/></row></sheetData>'
+    (row,) = rows(with_part(people(LIN), SHEET, part_of(people(LIN), SHEET).replace(b"</sheetData>", empty)))
+
+    assert row.card_no == "0012-7001"
+
+
+def test_columns_we_do_not_know_are_left_aside_and_named() -> None:
+    read = read_sheet(
+        xlsx([["卡号", "姓名", "备注", "联系电话"], ["0012-7001", "林小满", "独居", "13800138001"]]), TODAY
+    )
+
+    assert read.unused == ["备注"]
+    assert read.rows[0].phone == "+8613800138001"
+
+
+@pytest.mark.parametrize(
+    "typed",
+    [
+        "13800138001",
+        13800138001,
+        13800138001.0,
+        "１３８００１３８００１",
+        "+86 138-0013-8001",
+        "0086 13800138001",
+        " 138 0013 8001 ",
+    ],
+)
+def test_a_phone_number_is_known_however_it_was_typed(typed: object) -> None:
+    (row,) = rows(people(["0012-7001", "林小满", typed]))
+
+    assert row.phone == "+8613800138001"
+
+
+@pytest.mark.parametrize(
+    "typed",
+    [
+        "1950-03-05",
+        "1950/3/5",
+        "1950.3.5",
+        "1950年3月5日",
+        "19500305",
+        19500305,
+        18327,
+        date(1950, 3, 5),
+        "１９５０－０３－０５",
+    ],
+)
+def test_a_birthday_is_known_however_it_was_typed(typed: object) -> None:
+    (row,) = rows(people(["0012-7001", "林小满", "", "", "", "", "", typed]))
+
+    assert (row.born_on, row.problems) == ("1950-03-05", ())
+
+
+def test_a_sheets_own_dates_with_a_time_are_days() -> None:
+    (row,) = rows(people(["0012-7001", "林小满", "", "", "", "", "", datetime(1950, 3, 5, 8, 30)]))  # noqa: DTZ001 (cells have no zone)
+
+    assert row.born_on == "1950-03-05"
+
+
+def test_card_numbers_are_known_in_full_width_and_as_numbers() -> None:
+    first, second = rows(people(["００１２－７００１", "林小满"], [127002, "何谷雨"]))
+
+    assert (first.card_no, second.card_no) == ("0012-7001", "127002")
+
+
+@pytest.mark.parametrize(
+    ("cells", "expected"),
+    [
+        (["", "林小满"], [("卡号", "required")]),
+        (["卡一", "林小满"], [("卡号", "card")]),
+        ([1234567890123456789, "林小满"], [("卡号", "digits_lost")]),
+        (["0012-7001", ""], [("姓名", "required")]),
+        (["0012-7001", 12], [("姓名", "name")]),
+        (["0012-7001", "林" * 41], [("姓名", "name")]),
+        (["0012-7001", "示例人"], [("姓名", "example")]),
+        (["0012-7001", "林小满", "1380013800"], [("手机号", "phone")]),
+        (["0012-7001", "林小满", "029-87654321"], [("手机号", "phone")]),
+        (["0012-7001", "林小满", "13800138001", "也许"], [("用手机号登录", "yes_or_no")]),
+        (["0012-7001", "林小满", "", "是"], [("手机号", "phone_to_sign_in")]),
+        (["0012-7001", "林小满", "", "", "", "1号楼", ""], [("门牌", "door_missing")]),
+        (["0012-7001", "林小满", "", "", "", "", "101"], [("楼栋", "building_missing")]),
+        (["0012-7001", "林小满", "", "", "", "", "", "昨天"], [("出生日期", "date")]),
+        (["0012-7001", "林小满", "", "", "", "", "", "1950-02-30"], [("出生日期", "date")]),
+        (["0012-7001", "林小满", "", "", "", "", "", "2030-01-01"], [("出生日期", "date_range")]),
+        (["0012-7001", "林小满", "13800138001", "是", "", "", "", "2013-01-01"], [("用手机号登录", "too_young")]),
+        (["0012-7001", "林小满", "", "", "", "", "", "", "管理员"], [("身份", "role")]),
+        (
+            ["", "", "123", "", "", "", "", "x"],
+            [("卡号", "required"), ("姓名", "required"), ("手机号", "phone"), ("出生日期", "date")],
+        ),
+    ],
+)  # fmt: skip
+def test_everything_wrong_in_a_row_is_named_with_its_column(
+    cells: list[object], expected: list[tuple[str, str]]
+) -> None:
+    assert problems(*cells) == expected
