@@ -439,7 +439,7 @@ BEGIN
                     UNION ALL
                     SELECT 'h' || p_hold[s.i]::text, g.j
                     FROM generate_series(1, n) g(j), generate_series(lo[g.j], hi[g.j]) s(i)
-                    WHERE p_kind[s.i] = 'hold' AND p_hold[s.i] IS NOT NULL
+                    WHERE cardinality(array_remove(p_hold, NULL)) > 0 AND p_kind[s.i] = 'hold' AND p_hold[s.i] IS NOT NULL
                 ) x
             ) y GROUP BY y.j
         ) z;
