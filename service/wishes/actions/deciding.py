@@ -75,11 +75,12 @@ async def return_wish(
     rules.check_note("reason", reason, required=True)
     wish = await queries.lock_wish(session, actor.community_id, wish_id)
     rules.check_decision(Verb.RETURN, wish, who_of(actor), revision)
+    term = timedelta(days=await days(session, actor.community_id, "wish_open_days", now))
     off_the_wall(wish)
     wish.reason = reason
     wish.reward_points, wish.reward_budget = 0, None
     # An asker who never comes back to it must not keep a place for ever.
-    wish.expires_at = now + timedelta(days=await days(session, actor.community_id, "wish_open_days", now))
+    wish.expires_at = now + term
     take_step(session, wish, Verb.RETURN, after=WishState.RETURNED, actor=actor, now=now, note=reason)
     outbox.record(
         session, WishReturned(community_id=wish.community_id, wish_id=wish_id, asked_by=wish.asked_by), now=now
@@ -179,12 +180,15 @@ async def _agree(session: AsyncSession, wish: Wish, terms: Terms, now: datetime)
         raise Invalid({"service_class": "choice"})
     limits = await settings_on(session, wish.community_id, ["wish_reward_points_max"], local_day(now))
     rules.check_reward(terms.reward_points, terms.reward_budget is not None, limits["wish_reward_points_max"])
+    if terms.reward_points and terms.reward_budget is not None:
+        await _check_budget(session, wish, terms.reward_points, terms.reward_budget)
     wish.service_class = terms.service_class
     wish.reward_points = terms.reward_points
     wish.reward_budget = terms.reward_budget if terms.reward_points else None
-    if wish.reward_budget is None:
-        return
-    budget = await organisation(session, wish.community_id, wish.reward_budget)
+
+
+async def _check_budget(session: AsyncSession, wish: Wish, points: int, budget_id: UUID) -> None:
+    budget = await organisation(session, wish.community_id, budget_id)
     # Two approvals at once must not both promise the same points: the budget is ours until this transaction ends.
     await session.execute(
         sa.select(
@@ -193,4 +197,4 @@ async def _agree(session: AsyncSession, wish: Wish, terms: Terms, now: datetime)
     )
     balance = await ledger.balance(session, wish.community_id, chart.budget(budget.organisation_id), chart.POINT)
     promised = await queries.promised_points(session, wish.community_id, budget.organisation_id, but=wish.wish_id)
-    rules.check_budget(terms.reward_points, balance, promised)
+    rules.check_budget(points, balance, promised)

@@ -72,9 +72,10 @@ async def put_back(
     """Take a locked wish from its volunteer; the history keeps whose it was."""
     volunteer_id = wish.volunteer_id
     assert volunteer_id is not None, "ck_wish_taken"
+    # Every question to the database before the first change: a half-changed row must never be flushed by one.
+    term = timedelta(days=await days(session, wish.community_id, "wish_open_days", now))
     without_helper(wish)
-    wish.reason = None
-    wish.expires_at = now + timedelta(days=await days(session, wish.community_id, "wish_open_days", now))
+    wish.reason, wish.expires_at = None, now + term
     take_step(
         session,
         wish,
