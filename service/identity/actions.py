@@ -113,36 +113,35 @@ async def enrol_people(
     keys = keyring(session)
     homes = await _households(session, community_id, people)
     logins = await _logins(session, people)
-    members: list[dict[str, object]] = []
-    roles: list[dict[str, object]] = []
-    for person in people:
-        home = homes.get((person.building_id, person.door)) if person.building_id and person.door else None
-        members.append(
-            {
-                "community_id": community_id,
-                "member_id": person.member_id,
-                "card_no": person.card_no,
-                "household_id": home,
-                "login_id": logins.get(person.phone) if person.login_phone and person.phone else None,
-                "import_id": import_id,
-                "revision": 1,
-                "enrolled_at": now,
-                **_sealed(keys, community_id, person),
-            }
-        )
-        roles.extend(
-            {
-                "community_id": community_id,
-                "role_id": new_id(),
-                "member_id": person.member_id,
-                "role": role.value,
-                "organisation_id": organisation_id,
-                "from_on": day,
-                "granted_by": actor.member_id if actor else None,
-                "granted_at": now,
-            }
-            for role, organisation_id in person.roles
-        )
+    held = {"granted_by": actor.member_id if actor else None, "granted_at": now, "from_on": day}
+    members = [
+        {
+            "community_id": community_id,
+            "member_id": person.member_id,
+            "card_no": person.card_no,
+            "household_id": homes.get((person.building_id, person.door))
+            if person.building_id and person.door
+            else None,
+            "login_id": logins.get(person.phone) if person.login_phone and person.phone else None,
+            "import_id": import_id,
+            "revision": 1,
+            "enrolled_at": now,
+            **_sealed(keys, community_id, person),
+        }
+        for person in people
+    ]
+    roles = [
+        {
+            "community_id": community_id,
+            "role_id": new_id(),
+            "member_id": person.member_id,
+            "role": role.value,
+            "organisation_id": organisation_id,
+            **held,
+        }
+        for person in people
+        for role, organisation_id in person.roles
+    ]
     for start in range(0, len(members), 2000):
         await session.execute(sa.insert(Member), members[start : start + 2000])
     for start in range(0, len(roles), 2000):

@@ -1,7 +1,7 @@
 """Writing services into the record and posting what they earn, as one act."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from uuid import UUID
@@ -76,47 +76,27 @@ async def record_services(
     nothing of is not recorded; its `Credited.record_id` is None.
     Raises the ledger's refusal (for example an empty reward budget) for the first journal that was refused.
     """
-    days = {service.served_on for service in services}
-    rates = {day: await _rates(session, community_id, day) for day in sorted(days)}
+    rates = {day: await _rates(session, community_id, day) for day in sorted({item.served_on for item in services})}
     await lock_people(session, community_id, [service.member_id for service in services])
-    used = defaultdict(
-        int, await credited_on(session, community_id, [(service.member_id, service.served_on) for service in services])
+    days = [(service.member_id, service.served_on) for service in services]
+    used = defaultdict(int, await credited_on(session, community_id, days))
+    accounts = [(chart.member(service.member_id), chart.MINUTE) for service in services]
+    own = defaultdict(
+        int, {code: held for (code, _), held in (await ledger.balances(session, community_id, accounts)).items()}
     )
-    stored = await ledger.balances(
-        session, community_id, [(chart.member(service.member_id), chart.MINUTE) for service in services]
-    )
-    own = defaultdict(int, {code: amount for (code, _), amount in stored.items()})
     journals: list[ledger.Journal] = []
     credited: list[Credited] = []
     for service in services:
-        rate = rates[service.served_on]
-        place = (service.member_id, service.served_on)
-        minutes = service.minutes
-        if service.kind is RecordKind.CREDITED:
-            minutes = credited_minutes(service.minutes, used[place], rate["credited_minutes_per_day_max"])
-            used[place] += minutes
-        if minutes <= 0:
+        record, given = _worth(service, community_id, rates[service.served_on], used, own, actor, now)
+        if record is None:
             credited.append(Credited(service.reference, None, 0, 0))
             continue
-        account = chart.member(service.member_id)
-        earns = service.kind is RecordKind.CREDITED
-        points = earned_points(minutes, rate[f"points_coefficient_thousandths.{service.service_class}"]) if earns else 0
-        coins, given = split_store(minutes, own[account], rate["store_minutes_max"]) if earns else (0, 0)
-        own[account] += coins
-        record = _row(service, community_id, minutes, points + service.reward_points * 100, coins, actor, now)
         session.add(record)
-        credited.append(Credited(service.reference, record.record_id, minutes, record.points_hundredths))
-        legs = _legs(service, account, coins, given, points)
+        credited.append(Credited(service.reference, record.record_id, record.minutes, record.points_hundredths))
+        legs = _legs(service, record, given)
         if legs:
-            journals.append(
-                ledger.Journal(
-                    reference=service.reference,
-                    reason=Reason.SERVICE,
-                    legs=legs,
-                    actor_id=actor.member_id if actor else None,
-                    on_behalf_of=on_behalf_of,
-                )
-            )
+            by = actor.member_id if actor else None
+            journals.append(ledger.Journal(service.reference, Reason.SERVICE, legs, by, on_behalf_of=on_behalf_of))
         audit.record(
             session,
             actor,
@@ -126,13 +106,37 @@ async def record_services(
             now=now,
             community_id=community_id,
             on_behalf_of=on_behalf_of,
-            detail={"member": service.member_id.hex, "minutes": minutes, "points": record.points_hundredths},
+            detail={"member": service.member_id.hex, "minutes": record.minutes, "points": record.points_hundredths},
         )
     await session.flush()
     for verdict in await ledger.post_many(session, community_id, journals, now=now) if journals else []:
         if isinstance(verdict, ledger.LedgerRefusal):
             raise verdict
     return credited
+
+
+def _worth(
+    service: Service,
+    community_id: int,
+    rate: Mapping[str, int],
+    used: dict[tuple[UUID, date], int],
+    own: dict[str, int],
+    actor: Actor | None,
+    now: datetime,
+) -> tuple[ServiceRecord | None, int]:
+    """The record of a service and the coins above the store's limit; `used` and `own` go on to the next service."""
+    place, account = (service.member_id, service.served_on), chart.member(service.member_id)
+    earns = service.kind is RecordKind.CREDITED
+    minutes = service.minutes
+    if earns:
+        minutes = credited_minutes(service.minutes, used[place], rate["credited_minutes_per_day_max"])
+        used[place] += minutes
+    if minutes <= 0:
+        return None, 0
+    points = earned_points(minutes, rate[f"points_coefficient_thousandths.{service.service_class}"]) if earns else 0
+    coins, given = split_store(minutes, own[account], rate["store_minutes_max"]) if earns else (0, 0)
+    own[account] += coins
+    return _row(service, community_id, minutes, points + service.reward_points * 100, coins, actor, now), given
 
 
 async def _rates(session: AsyncSession, community_id: int, day: date) -> dict[str, int]:
@@ -168,14 +172,16 @@ def _row(
     )
 
 
-def _legs(service: Service, account: str, coins: int, given: int, points: int) -> tuple[ledger.Leg, ...]:
+def _legs(service: Service, record: ServiceRecord, given: int) -> tuple[ledger.Leg, ...]:
+    account, reward = chart.member(service.member_id), service.reward_points * 100
+    assert not reward or service.reward_budget is not None, "a reward is drawn from a named budget"
     legs = [
-        (chart.ISSUED, account, chart.MINUTE, coins),
+        (chart.ISSUED, account, chart.MINUTE, record.coins),
         (chart.ISSUED, chart.STORE, chart.MINUTE, given),
-        (chart.ISSUED, account, chart.POINT, points),
+        (chart.ISSUED, account, chart.POINT, record.points_hundredths - reward),
     ]
-    if service.reward_points and service.reward_budget is not None:
-        legs.append((chart.budget(service.reward_budget), account, chart.POINT, service.reward_points * 100))
+    if reward and service.reward_budget is not None:
+        legs.append((chart.budget(service.reward_budget), account, chart.POINT, reward))
     return tuple(ledger.Leg(debit, credit, unit, amount) for debit, credit, unit, amount in legs if amount > 0)
 
 

@@ -110,6 +110,14 @@ def visit(chromium: Browser, live: Live) -> Iterator[Visitor]:
 
 def shot(page: Page, name: str) -> None:
     """Keep a picture of the page for people to look at, in var/shots."""
-    folder = Path("var/shots")
-    folder.mkdir(parents=True, exist_ok=True)
-    page.screenshot(path=str(folder / f"{name}.png"))
+    file = Path("var/shots") / f"{name}.png"
+    file.parent.mkdir(parents=True, exist_ok=True)
+    page.screenshot(path=str(file))
+
+
+@pytest.fixture(scope="module")
+def demo_live(town_template: tuple[Town, Steward]) -> Iterator[Live]:
+    """A running service with a town of its own, shared by the tests of one file that only look."""
+    town, cloner = town_template
+    with cloner.clone() as database, serving(database, town) as running:
+        yield running

@@ -1,0 +1,68 @@
+"""Walks the whole site as a person would, by its links, one visit for each kind of page."""
+
+import re
+from collections import deque
+from dataclasses import dataclass, field
+from urllib.parse import urlsplit
+
+from playwright.sync_api import Page
+
+UUID_OR_NUMBER = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}|[0-9a-f]{32}|\d{2,}")
+CODE = re.compile(r"^/([ACPVacpv])/[^/?]+")
+FILES = (".xlsx", ".csv", ".ics", ".json", ".svg", ".pdf", ".txt")
+
+LINKS = "els => els.map(a => a.getAttribute('href'))"
+
+
+def kind_of(url: str) -> str:
+    """The page's kind: its address with every id and number taken out, query names kept."""
+    parts = urlsplit(url)
+    path = CODE.sub(r"/\1/*", UUID_OR_NUMBER.sub("*", parts.path))
+    names = sorted({item.split("=")[0] for item in parts.query.split("&") if item})
+    return path + ("?" + ",".join(names) if names else "")
+
+
+@dataclass
+class Crawl:
+    """One person's walk; `pages` has one address for each kind of page found."""
+
+    origin: str
+    pages: dict[str, str] = field(default_factory=dict)
+    failures: list[str] = field(default_factory=list)
+
+    def walk(self, page: Page, starts: tuple[str, ...], most: int = 120) -> dict[str, str]:
+        """Follow links from the starting pages; a page that does not answer 200 is a failure."""
+        waiting = deque(starts)
+        seen: set[str] = set()
+        while waiting and len(self.pages) < most:
+            url = waiting.popleft()
+            kind = kind_of(url)
+            if kind in seen:
+                continue
+            seen.add(kind)
+            answer = page.goto(self.origin + url)
+            if answer is None or answer.status != 200:
+                self.failures.append(f"{url} answered {answer.status if answer else 'nothing'}")
+                continue
+            if "text/html" not in answer.headers.get("content-type", ""):
+                continue
+            landed = urlsplit(page.url)
+            here = landed.path + (f"?{landed.query}" if landed.query else "")
+            self.pages.setdefault(kind_of(here), here)
+            seen.add(kind_of(here))
+            for href in page.eval_on_selector_all("a[href]", LINKS):
+                target = self._inside(page.url, href)
+                if target and kind_of(target) not in seen:
+                    waiting.append(target)
+        return self.pages
+
+    def _inside(self, base: str, href: str) -> str | None:
+        if href.startswith(("tel:", "mailto:", "#", "javascript:", "data:")):
+            return None
+        parts = urlsplit(href)
+        if parts.netloc and f"{parts.scheme}://{parts.netloc}" != self.origin:
+            return None
+        path = parts.path if parts.path.startswith("/") else urlsplit(base).path
+        if path.startswith(("/static", "/schema", "/api/", "/metrics")) or path.endswith(FILES):
+            return None
+        return path + (f"?{parts.query}" if parts.query else "")
