@@ -29,11 +29,12 @@ from service.kit.access import PUBLIC, Actor, guard
 from service.kit.clock import Clock, provide_now, system_clock
 from service.kit.crypto import Keyring
 from service.kit.db import make_engine, make_sessions, session_per_request
-from service.kit.edge import edge
+from service.kit.edge import edge, identify
 from service.kit.i18n import _, ngettext, translate
 from service.kit.logs import configure_logs
 from service.kit.manifest import Manifest
 from service.kit.pages import STATIC, PageRefused, refusal_sentence
+from service.kit.paging import seal_cursors_with
 from service.kit.problems import on_bug, on_http, on_page_refused, on_refusal
 from service.kit.refusals import NotSignedIn, Refusal
 from service.kit.settings import Settings
@@ -112,6 +113,7 @@ def create_app(
     engine = make_engine(database_url, pool_size=settings.pool_size, pgbouncer=settings.pgbouncer)
     sessions = make_sessions(engine, keyring)
     offered = manifests() if slices is None else slices
+    seal_cursors_with(keyring.key("cursor"))
     STATIC.mkdir(exist_ok=True)
     static = create_static_files_router(
         path="/static",
@@ -131,7 +133,7 @@ def create_app(
             "worker": Worker(sessions, clock, offered, database_url),
         }
     )
-    return Litestar(
+    app = Litestar(
         route_handlers=[static, *system_handlers(), *(handler for item in offered for handler in item.handlers)],
         dependencies={
             "session": Provide(session_per_request),
@@ -140,7 +142,7 @@ def create_app(
         },
         signature_types=[AsyncSession, Actor, datetime],
         guards=[guard],
-        middleware=[edge],
+        middleware=[identify],
         exception_handlers={
             PageRefused: on_page_refused,
             Refusal: on_refusal,
@@ -170,3 +172,6 @@ def create_app(
         state=state,
         debug=False,
     )
+    # Around the router, so that what the router itself refuses gets the same headers, language and log line.
+    app.asgi_handler = edge(app.asgi_handler)
+    return app

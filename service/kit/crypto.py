@@ -87,6 +87,12 @@ def save_keyring(keyring: Keyring, folder: Path) -> None:
         file.flush()
         os.fsync(file.fileno())
     draft.replace(folder / KEY_FILE)
+    # What is sealed from now on can be read with this file only: its name must survive a power cut as its content does.
+    place = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(place)
+    finally:
+        os.close(place)
 
 
 def load_keyring(folder: Path) -> Keyring:
@@ -95,7 +101,7 @@ def load_keyring(folder: Path) -> Keyring:
         data = json.loads((folder / KEY_FILE).read_text())
         roots = {int(key_id): base64.b64decode(root, validate=True) for key_id, root in data["keys"].items()}
         keyring = Keyring(current=int(data["current"]), roots=roots)
-    except (OSError, ValueError, KeyError, AttributeError) as problem:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as problem:
         raise KeysUnreadable(str(folder / KEY_FILE)) from problem
     if keyring.current not in roots or any(len(root) != 32 for root in roots.values()):
         raise KeysUnreadable(str(folder / KEY_FILE))

@@ -2,13 +2,14 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Protocol, cast
+from typing import Any, Protocol, cast
 from uuid import uuid4
 
 import asyncpg
 from litestar.datastructures import State
+from sqlalchemy import event
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import DBAPIError, IntegrityError
+from sqlalchemy.exc import DBAPIError, DisconnectionError, IntegrityError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncEngine, async_sessionmaker, create_async_engine
 from sqlmodel.ext.asyncio.session import AsyncSession
@@ -19,22 +20,7 @@ Sessions = async_sessionmaker[AsyncSession]
 
 
 class DatabaseAway(Exception):
-    """Nobody answers at the database's address."""
-
-
-_AWAY = (
-    DatabaseAway,
-    ConnectionError,
-    TimeoutError,
-    PoolTimeout,
-    asyncpg.PostgresConnectionError,
-    asyncpg.CannotConnectNowError,
-    asyncpg.AdminShutdownError,
-    asyncpg.CrashShutdownError,
-    asyncpg.TooManyConnectionsError,
-    asyncpg.InterfaceError,
-    asyncpg.InternalClientError,
-)
+    """The database cannot be reached, or it cut the connection: the same request may simply come again."""
 
 
 class _HasConstraint(Protocol):
@@ -54,18 +40,27 @@ def make_engine(url: str, *, pool_size: int = 8, pgbouncer: bool = False) -> Asy
     async def connect(*_: object, **__: object) -> asyncpg.Connection:
         try:
             return await asyncpg.connect(plain, timeout=5, command_timeout=30, **cached)
-        except (OSError, TimeoutError) as problem:
+        except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as problem:
             # A missing socket is a FileNotFoundError like any missing file; from here on it says what it means.
-            raise DatabaseAway from problem
+            raise DatabaseAway(type(problem).__name__) from problem
 
-    return create_async_engine(
+    engine = create_async_engine(
         target.set(drivername="postgresql+asyncpg"),
         async_creator=connect,
         pool_size=pool_size,
         max_overflow=4,
         pool_timeout=10,
         connect_args=named,
+        hide_parameters=True,  # they would stand in every trace, names and numbers of people among them
     )
+    event.listen(engine.sync_engine, "checkout", _leave_dead_ones)
+    return engine
+
+
+def _leave_dead_ones(connection: Any, _record: object, _proxy: object) -> None:
+    """A connection that the server closed while it lay in the pool is replaced before anybody uses it. Costs no round trip."""
+    if connection.driver_connection.is_closed():
+        raise DisconnectionError
 
 
 def make_sessions(engine: AsyncEngine, keyring: Keyring) -> Sessions:
@@ -105,7 +100,13 @@ async def raw(session: AsyncSession) -> asyncpg.Connection:
 async def autocommit_connection(engine: AsyncEngine) -> AsyncIterator[asyncpg.Connection]:
     """A pooled asyncpg connection in autocommit, for the one-round-trip routes: nothing is sent but what the caller sends."""
     async with engine.connect() as connection:
-        yield cast("asyncpg.Connection", (await connection.get_raw_connection()).driver_connection)
+        driver = cast("asyncpg.Connection", (await connection.get_raw_connection()).driver_connection)
+        try:
+            yield driver
+        except Exception as problem:
+            if driver.is_closed():
+                raise DatabaseAway(type(problem).__name__) from problem
+            raise
 
 
 def broken_constraint(error: IntegrityError) -> str | None:
@@ -114,13 +115,48 @@ def broken_constraint(error: IntegrityError) -> str | None:
     return cast("_HasConstraint", cause).constraint_name if cause is not None else None
 
 
+_AWAY = (
+    DatabaseAway,
+    ConnectionError,
+    TimeoutError,
+    PoolTimeout,
+    asyncpg.PostgresConnectionError,
+    asyncpg.CannotConnectNowError,
+    asyncpg.AdminShutdownError,
+    asyncpg.CrashShutdownError,
+    asyncpg.TooManyConnectionsError,
+    asyncpg.InternalClientError,
+)
+
+
 def is_connection_trouble(error: BaseException) -> bool:
     """True when the database is away or was cut, so that the same request may simply come again."""
-    if isinstance(error, asyncpg.exceptions.DataError):
-        return False  # a value of ours that does not fit; asyncpg files it under interface errors
     if isinstance(error, _AWAY):
         return True
-    if isinstance(error, DBAPIError):
-        return error.connection_invalidated or (error.orig is not None and is_connection_trouble(error.orig))
-    cause = error.__cause__
+    if isinstance(error, BaseExceptionGroup):
+        return any(is_connection_trouble(part) for part in error.exceptions)
+    if isinstance(error, asyncpg.InterfaceError):
+        # One class for wrong use and for a lost connection; the driver tells them apart by its words only.
+        return "closed" in str(error)
+    if isinstance(error, DBAPIError) and error.connection_invalidated:
+        return True
+    cause = error.orig if isinstance(error, DBAPIError) else error.__cause__
     return cause is not None and is_connection_trouble(cause)
+
+
+_UNSTORABLE = (
+    asyncpg.CharacterNotInRepertoireError,
+    asyncpg.UntranslatableCharacterError,
+    asyncpg.NumericValueOutOfRangeError,
+)
+
+
+def is_unstorable(error: BaseException | None) -> bool:
+    """True when a value is nothing a database can hold: a NUL in a text, a number beyond 64 bits. Only people send those."""
+    while error is not None:
+        if isinstance(error, _UNSTORABLE):
+            return True
+        if isinstance(error, asyncpg.DataError) and isinstance(error.__cause__, OverflowError):
+            return True  # found by the driver before it asked
+        error = error.__cause__
+    return False

@@ -1,4 +1,4 @@
-"""The outermost layer of every request: who it is, in which language, under which request id, with which headers."""
+"""The outermost layers of every request: request id, language and headers around everything, then who it is."""
 
 import secrets
 import time
@@ -37,7 +37,10 @@ Authenticate = Callable[[Any, str], Awaitable[Actor | None]]
 
 
 def edge(app: ASGIApp) -> ASGIApp:
-    """Wrap the app: identify the caller, choose the language, log one line without personal data, set the headers."""
+    """Wrap the whole app, its own refusals included: choose the language, log one line without personal data, set the headers.
+
+    A middleware would be too far inside: an unknown path, a wrong method or a missing CSRF token never reaches one.
+    """
 
     async def wrapped(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != ScopeType.HTTP:
@@ -46,6 +49,7 @@ def edge(app: ASGIApp) -> ASGIApp:
         request: Request[Any, Any, Any] = Request(scope)
         audit.request_id.set(secrets.token_hex(8))
         current_locale.set(negotiate(request.headers.get("accept-language"), request.cookies.get("locale")))
+        scope["user"] = None
         started = time.perf_counter()
 
         async def send_with_headers(message: Message) -> None:
@@ -53,20 +57,25 @@ def edge(app: ASGIApp) -> ASGIApp:
                 _finish(scope, message, started)
             await send(message)
 
-        await _identify(scope, request)
         await app(scope, receive, send_with_headers)
 
     return wrapped
 
 
-async def _identify(scope: Scope, request: Request[Any, Any, Any]) -> None:
+def identify(app: ASGIApp) -> ASGIApp:
     """Put the signed-in person into the scope, unless the route's own SQL function will do it."""
-    scope["user"] = None
-    options = getattr(scope.get("route_handler"), "opt", {})
-    cookie = request.cookies.get(SESSION_COOKIE)
-    if cookie and options.get("authentication") not in ("in_database", "none"):
-        authenticate = cast("Authenticate", request.app.state.authenticate)
-        scope["user"] = await authenticate(request.app.state, cookie)
+
+    async def wrapped(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == ScopeType.HTTP:
+            request: Request[Any, Any, Any] = Request(scope)
+            options = getattr(scope.get("route_handler"), "opt", {})
+            cookie = request.cookies.get(SESSION_COOKIE)
+            if cookie and options.get("authentication") not in ("in_database", "none"):
+                authenticate = cast("Authenticate", request.app.state.authenticate)
+                scope["user"] = await authenticate(request.app.state, cookie)
+        await app(scope, receive, send)
+
+    return wrapped
 
 
 def _finish(scope: HTTPScope, message: Message, started: float) -> None:

@@ -10,12 +10,17 @@ import msgspec
 from litestar import Request
 from litestar.datastructures import UploadFile
 from litestar.exceptions import ClientException
+from litestar.status_codes import HTTP_413_REQUEST_ENTITY_TOO_LARGE
 
 from service.kit.clock import HOME_ZONE
-from service.kit.refusals import Invalid
+from service.kit.refusals import Invalid, TooLarge
 
 S = TypeVar("S", bound=msgspec.Struct)
 AnyRequest = Request[Any, Any, Any]
+
+BIGINT = 2**63
+"""No column holds a larger number."""
+_MANY = (list, tuple, frozenset, set)
 
 
 async def form_of(request: AnyRequest, form: type[S]) -> S:
@@ -27,6 +32,8 @@ async def form_of(request: AnyRequest, form: type[S]) -> S:
     try:
         raw = await request.form()
     except ClientException as problem:
+        if problem.status_code == HTTP_413_REQUEST_ENTITY_TOO_LARGE:
+            raise TooLarge from problem
         raise Invalid({"form": "unreadable"}) from problem
     request.state.form_values = {key: raw.getall(key) for key in raw if key not in ("_csrf_token", "_key")}
     given: dict[str, object] = {}
@@ -66,8 +73,11 @@ def _base(kind: Any) -> Any:
 
 def _value(kind: Any, texts: list[Any]) -> object:
     plain, base = _plain(kind), _base(kind)
-    if get_origin(base) in (list, tuple, frozenset, set):
-        return msgspec.convert(texts, plain, strict=False)
+    if any("\x00" in text for text in texts if isinstance(text, str)):
+        raise ValueError("text")
+    if get_origin(base) in _MANY:
+        item = get_args(base)[0]
+        return msgspec.convert([_value(item, [text]) for text in texts], plain, strict=False)
     if base is bool:
         return bool(texts) and texts[-1] not in ("0", "false", "off", "no")
     if not texts:
@@ -77,17 +87,26 @@ def _value(kind: Any, texts: list[Any]) -> object:
         return text if isinstance(text, UploadFile) else None
     if isinstance(text, UploadFile):
         raise ValueError("file")  # noqa: TRY004 (told to a person, like every other unreadable field)
+    return _single(base, plain, text)
+
+
+def _single(base: Any, plain: Any, text: str) -> object:
+    if base is time:
+        return time.fromisoformat(text)  # browsers leave the seconds out
     if base is datetime:
         moment = datetime.fromisoformat(text)
         return moment.replace(tzinfo=HOME_ZONE) if moment.tzinfo is None else moment
-    if base is str and "\x00" in text:
-        raise ValueError("text")
-    return msgspec.convert(text, plain, strict=False)
+    value = msgspec.convert(text, plain, strict=False)
+    if type(value) is int and not -BIGINT <= value < BIGINT:
+        raise ValueError("number")
+    return value
 
 
 def _code(kind: Any, problem: str) -> str:
     """The problem code of a field, from its type and from what msgspec said."""
     base = _base(kind)
+    if get_origin(base) in _MANY and "length" not in problem:
+        base = _base(get_args(base)[0])
     if base is UUID or (isinstance(base, type) and issubclass(base, Enum)):
         return "choice"
     if "length <=" in problem or "length >=" in problem:

@@ -52,14 +52,21 @@ def ngettext(singular: str, plural: str, number: int) -> str:
 
 
 def negotiate(accept_language: str | None, chosen: str | None) -> Locale:
-    """The language a person chose, else the browser's first that we speak, else Chinese."""
+    """The language a person chose, else the one of ours that the browser likes best, else Chinese."""
     for locale in LOCALES:
         if chosen == locale:
             return locale
+    wished: list[tuple[float, Locale]] = []
     for part in (accept_language or "").split(","):
-        tag = part.split(";")[0].strip().lower()
-        if tag.startswith("zh"):
-            return "zh-CN"
-        if tag.startswith("en"):
-            return "en"
-    return "zh-CN"
+        tag, _, weight = part.lower().partition(";q=")
+        spoken: Locale | None = (
+            "zh-CN" if tag.strip().startswith("zh") else "en" if tag.strip().startswith("en") else None
+        )
+        try:
+            quality = float(weight or "1")
+        except ValueError:
+            continue
+        if spoken is not None and quality > 0:
+            wished.append((-quality, spoken))
+    # Sorting is stable: among equals the first one named wins.
+    return min(wished, key=lambda wish: wish[0])[1] if wished else "zh-CN"

@@ -14,6 +14,8 @@ from typing import Any, ClassVar, TypeVar, cast
 import msgspec
 import sqlalchemy as sa
 from litestar import Request, Response
+from litestar.datastructures import UploadFile
+from litestar.enums import RequestEncodingType
 from litestar.response import Redirect
 from sqlalchemy.dialects.postgresql import insert
 from sqlmodel import col
@@ -80,8 +82,9 @@ async def _first_answer(
     """Claim the key for this transaction, or find whose it was. A concurrent holder makes us wait for its commit."""
     if len(key) > KEY_LENGTH_MAX:
         raise Invalid({"Idempotency-Key": "too_long"})
-    body = await request.body()
-    fingerprint = hashlib.sha256(f"{request.method} {request.url.path}\n".encode() + body).digest()
+    if not key.isprintable():
+        raise Invalid({"Idempotency-Key": "text"})
+    fingerprint = await _fingerprint(request)
     claimed = await session.execute(
         insert(Answered)
         .values(community_id=actor.community_id, member_id=actor.member_id, key=key, fingerprint=fingerprint, at=now)
@@ -104,6 +107,30 @@ async def _first_answer(
     if first.fingerprint != fingerprint:
         raise KeyReused({"Idempotency-Key": "reused"})
     return first
+
+
+async def _fingerprint(request: AnyRequest) -> bytes:
+    """What makes two requests the same: method, path and what was sent.
+
+    A browser draws a new boundary for every multipart body and gets a new CSRF token with every new cookie, so a form is
+    compared by its fields.
+    """
+    digest = hashlib.sha256(f"{request.method} {request.url.path}\n".encode())
+    kind, _ = request.content_type
+    if kind not in (RequestEncodingType.URL_ENCODED, RequestEncodingType.MULTI_PART):
+        digest.update(await request.body())
+        return digest.digest()
+    for name, value in (await request.form()).multi_items():
+        if name == "_csrf_token":
+            continue
+        digest.update(f"{len(name)} {name}\n".encode())
+        if isinstance(value, UploadFile):
+            content = await value.read()
+            await value.seek(0)
+            digest.update(f"file {len(content)} {value.filename}\n".encode() + content)
+        else:
+            digest.update(f"{len(str(value))} {value}\n".encode())
+    return digest.digest()
 
 
 async def _keep(session: AsyncSession, actor: Actor, key: str, status: int, body: dict[str, object]) -> None:

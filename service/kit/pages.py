@@ -11,6 +11,8 @@ from urllib.parse import urlsplit
 
 from litestar.response import Redirect, Template
 
+import ledger
+import redemption
 from service.kit.access import Actor, Role
 from service.kit.forms import AnyRequest, form_of
 from service.kit.i18n import _, catalogue, current_locale, translate
@@ -55,7 +57,12 @@ TABS = (
     ("券包", "/vouchers", "ticket"),
     ("我的", "/me", "person"),
 )
-SHOP_TABS = (("扫码", "/shop", "scan"), ("今天", "/shop/today", "list"), ("结算", "/shop/settlements", "wallet"), TABS[-1])
+SHOP_TABS = (
+    ("扫码", "/shop", "scan"),
+    ("今天", "/shop/today", "list"),
+    ("结算", "/shop/settlements", "wallet"),
+    TABS[-1],
+)
 DESK_TABS = (("工作台", "/desk", "list"), TABS[-1])
 """Everybody's places on a phone. Their labels are copy:
 _("首页") _("活动") _("心愿") _("券包") _("我的") _("扫码") _("今天") _("结算") _("工作台")."""
@@ -115,7 +122,10 @@ def _here(request: AnyRequest) -> str:
     """The page that somebody looks at, filters and all: where a change of size or language leads back to."""
     if request.method == "GET":
         return request.url.path + (f"?{request.url.query}" if request.url.query else "")
-    return safe_path(urlsplit(request.headers.get("referer", "")).path)
+    try:
+        return safe_path(urlsplit(request.headers.get("referer", "")).path)
+    except ValueError:  # anybody may send any Referer
+        return "/"
 
 
 def sidebar(slices: Sequence[Manifest], actor: Actor, path: str) -> list[NavEntry]:
@@ -183,8 +193,8 @@ def _typed(request: AnyRequest) -> Mapping[str, Sequence[object]]:
 
 
 def is_refusal(error: Exception) -> bool:
-    """True for our refusals and the libraries': an exception with a stable `code`."""
-    return isinstance(error, Refusal) or isinstance(getattr(type(error), "code", None), str)
+    """True for our refusals and the libraries'. By type alone: SQLAlchemy's errors have a `code`, too."""
+    return isinstance(error, Refusal | ledger.LedgerRefusal | redemption.RedemptionRefusal)
 
 
 def safe_path(path: str | None, fallback: str = "/") -> str:

@@ -1,17 +1,19 @@
 """The only place where a no becomes a number: problem details (RFC 9457) for programs, a page in house style for people."""
 
+import traceback
 from typing import Any
 from urllib.parse import quote
 
 import structlog
 from litestar import Request, Response
 from litestar.exceptions import HTTPException, PermissionDeniedException, ValidationException
+from litestar.middleware.csrf import CSRFMiddleware
 from litestar.response import Template
 
 import ledger
 import redemption
 from service.kit import audit
-from service.kit.db import is_connection_trouble
+from service.kit.db import is_connection_trouble, is_unstorable
 from service.kit.i18n import _
 from service.kit.pages import PageRefused, is_refusal, page, refusal_sentence
 from service.kit.refusals import (
@@ -32,6 +34,13 @@ Answer = Response[Any] | Template
 
 log = structlog.get_logger("linli")
 
+
+class Broken(Refusal):
+    """A mistake of ours."""
+
+    code = "kit.broken"
+
+
 HTTP_STATUS: tuple[tuple[type[Exception], int], ...] = (
     (NotSignedIn, 401),
     (NotAllowed, 403),
@@ -40,6 +49,7 @@ HTTP_STATUS: tuple[tuple[type[Exception], int], ...] = (
     (TooLarge, 413),
     (Invalid, 422),
     (TooMany, 429),
+    (Broken, 500),
     (Unavailable, 503),
     (Conflict, 409),
     (Refusal, 409),
@@ -127,9 +137,7 @@ def on_page_refused(request: AnyRequest, refused: PageRefused) -> Answer:
 def on_http(request: AnyRequest, problem: HTTPException) -> Answer:
     """What Litestar itself refuses: unknown paths, wrong methods, malformed bodies, missing CSRF tokens."""
     if isinstance(problem, PermissionDeniedException) and "CSRF" in str(problem.detail):
-        refused = answer(request, FormTooOld())
-        refused.delete_cookie("csrftoken")  # a token of another secret would be refused for ever
-        return refused
+        return _form_too_old(request)
     if isinstance(problem, ValidationException) or problem.status_code in (400, 422):
         fields = {str(item.get("key") or "body"): "unreadable" for item in _items(problem)} or {"body": "unreadable"}
         return answer(request, Malformed(fields))
@@ -143,6 +151,12 @@ def on_http(request: AnyRequest, problem: HTTPException) -> Answer:
     return on_bug(request, problem)
 
 
+def _form_too_old(request: AnyRequest) -> Answer:
+    refused = answer(request, FormTooOld())
+    refused.delete_cookie("csrftoken")  # a token of another secret would be refused for ever
+    return refused
+
+
 def _items(problem: HTTPException) -> list[dict[str, Any]]:
     extra = problem.extra
     return [item for item in extra if isinstance(item, dict)] if isinstance(extra, list) else []
@@ -154,12 +168,6 @@ class FormTooOld(NotAllowed):
     code = "kit.form_too_old"
 
 
-class Broken(Refusal):
-    """A mistake of ours."""
-
-    code = "kit.broken"
-
-
 def on_bug(request: AnyRequest, error: Exception) -> Answer:
     """Everything else. The database being away is said as such; any other is our mistake, logged once with its trace."""
     if is_refusal(error):
@@ -167,7 +175,16 @@ def on_bug(request: AnyRequest, error: Exception) -> Answer:
     if is_connection_trouble(error):
         log.warning("database.unavailable", error=type(error).__name__)
         return answer(request, Unavailable())
+    if is_unstorable(error):
+        log.warning("request.unstorable", error=type(error).__name__)
+        return answer(request, Malformed({"body": "unreadable"}))
+    if _is_about_csrf_token(error):
+        return _form_too_old(request)
     log.error("request.failed", exc_info=error)
-    shown = answer(request, Broken())
-    shown.status_code = 500
-    return shown
+    return answer(request, Broken())
+
+
+def _is_about_csrf_token(error: Exception) -> bool:
+    """Litestar compares tokens in a way that raises TypeError for other letters than ASCII: a wrong token like any other."""
+    frames = [frame for frame, _ in traceback.walk_tb(error.__traceback__)]
+    return isinstance(error, TypeError) and frames[-1].f_globals.get("__name__") == CSRFMiddleware.__module__

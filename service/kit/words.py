@@ -19,9 +19,7 @@ def hours(minutes: int) -> str:
     """Minutes as hours with at most one digit where it is exact, two where it must be: 90 → 1.5, 100 → 1.67."""
     sign, minutes = ("-" if minutes < 0 else ""), abs(minutes)
     whole, rest = divmod(minutes, 60)
-    hundredths = (rest * 100 + 30) // 60
-    if hundredths == 100:
-        whole, hundredths = whole + 1, 0
+    hundredths = (rest * 100 + 30) // 60  # 59 minutes are 98, so this never carries
     text = f"{whole:,}" if hundredths == 0 else f"{whole:,}.{hundredths:02d}".rstrip("0")
     return sign + text
 
