@@ -22,15 +22,17 @@ from service.kit.refusals import NotFound, Unavailable
 
 AnyRequest = Request[Any, Any, Any]
 YEAR_SECONDS = 365 * 86_400
+UNASKED = {**PUBLIC, "authentication": "none"}
+"""For programs that watch: who it is does not matter, and the answer must not hang on the database."""
 
 
-@get("/health/live", opt=PUBLIC, media_type=MediaType.TEXT, include_in_schema=False, sync_to_thread=False)
+@get("/health/live", opt=UNASKED, media_type=MediaType.TEXT, include_in_schema=False, sync_to_thread=False)
 def live() -> str:
     """The process answers."""
     return "ok"
 
 
-@get("/health/ready", opt=PUBLIC, media_type=MediaType.TEXT, include_in_schema=False)
+@get("/health/ready", opt=UNASKED, media_type=MediaType.TEXT, include_in_schema=False)
 async def ready(state: State) -> str:
     """The database answers and is at the revision this code needs."""
     async with autocommit_connection(cast("AsyncEngine", state.engine)) as connection:
@@ -43,7 +45,7 @@ async def ready(state: State) -> str:
     return "ok"
 
 
-@get("/metrics", opt=PUBLIC, include_in_schema=False, sync_to_thread=False)
+@get("/metrics", opt=UNASKED, include_in_schema=False, sync_to_thread=False)
 def metrics(request: AnyRequest) -> Response[bytes]:
     """Figures for Prometheus, to programs on this machine only."""
     # Behind a proxy on this machine everybody seems to come from here; what a proxy passed on names the one it came from.
