@@ -159,7 +159,7 @@ async def test_an_exported_sheet_can_be_edited_and_imported_again(wu: Client) ->
 
 async def test_whoever_was_changed_since_the_export_is_a_conflict_and_left_alone(wu: Client) -> None:
     await bring_in(wu, LIN)
-    exported = [[*HEADINGS, "版本"], [*LIN[:2], "13700137001", *LIN[3:], 1]]
+    exported: list[list[object]] = [[*HEADINGS, "版本"], [*LIN[:2], "13700137001", *LIN[3:], 1]]
     await bring_in(wu, [*LIN[:2], "13900139001", *LIN[3:]])
 
     batch = await upload(wu, xlsx(exported))

@@ -1,0 +1,98 @@
+"""What a sponsor gives and points buy: the published specimens as offers, some vouchers, one of them used."""
+
+from datetime import timedelta
+from uuid import UUID
+
+import redemption
+from service.demo.cast import HERE
+from service.demo.roster import table
+from service.demo.stage import Stage
+from service.kit.clock import local_day
+from service.kit.ids import new_id
+from service.vouchers.actions import offering, taking
+from service.vouchers.rules import Pledge
+from service.vouchers.terms import midnight
+
+STOCK = 50
+FEN_PER_POINT = 100
+"""What the sponsor pays the shop for goods worth a point; points are recognition and are never bought or sold."""
+HAIRCUT_POINTS = 20
+
+
+async def pledge(stage: Stage) -> None:
+    """The alliance promises 10,000 points and 100,000 yuan for the year."""
+    at = stage.at(85, 10)
+    for unit, amount in ((Pledge.POINT, 1_000_000), (Pledge.FEN, 10_000_000)):
+        await offering.pledge(
+            stage.session,
+            actor=stage.cast["qian"],
+            sponsor_id=stage.organisations["sponsor"],
+            unit=unit,
+            amount=amount,
+            key=f"demo {unit.value}",
+            now=at,
+        )
+
+
+async def season(stage: Stage) -> None:
+    """Publish; let people take; let the bakery scan one."""
+    published = {}
+    for row in table("redemption_specimens.csv"):
+        title = row["item"]
+        if title not in published and "物业费" not in title:
+            published[title] = await _publish(stage, title, int(row["points"]), "bakery", redemption.OfferKind.GOODS)
+    haircut = await _publish(stage, "理发一次", HAIRCUT_POINTS, "barbershop", redemption.OfferKind.SERVICE)
+    at = stage.now - timedelta(hours=26)
+    taken = {}
+    for handle, offer_id in (
+        ("chen", published["肥皂"]),
+        ("chen", haircut),
+        ("sun", published["碗"]),
+        ("sun", published["水杯"]),
+    ):
+        taken[handle, offer_id] = await taking.take_offer(
+            stage.session, actor=stage.cast[handle], offer_id=offer_id, key="demo", now=at
+        )
+    await _use(stage, taken["sun", published["碗"]])
+
+
+async def _publish(stage: Stage, title: str, points: int, shop: str, kind: redemption.OfferKind) -> UUID:
+    began = stage.at(28, 9)
+    day = local_day(began)
+    terms = redemption.OfferTerms(
+        offer_id=new_id(),
+        sponsor_id=stage.organisations["sponsor"],
+        merchant_ids=(stage.organisations[shop],),
+        title=title,
+        kind=kind,
+        price_points=points,
+        payable_fen=points * FEN_PER_POINT,
+        stock_total=STOCK,
+        valid_from=midnight(day),
+        valid_until=midnight(day + timedelta(days=180)),
+        rules=("每人每季度一份。", "凭券到店领取，不找零，不兑现金。"),
+    )
+    clerk = stage.cast["wu"]
+    await offering.draft_offer(stage.session, actor=clerk, terms=terms, now=began)
+    await offering.publish_offer(stage.session, actor=clerk, offer_id=terms.offer_id, key="demo", now=began)
+    return terms.offer_id
+
+
+async def _use(stage: Stage, voucher_id: int) -> None:
+    """Scanned at the counter an hour later."""
+    at = stage.now - timedelta(hours=25)
+    seller = stage.cast["zhou"]
+    scan = await redemption.redeem(
+        stage.session,
+        HERE,
+        device_id=new_id(),
+        nonce=new_id(),
+        voucher_id=voucher_id,
+        code_seq=None,
+        merchant_id=stage.organisations["bakery"],
+        owner_group_of_clerk=seller.household_id,
+        clerk_id=seller.member_id,
+        scanned_at=at,
+        now=at,
+    )
+    assert scan.is_accepted, scan
