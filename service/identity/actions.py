@@ -158,6 +158,10 @@ async def enrol_people(
         detail={"people": len(people)},
     )
     await session.flush()
+    await _open_accounts(session, community_id, people, now)
+
+
+async def _open_accounts(session: AsyncSession, community_id: int, people: Sequence[NewPerson], now: datetime) -> None:
     accounts = [spec for person in people for spec in chart.accounts_of_member(person.member_id)]
     for start in range(0, len(accounts), ACCOUNTS_AT_ONCE):
         await ledger.open_accounts(session, community_id, accounts[start : start + ACCOUNTS_AT_ONCE], now=now)
