@@ -144,7 +144,8 @@ CREATE FUNCTION desk_accept(p_community bigint, p_clerk uuid, p_shop uuid, p_use
             p_now)
 $$;
 
--- One scan. Python has looked at the code's seal already: p_fault is 'forged' or 'code_stale', and then p_voucher_id is empty.
+-- One scan. Python has looked at the code's seal already: p_fault is 'forged', 'stale' or 'malformed'. What is malformed has
+-- told its guesser nothing and is not counted.
 -- A typed code comes as p_typed. p_asked is a digest of what was scanned, to tell a repeated scan from a reused number.
 -- Answers with state ok, used, refused or question and a code; whoever may not redeem gets a code of the kit and no state.
 CREATE FUNCTION redeem_at_desk(
@@ -196,7 +197,7 @@ BEGIN
     ELSIF p_fault IS NOT NULL OR v_voucher_id IS NULL THEN
         RETURN public.desk_refuse(p_community, p_device, p_nonce, v_clerk.member_id, p_asked, coalesce(p_fault, 'unknown'),
                                   public.desk_answer(p_community, 'refused', 'vouchers.scan_' || coalesce(p_fault, 'unknown'), NULL, v_shop, p_day_began),
-                                  true, p_now);
+                                  p_fault IS DISTINCT FROM 'malformed', p_now);
     END IF;
 
     IF p_quantity IS NULL THEN

@@ -11,7 +11,7 @@ from service.kit.columns import community_key
 
 
 class ScanRefusal(SQLModel, table=True):
-    """What a scan was refused with, under the phone's own number for it: the same scan gets the same answer for ever."""
+    """What a scan was refused with, under the phone's own number for it, so that it is told the same for ever."""
 
     __tablename__ = "scan_refusal"
     __table_args__ = (

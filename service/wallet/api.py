@@ -9,13 +9,12 @@ from litestar.params import FromPath, FromQuery, JSONBody
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from service.chart import MINUTE, POINT
-from service.kit.access import SIGNED_IN, Actor
+from service.kit.access import SIGNED_IN, Actor, allow
 from service.kit.once import once
 from service.kit.paging import decode_cursor, encode_cursor
 from service.kit.words import sentence
 from service.records import record_lines
 from service.wallet.actions import reverse_journal
-from service.wallet.pages.books import CORRECTORS, READERS
 from service.wallet.payloads import (
     Amount,
     FaultOut,
@@ -35,7 +34,7 @@ from service.wallet.payloads import (
 )
 from service.wallet.queries import books
 from service.wallet.queries.passbook import Line, figures, passbook
-from service.wallet.rules import BookUnit, Unit
+from service.wallet.rules import CORRECTORS, READERS, BookUnit, Unit
 from service.wallet.verify import verify_books
 
 AnyRequest = Request[Any, Any, Any]
@@ -107,7 +106,7 @@ async def records(
     return RecordsOut(items, found.next)
 
 
-@get("/api/books/trial-balance", opt=READERS)
+@get("/api/books/trial-balance", opt=allow(*READERS))
 async def trial_balance(session: NamedDependency[AsyncSession], actor: NamedDependency[Actor]) -> TrialBalanceOut:
     """Every kind of account with its sums."""
     lines = await books.trial_balance(session, actor.community_id)
@@ -117,7 +116,7 @@ async def trial_balance(session: NamedDependency[AsyncSession], actor: NamedDepe
     )
 
 
-@get("/api/books/journals", opt=READERS)
+@get("/api/books/journals", opt=allow(*READERS))
 async def journals(
     session: NamedDependency[AsyncSession],
     actor: NamedDependency[Actor],
@@ -146,7 +145,7 @@ async def journals(
     return JournalsOut(items, found.next)
 
 
-@get("/api/books/journals/{journal_id:int}", opt=READERS)
+@get("/api/books/journals/{journal_id:int}", opt=allow(*READERS))
 async def journal(
     journal_id: FromPath[int], session: NamedDependency[AsyncSession], actor: NamedDependency[Actor]
 ) -> JournalOut:
@@ -173,7 +172,7 @@ async def _journal(session: AsyncSession, actor: Actor, journal_id: int) -> Jour
     )
 
 
-@post("/api/books/journals/{journal_id:int}/reversal", opt=CORRECTORS, status_code=200)
+@post("/api/books/journals/{journal_id:int}/reversal", opt=allow(*CORRECTORS), status_code=200)
 async def reverse(
     request: AnyRequest,
     journal_id: FromPath[int],
@@ -191,7 +190,7 @@ async def reverse(
     return await once(request, session, actor, now, work)
 
 
-@get("/api/books/verification", opt=READERS)
+@get("/api/books/verification", opt=allow(*READERS))
 async def verification(
     session: NamedDependency[AsyncSession], actor: NamedDependency[Actor], now: NamedDependency[datetime]
 ) -> VerificationOut:

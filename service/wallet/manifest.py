@@ -1,9 +1,9 @@
 """What the wallet offers the app."""
 
-from service.kit.access import Role
 from service.kit.manifest import Manifest, Nav
 from service.wallet import api
 from service.wallet.pages import books, home, passbook
+from service.wallet.rules import READERS
 
 MANIFEST = Manifest(
     name="wallet",
@@ -35,7 +35,7 @@ MANIFEST = Manifest(
             "账簿",
             "/desk/books",
             "book",
-            frozenset({Role.AUDITOR, Role.FINANCE, Role.APPROVER, Role.ADMIN}),
+            frozenset(READERS),
             order=80,
         )
     ],

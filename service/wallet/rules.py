@@ -4,7 +4,13 @@ from enum import StrEnum
 from typing import ClassVar
 
 from service.chart import FEN, MINUTE, POINT, Reason
+from service.kit.access import Role
 from service.kit.refusals import Conflict, NotFound
+
+READERS = (Role.AUDITOR, Role.FINANCE, Role.APPROVER, Role.ADMIN)
+"""Who may read the books."""
+CORRECTORS = (Role.FINANCE, Role.APPROVER)
+"""Who may undo a mistaken posting."""
 
 
 class Unit(StrEnum):

@@ -13,19 +13,16 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 import ledger
 from service.identity import normal_card, people_by_ids
-from service.kit.access import Actor, Role, allow
+from service.kit.access import Actor, allow
 from service.kit.i18n import _, translate
 from service.kit.once import once_page
 from service.kit.pages import form_of, page, refill
 from service.wallet.actions import reverse_journal
 from service.wallet.queries import books
-from service.wallet.rules import BookUnit, Mistake
+from service.wallet.rules import CORRECTORS, READERS, BookUnit, Mistake
 from service.wallet.verify import verify_books
 
 AnyRequest = Request[Any, Any, Any]
-
-READERS = allow(Role.AUDITOR, Role.FINANCE, Role.APPROVER, Role.ADMIN)
-CORRECTORS = allow(Role.FINANCE, Role.APPROVER)
 
 
 class ReverseForm(msgspec.Struct):
@@ -34,7 +31,7 @@ class ReverseForm(msgspec.Struct):
     mistake: Mistake
 
 
-@get("/desk/books", opt=READERS, include_in_schema=False)
+@get("/desk/books", opt=allow(*READERS), include_in_schema=False)
 async def trial_balance_page(
     request: AnyRequest, session: NamedDependency[AsyncSession], actor: NamedDependency[Actor]
 ) -> Template:
@@ -44,7 +41,7 @@ async def trial_balance_page(
     return page(request, "wallet/books.html", title=_("账簿"), lines=lines, totals=totals)
 
 
-@get("/desk/books/accounts", opt=READERS, include_in_schema=False)
+@get("/desk/books/accounts", opt=allow(*READERS), include_in_schema=False)
 async def accounts_page(
     request: AnyRequest,
     session: NamedDependency[AsyncSession],
@@ -68,7 +65,7 @@ async def accounts_page(
     )
 
 
-@get("/desk/books/account", opt=READERS, include_in_schema=False)
+@get("/desk/books/account", opt=allow(*READERS), include_in_schema=False)
 async def account_page(
     request: AnyRequest,
     session: NamedDependency[AsyncSession],
@@ -94,7 +91,7 @@ async def account_page(
     )
 
 
-@get("/desk/books/journals", opt=READERS, include_in_schema=False)
+@get("/desk/books/journals", opt=allow(*READERS), include_in_schema=False)
 async def journals_page(
     request: AnyRequest,
     session: NamedDependency[AsyncSession],
@@ -135,7 +132,7 @@ async def _account_code(session: AsyncSession, community_id: int, typed: str | N
     return found or typed
 
 
-@get("/desk/books/journals/{journal_id:int}", opt=READERS, include_in_schema=False)
+@get("/desk/books/journals/{journal_id:int}", opt=allow(*READERS), include_in_schema=False)
 async def journal_page(
     request: AnyRequest,
     journal_id: FromPath[int],
@@ -158,7 +155,7 @@ async def _journal(session: AsyncSession, actor: Actor, journal_id: int) -> dict
         "names": await books.account_names(session, actor.community_id, codes),
         "people": people,
         "mistakes": [(mistake.value, translate(f"mistake.{mistake.value}")) for mistake in Mistake],
-        "may_reverse": actor.has(Role.FINANCE, Role.APPROVER)
+        "may_reverse": actor.has(*CORRECTORS)
         and view.posted.reverses is None
         and view.posted.reversed_by is None
         and not view.has_holds
@@ -166,7 +163,7 @@ async def _journal(session: AsyncSession, actor: Actor, journal_id: int) -> dict
     }
 
 
-@post("/desk/books/journals/{journal_id:int}/reverse", opt=CORRECTORS, include_in_schema=False)
+@post("/desk/books/journals/{journal_id:int}/reverse", opt=allow(*CORRECTORS), include_in_schema=False)
 async def reverse(
     request: AnyRequest,
     journal_id: FromPath[int],
@@ -185,7 +182,7 @@ async def reverse(
         return await once_page(request, session, actor, now, work)
 
 
-@get("/desk/books/verify", opt=READERS, include_in_schema=False)
+@get("/desk/books/verify", opt=allow(*READERS), include_in_schema=False)
 async def verify_page(
     request: AnyRequest,
     session: NamedDependency[AsyncSession],

@@ -1,0 +1,170 @@
+"""The counter: one scan is one call of the database in autocommit. And undoing it."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, time, timedelta
+from typing import Any, cast
+from uuid import UUID
+
+from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+import redemption
+from redemption import CodeKeys, CodeVerdict
+from service.communities import setting
+from service.facts import VoucherUseReversed
+from service.kit import audit, outbox
+from service.kit.access import Actor
+from service.kit.clock import HOME_ZONE, local_day
+from service.kit.crypto import Keyring
+from service.kit.db import autocommit_connection
+from service.vouchers.queries.counter import Shop, use_at
+from service.vouchers.rules import UndoNeedsReason, UndoOver, UseNotFound, key_for, undo_until
+
+_REDEEM = """
+SELECT redeem_at_desk($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)::text
+"""
+_FAULTS = {
+    CodeVerdict.MALFORMED: "malformed",
+    CodeVerdict.FORGED: "forged",
+    CodeVerdict.STALE: "stale",
+}
+BUTTON = "button"
+"""The reason that stands in the history when the undo button was pressed at once."""
+UNDO_GRACE = timedelta(seconds=15)
+"""A slow phone's press may arrive a little later than it was made."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scan:
+    """What a phone says when it scanned something."""
+
+    nonce: UUID
+    code: str
+    device_id: UUID | None
+    shop_id: UUID | None
+    quantity: int | None
+    scanned_at: datetime
+
+
+def code_keys(keyring: Keyring) -> CodeKeys:
+    """The keys of voucher codes: today's, and those of codes still around."""
+    return CodeKeys(keyring.current, keyring.keys("voucher"))
+
+
+async def redeem_scan(
+    engine: AsyncEngine, keyring: Keyring, cookie: str, scan: Scan, now: datetime
+) -> Mapping[str, Any]:
+    """Redeem what was scanned, in exactly one round trip, and answer with the verdict as the database gave it.
+
+    The code's seal and minute are checked before; a false code goes to the database all the same, where it is counted.
+    The session is authenticated there. A browser without a device cookie is known by its session.
+    """
+    number, _, token = cookie.partition(".")
+    if not (number.isascii() and number.isdecimal() and len(number) <= 18 and token):  # a bigint's digits
+        return {"code": "kit.not_signed_in"}
+    community_id, token_hash = int(number), keyring.token_hash(token)
+    read = redemption.read_code(scan.code, code_keys(keyring), community_id=community_id, now=now)
+    day_began = datetime.combine(local_day(now), time(), HOME_ZONE)
+    async with autocommit_connection(engine) as connection:
+        verdict = await connection.fetchval(
+            _REDEEM,
+            community_id,
+            token_hash,
+            scan.device_id or UUID(bytes=token_hash[:16]),
+            scan.nonce,
+            scan.shop_id,
+            read.voucher_id,
+            read.code_seq,
+            read.short_code,
+            _FAULTS.get(read.verdict),
+            hashlib.sha256("".join(scan.code.split()).upper().encode()).digest(),
+            scan.quantity,
+            min(scan.scanned_at, now),
+            local_day(now),
+            day_began,
+            audit.request_id.get(),
+            now,
+        )
+    return cast("Mapping[str, Any]", json.loads(verdict))
+
+
+def device_of(keyring: Keyring, cookie: str, device_id: UUID | None) -> UUID:
+    """The device that a scan of this session was counted for."""
+    _, _, token = cookie.partition(".")
+    return device_id or UUID(bytes=keyring.token_hash(token)[:16])
+
+
+async def undo_scan(
+    session: AsyncSession, *, actor: Actor, shops: Mapping[UUID, Shop], device_id: UUID, nonce: UUID, now: datetime
+) -> redemption.Use:
+    """Undo one's own scan with one press, within the minute; the same press again changes nothing."""
+    use = await use_at(session, actor.community_id, device_id, nonce)
+    if use is None or use.merchant_id not in shops:
+        raise UseNotFound
+    if use.state is not redemption.UseState.REVERSED and now > undo_until(use.received_at) + UNDO_GRACE:
+        raise UndoNeedsReason
+    await _reverse(session, actor=actor, shops=shops, use=use, reason=BUTTON, now=now)
+    return use
+
+
+async def undo_use(
+    session: AsyncSession,
+    *,
+    actor: Actor,
+    shops: Mapping[UUID, Shop],
+    voucher_id: int,
+    seq: int,
+    reason: str,
+    now: datetime,
+) -> redemption.Use:
+    """Undo a use of today's list with a reason, within the hour: by the clerk who scanned, or the shop's owner."""
+    uses = await redemption.uses_of(session, actor.community_id, voucher_id)
+    use = next((use for use in uses if use.seq == seq and use.merchant_id in shops), None)
+    if use is None:
+        raise UseNotFound
+    await _reverse(session, actor=actor, shops=shops, use=use, reason=reason, now=now)
+    return use
+
+
+async def _reverse(
+    session: AsyncSession, *, actor: Actor, shops: Mapping[UUID, Shop], use: redemption.Use, reason: str, now: datetime
+) -> None:
+    key = key_for(actor.member_id, f"undo:{use.voucher_id}:{use.seq}")
+    if use.state is not redemption.UseState.REVERSED:
+        minutes = await setting(session, actor.community_id, "voucher_reverse_minutes", local_day(now))
+        if now > use.received_at + timedelta(minutes=minutes):
+            raise UndoOver
+        audit.record(
+            session,
+            actor,
+            "vouchers.use_reversed",
+            kind="voucher",
+            id=use.voucher_id,
+            now=now,
+            detail={"seq": use.seq, "shop": use.merchant_id.hex},
+        )
+        outbox.record(
+            session,
+            VoucherUseReversed(
+                community_id=actor.community_id,
+                voucher_id=use.voucher_id,
+                member_id=use.member_id,
+                merchant_id=use.merchant_id,
+            ),
+            now=now,
+        )
+        await session.flush()
+    await redemption.reverse_use(
+        session,
+        actor.community_id,
+        use.voucher_id,
+        use.seq,
+        key=key,
+        as_owner=shops[use.merchant_id].is_owner,
+        reason=reason,
+        actor_id=actor.member_id,
+        now=now,
+    )

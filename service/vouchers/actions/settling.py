@@ -1,0 +1,149 @@
+"""What shops are owed: closed by one, agreed by the shop, approved by a second, paid with the bank's reference."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+import redemption
+from service.facts import SettlementClosed, SettlementPaid
+from service.kit import audit, outbox
+from service.kit.access import Actor
+from service.vouchers.rules import StatementNotFound, key_for
+
+
+@dataclass(frozen=True, slots=True)
+class Closed:
+    """What became of one shop: a statement, or the code of the refusal."""
+
+    merchant_id: UUID
+    settlement_id: UUID | None
+    refused: str | None
+
+
+async def close_period(
+    session: AsyncSession, *, actor: Actor, until: datetime, merchant_id: UUID | None, key: str, now: datetime
+) -> Sequence[Closed]:
+    """Close what the server received before `until`, of one shop or of all, in the order of their ids.
+
+    A shop whose three sums differ is refused with its figures and stops no other.
+    """
+    if merchant_id is not None:
+        shops = [merchant_id]
+    else:
+        shops = sorted(await redemption.open_batches(session, actor.community_id, received_until=until))
+    closed: list[Closed] = []
+    for shop in shops:
+        settlement_id = key_for(actor.member_id, f"close:{shop}:{key}")
+        try:
+            batch = await redemption.close_settlement(
+                session,
+                actor.community_id,
+                settlement_id=settlement_id,
+                merchant_id=shop,
+                received_until=until,
+                actor_id=actor.member_id,
+                now=now,
+            )
+        except redemption.RedemptionRefusal as refusal:
+            closed.append(Closed(shop, None, refusal.code))
+            continue
+        closed.append(Closed(shop, batch.settlement_id, None))
+        audit.record(
+            session,
+            actor,
+            "vouchers.settlement_closed",
+            kind="settlement",
+            id=settlement_id,
+            now=now,
+            detail={"shop": shop.hex, "lines": batch.line_count, "points": batch.points + batch.subsidy_points},
+        )
+        outbox.record(
+            session,
+            SettlementClosed(community_id=actor.community_id, settlement_id=settlement_id, merchant_id=shop),
+            now=now,
+        )
+    return closed
+
+
+async def confirm(session: AsyncSession, *, actor: Actor, settlement_id: UUID, now: datetime) -> None:
+    """The shop agrees with its statement."""
+    audit.record(session, actor, "vouchers.settlement_confirmed", kind="settlement", id=settlement_id, now=now)
+    await redemption.confirm_settlement(
+        session,
+        actor.community_id,
+        settlement_id,
+        key=key_for(actor.member_id, f"confirm:{settlement_id}"),
+        actor_id=actor.member_id,
+        now=now,
+    )
+
+
+async def dispute(
+    session: AsyncSession, *, actor: Actor, settlement_id: UUID, line_no: int, reason: str, now: datetime
+) -> None:
+    """The shop objects to one line: it leaves the batch and the rest goes on."""
+    audit.record(
+        session,
+        actor,
+        "vouchers.line_disputed",
+        kind="settlement",
+        id=settlement_id,
+        now=now,
+        detail={"line": line_no},
+    )
+    await redemption.dispute_line(
+        session,
+        actor.community_id,
+        settlement_id,
+        line_no,
+        key=key_for(actor.member_id, f"dispute:{settlement_id}:{line_no}"),
+        reason=reason,
+        actor_id=actor.member_id,
+        now=now,
+    )
+
+
+async def approve(session: AsyncSession, *, actor: Actor, settlement_id: UUID, now: datetime) -> None:
+    """A second person lets the statement be paid; whoever closed it may not."""
+    audit.record(session, actor, "vouchers.settlement_approved", kind="settlement", id=settlement_id, now=now)
+    await redemption.approve_settlement(
+        session,
+        actor.community_id,
+        settlement_id,
+        key=key_for(actor.member_id, f"approve:{settlement_id}"),
+        actor_id=actor.member_id,
+        now=now,
+    )
+
+
+async def pay(session: AsyncSession, *, actor: Actor, settlement_id: UUID, bank_reference: str, now: datetime) -> None:
+    """Record that the bank paid: the points are burnt and the debt is gone."""
+    batch = await found(session, actor.community_id, settlement_id)
+    audit.record(session, actor, "vouchers.settlement_paid", kind="settlement", id=settlement_id, now=now)
+    if batch.state is not redemption.SettlementState.PAID:
+        outbox.record(
+            session,
+            SettlementPaid(community_id=actor.community_id, settlement_id=settlement_id, merchant_id=batch.merchant_id),
+            now=now,
+        )
+    await session.flush()
+    await redemption.pay_settlement(
+        session,
+        actor.community_id,
+        settlement_id,
+        key=key_for(actor.member_id, f"pay:{settlement_id}:{bank_reference}"),
+        bank_reference=bank_reference,
+        actor_id=actor.member_id,
+        now=now,
+    )
+
+
+async def found(session: AsyncSession, community_id: int, settlement_id: UUID) -> redemption.Settlement:
+    """A statement of this community."""
+    try:
+        return await redemption.settlement(session, community_id, settlement_id)
+    except redemption.SettlementUnknown as unknown:
+        raise StatementNotFound from unknown

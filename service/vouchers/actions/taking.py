@@ -1,0 +1,158 @@
+"""Taking an offer, giving a voucher back, printing it: by its holder, or by staff for somebody, with both names."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+import redemption
+from service.facts import VoucherIssued, VoucherReturned
+from service.identity import Person, members_by_card, person
+from service.kit import audit, outbox
+from service.kit.access import Actor, Role
+from service.vouchers.rules import PointsMissing, VoucherNotFound, key_for
+
+PRINTED = "printed"
+"""The reason of a new code that was made because the paper was lost."""
+CARD_UNKNOWN = "vouchers.card_unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """What became of one person in a list: a voucher, or the code of the refusal."""
+
+    card_no: str
+    voucher_id: int | None
+    refused: str | None
+
+
+async def take_offer(
+    session: AsyncSession, *, actor: Actor, offer_id: UUID, key: str, now: datetime, for_member: Person | None = None
+) -> int:
+    """Set the price aside and give the member a voucher; the same key again is the same voucher.
+
+    Staff may take it for somebody: then the member pays and holds it, and both names stand in the books.
+    """
+    member_id = for_member.member_id if for_member else actor.member_id
+    try:
+        issued = await redemption.issue_voucher(
+            session,
+            actor.community_id,
+            key=key_for(actor.member_id, f"take:{offer_id}:{member_id}:{key}"),
+            offer_id=offer_id,
+            member_id=member_id,
+            owner_group=for_member.household_id if for_member else actor.household_id,
+            actor_id=actor.member_id,
+            on_behalf_of=member_id if for_member else None,
+            now=now,
+        )
+    except redemption.PointsShort as short:
+        raise _points_missing(short) from short
+    if not issued.replayed:
+        audit.record(
+            session,
+            actor,
+            "vouchers.issued",
+            kind="voucher",
+            id=issued.voucher_id,
+            now=now,
+            on_behalf_of=member_id if for_member else None,
+            detail={"offer": offer_id.hex},
+        )
+        outbox.record(
+            session,
+            VoucherIssued(community_id=actor.community_id, voucher_id=issued.voucher_id, member_id=member_id),
+            now=now,
+        )
+    return issued.voucher_id
+
+
+def _points_missing(short: redemption.PointsShort) -> PointsMissing:
+    asked, available = short.detail.get("asked"), short.detail.get("available")
+    assert isinstance(asked, int)
+    assert isinstance(available, int)
+    return PointsMissing(-((available - asked) // 100))
+
+
+async def take_for_many(
+    session: AsyncSession, *, actor: Actor, offer_id: UUID, cards: Sequence[str], key: str, now: datetime
+) -> Sequence[Taken]:
+    """Take an offer for each of these card numbers, one after the other in their order; one's refusal stops no other."""
+    members = await members_by_card(session, actor.community_id, cards)
+    taken: list[Taken] = []
+    for card_no in dict.fromkeys(cards):
+        if card_no not in members:
+            taken.append(Taken(card_no, None, CARD_UNKNOWN))
+            continue
+        holder = await person(session, actor.community_id, members[card_no].member_id)
+        try:
+            voucher_id = await take_offer(session, actor=actor, offer_id=offer_id, key=key, now=now, for_member=holder)
+        except (redemption.RedemptionRefusal, PointsMissing) as refusal:
+            taken.append(Taken(card_no, None, refusal.code))
+        else:
+            taken.append(Taken(card_no, voucher_id, None))
+    return taken
+
+
+async def give_back(session: AsyncSession, *, actor: Actor, voucher_id: int, key: str, now: datetime) -> None:
+    """Cancel what is not used: the points come back at once. Staff may do it for the holder."""
+    voucher = await _held(session, actor, voucher_id)
+    behalf = voucher.member_id if voucher.member_id != actor.member_id else None
+    ended = await redemption.cancel_voucher(
+        session,
+        actor.community_id,
+        voucher_id,
+        key=key_for(actor.member_id, f"cancel:{voucher_id}:{key}"),
+        reason="given_back",
+        actor_id=actor.member_id,
+        on_behalf_of=behalf,
+        now=now,
+    )
+    if not ended.replayed:
+        audit.record(
+            session,
+            actor,
+            "vouchers.cancelled",
+            kind="voucher",
+            id=voucher_id,
+            now=now,
+            on_behalf_of=behalf,
+            detail={"points": ended.points},
+        )
+        outbox.record(
+            session,
+            VoucherReturned(
+                community_id=actor.community_id, voucher_id=voucher_id, member_id=voucher.member_id, reason="cancelled"
+            ),
+            now=now,
+        )
+
+
+async def print_again(session: AsyncSession, *, actor: Actor, voucher_id: int, now: datetime) -> None:
+    """Make every code shown or printed so far worthless: there are never two live papers of one voucher."""
+    voucher = await _held(session, actor, voucher_id)
+    behalf = voucher.member_id if voucher.member_id != actor.member_id else None
+    audit.record(session, actor, "vouchers.code_renewed", kind="voucher", id=voucher_id, now=now, on_behalf_of=behalf)
+    await session.flush()
+    await redemption.renew_code(
+        session,
+        actor.community_id,
+        voucher_id,
+        reason=PRINTED,
+        actor_id=actor.member_id,
+        on_behalf_of=behalf,
+        now=now,
+    )
+
+
+async def _held(session: AsyncSession, actor: Actor, voucher_id: int) -> redemption.Voucher:
+    """A voucher this person may act on: one's own, or anybody's for staff."""
+    try:
+        voucher = await redemption.voucher(session, actor.community_id, voucher_id)
+    except redemption.VoucherUnknown as unknown:
+        raise VoucherNotFound from unknown
+    if voucher.member_id != actor.member_id and not actor.has(Role.STAFF):
+        raise VoucherNotFound
+    return voucher

@@ -1,0 +1,1 @@
+"""Offers and vouchers, the counter, and settlements as JSON."""

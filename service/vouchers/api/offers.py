@@ -1,0 +1,258 @@
+"""Offers and vouchers as JSON, for residents and for the desk."""
+
+from datetime import datetime
+from typing import Any, cast
+from urllib.parse import urlsplit
+from uuid import UUID
+
+from litestar import Request, Response, get, post
+from litestar.datastructures import State
+from litestar.di import NamedDependency
+from litestar.params import FromPath, FromQuery, JSONBody
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+import redemption
+from service.communities import setting
+from service.identity import person
+from service.kit.access import SIGNED_IN, Actor, Role, allow
+from service.kit.clock import local_day
+from service.kit.crypto import Keyring
+from service.kit.ids import new_id
+from service.kit.once import once
+from service.kit.paging import decode_cursor, encode_cursor
+from service.kit.refusals import NotAllowed
+from service.vouchers.actions import offering, taking
+from service.vouchers.actions.scan import code_keys
+from service.vouchers.browser import voucher_cursor, voucher_mark
+from service.vouchers.payloads import (
+    OfferIn,
+    OfferMade,
+    OfferOut,
+    OffersOut,
+    PledgeIn,
+    ReasonIn,
+    TakeIn,
+    VoucherOut,
+    VouchersOut,
+)
+from service.vouchers.queries.catalogue import VoucherCard, offers_for, voucher_cards, voucher_for, vouchers_for
+from service.vouchers.rules import Tab
+from service.vouchers.terms import terms_of
+
+AnyRequest = Request[Any, Any, Any]
+WRITERS = (Role.STAFF, Role.ADMIN)
+
+
+def _key(request: AnyRequest) -> str:
+    """The client's key for an act that may come twice; a client without one gets no protection from itself."""
+    return request.headers.get("idempotency-key") or new_id().hex
+
+
+@get("/api/offers", opt=SIGNED_IN)
+async def offers(
+    session: NamedDependency[AsyncSession],
+    actor: NamedDependency[Actor],
+    now: NamedDependency[datetime],
+    after: FromQuery[str | None] = None,
+) -> OffersOut:
+    """Offers that can be taken now, newest first."""
+    cursor = decode_cursor(after, str)
+    before = UUID(str(cursor[0])) if cursor else None
+    found, following, _ = await offers_for(session, actor.community_id, actor.member_id, now=now, before=before)
+    items = [
+        OfferOut(
+            offer_id=item.offer_id,
+            title=item.title,
+            kind=item.kind,
+            shops=item.shops,
+            price=item.points * 100,
+            unit="point",
+            cash_fen=item.cash_fen,
+            left=item.left,
+            valid_until=item.valid_until,
+            voucher_days=item.voucher_days,
+            rules=list(item.rules),
+            missing=item.missing,
+        )
+        for item in found
+    ]
+    return OffersOut(items, encode_cursor(following.hex) if following else None)
+
+
+@post("/api/offers/{offer_id:uuid}/vouchers", opt=SIGNED_IN)
+async def take(
+    request: AnyRequest,
+    offer_id: FromPath[UUID],
+    data: JSONBody[TakeIn],
+    state: State,
+    session: NamedDependency[AsyncSession],
+    actor: NamedDependency[Actor],
+    now: NamedDependency[datetime],
+) -> Response[VoucherOut]:
+    """Take an offer for oneself, or for somebody by staff. Exactly once by the Idempotency-Key."""
+
+    async def work() -> VoucherOut:
+        holder = None
+        if data.for_member is not None and data.for_member != actor.member_id:
+            if not actor.has(Role.STAFF):
+                raise NotAllowed
+            holder = await person(session, actor.community_id, data.for_member)
+        voucher_id = await taking.take_offer(
+            session, actor=actor, offer_id=offer_id, key=_key(request), now=now, for_member=holder
+        )
+        await session.flush()
+        shown = await redemption.voucher(session, actor.community_id, voucher_id)
+        card = (await voucher_cards(session, actor.community_id, [shown], now))[0]
+        return _voucher(state, actor, card, now)
+
+    return await once(request, session, actor, now, work, status=201)
+
+
+@get("/api/vouchers", opt=SIGNED_IN)
+async def vouchers(
+    state: State,
+    session: NamedDependency[AsyncSession],
+    actor: NamedDependency[Actor],
+    now: NamedDependency[datetime],
+    tab: FromQuery[Tab] = Tab.USABLE,
+    after: FromQuery[str | None] = None,
+) -> VouchersOut:
+    """One's own vouchers of one tab, newest first."""
+    found, following = await vouchers_for(
+        session, actor.community_id, actor.member_id, tab, now=now, before=voucher_mark(after)
+    )
+    return VouchersOut([_voucher(state, actor, item, now) for item in found], voucher_cursor(following))
+
+
+@get("/api/vouchers/{voucher_id:int}", opt=SIGNED_IN)
+async def voucher(
+    voucher_id: FromPath[int],
+    state: State,
+    session: NamedDependency[AsyncSession],
+    actor: NamedDependency[Actor],
+    now: NamedDependency[datetime],
+) -> VoucherOut:
+    """One's own voucher, with the code to show now."""
+    return _voucher(state, actor, await voucher_for(session, actor, voucher_id, now=now), now)
+
+
+@post("/api/vouchers/{voucher_id:int}/cancellation", opt=SIGNED_IN, status_code=204)
+async def cancel(
+    request: AnyRequest,
+    voucher_id: FromPath[int],
+    session: NamedDependency[AsyncSession],
+    actor: NamedDependency[Actor],
+    now: NamedDependency[datetime],
+) -> Response[None]:
+    """Give a voucher back: the points come back at once."""
+
+    async def work() -> None:
+        await taking.give_back(session, actor=actor, voucher_id=voucher_id, key=_key(request), now=now)
+
+    return await once(request, session, actor, now, work, status=204)
+
+
+def _voucher(state: State, actor: Actor, card: VoucherCard, now: datetime) -> VoucherOut:
+    qr = None
+    if card.is_usable:
+        code = redemption.phone_code(
+            code_keys(cast("Keyring", state.keyring)),
+            community_id=actor.community_id,
+            voucher_id=card.voucher_id,
+            code_seq=card.code_seq,
+            now=now,
+        )
+        qr = redemption.code_url(urlsplit(state.settings.origin).netloc, code)
+    return VoucherOut(
+        voucher_id=str(card.voucher_id),
+        offer_id=card.offer_id,
+        title=card.title,
+        shops=card.shops,
+        price=card.points * 100,
+        unit="point",
+        state=card.state,
+        short_code=card.short_code if card.is_usable else None,
+        qr=qr,
+        issued_at=card.issued_at,
+        expires_at=card.expires_at,
+        used_at=card.used_at,
+        used_at_shop=card.used_at_shop,
+    )
+
+
+@post("/api/offers", opt=allow(*WRITERS))
+async def draft(
+    request: AnyRequest,
+    data: JSONBody[OfferIn],
+    session: NamedDependency[AsyncSession],
+    actor: NamedDependency[Actor],
+    now: NamedDependency[datetime],
+) -> Response[OfferMade]:
+    """Write an offer down as a draft."""
+
+    async def work() -> OfferMade:
+        days = await setting(session, actor.community_id, "voucher_days", local_day(now))
+        terms = terms_of(new_id(), data, default_days=days)
+        await offering.draft_offer(session, actor=actor, terms=terms, now=now)
+        return OfferMade(terms.offer_id)
+
+    return await once(request, session, actor, now, work, status=201)
+
+
+@post("/api/offers/{offer_id:uuid}/publication", opt=allow(Role.STAFF, Role.APPROVER, Role.ADMIN), status_code=204)
+async def publish(
+    request: AnyRequest,
+    offer_id: FromPath[UUID],
+    session: NamedDependency[AsyncSession],
+    actor: NamedDependency[Actor],
+    now: NamedDependency[datetime],
+) -> Response[None]:
+    """Open a draft to residents, within the sponsor's budget."""
+
+    async def work() -> None:
+        await offering.publish_offer(session, actor=actor, offer_id=offer_id, key=_key(request), now=now)
+
+    return await once(request, session, actor, now, work, status=204)
+
+
+@post("/api/offers/{offer_id:uuid}/withdrawal", opt=allow(Role.STAFF, Role.APPROVER, Role.ADMIN), status_code=204)
+async def withdraw(
+    request: AnyRequest,
+    offer_id: FromPath[UUID],
+    data: JSONBody[ReasonIn],
+    session: NamedDependency[AsyncSession],
+    actor: NamedDependency[Actor],
+    now: NamedDependency[datetime],
+) -> Response[None]:
+    """Issue no more vouchers on an offer."""
+
+    async def work() -> None:
+        await offering.withdraw_offer(
+            session, actor=actor, offer_id=offer_id, reason=data.reason, key=_key(request), now=now
+        )
+
+    return await once(request, session, actor, now, work, status=204)
+
+
+@post("/api/pledges", opt=allow(Role.FINANCE), status_code=204)
+async def pledge(
+    request: AnyRequest,
+    data: JSONBody[PledgeIn],
+    session: NamedDependency[AsyncSession],
+    actor: NamedDependency[Actor],
+    now: NamedDependency[datetime],
+) -> Response[None]:
+    """Record what a sponsor promises."""
+
+    async def work() -> None:
+        await offering.pledge(
+            session,
+            actor=actor,
+            sponsor_id=data.sponsor,
+            unit=data.unit,
+            amount=data.amount,
+            key=_key(request),
+            now=now,
+        )
+
+    return await once(request, session, actor, now, work, status=204)

@@ -1,0 +1,180 @@
+"""Settlements as JSON, for finance and for shops."""
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from litestar import Request, Response, get, post
+from litestar.di import NamedDependency
+from litestar.params import FromPath, FromQuery, JSONBody
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+import redemption
+from service.kit.access import Actor, Role, allow
+from service.kit.clock import local_day
+from service.kit.ids import new_id
+from service.kit.once import once
+from service.vouchers.actions import settling
+from service.vouchers.browser import settlement_cursor, settlement_mark
+from service.vouchers.payloads import (
+    ClosedAll,
+    ClosedOut,
+    CloseIn,
+    DisputeIn,
+    PayIn,
+    SettlementOut,
+    SettlementsOut,
+)
+from service.vouchers.queries.counter import shops_of, statement_for
+from service.vouchers.terms import end_of
+
+AnyRequest = Request[Any, Any, Any]
+READERS = allow(Role.FINANCE, Role.APPROVER, Role.AUDITOR, Role.ADMIN)
+
+
+@get("/api/settlements", opt=READERS)
+async def settlements(
+    session: NamedDependency[AsyncSession],
+    actor: NamedDependency[Actor],
+    shop: FromQuery[UUID | None] = None,
+    after: FromQuery[str | None] = None,
+) -> SettlementsOut:
+    """Statements, the last closed first."""
+    found = await redemption.settlements(session, actor.community_id, merchant_id=shop, before=settlement_mark(after))
+    return SettlementsOut([_out(item) for item in found.settlements], settlement_cursor(found.next))
+
+
+@get("/api/settlements/{settlement_id:uuid}", opt=READERS)
+async def settlement(
+    settlement_id: FromPath[UUID], session: NamedDependency[AsyncSession], actor: NamedDependency[Actor]
+) -> SettlementOut:
+    """One statement."""
+    return _out(await settling.found(session, actor.community_id, settlement_id))
+
+
+def _out(item: redemption.Settlement) -> SettlementOut:
+    return SettlementOut(
+        settlement_id=item.settlement_id,
+        shop=item.merchant_id,
+        number=item.number,
+        state=item.state.value.lower(),
+        received_from=item.received_from,
+        received_until=item.received_until,
+        lines=item.line_count,
+        points=item.points + item.subsidy_points,
+        fen=item.payable_fen,
+        disputed_lines=item.disputed_lines,
+        due_points=item.due_points,
+        due_fen=item.due_fen,
+        closed_by=item.closed_by,
+        closed_at=item.closed_at,
+        approved_by=item.approved_by,
+        paid_at=item.paid_at,
+        bank_reference=item.bank_reference,
+        hash=item.hash.hex(),
+    )
+
+
+@post("/api/settlements", opt=allow(Role.FINANCE))
+async def close(
+    request: AnyRequest,
+    data: JSONBody[CloseIn],
+    session: NamedDependency[AsyncSession],
+    actor: NamedDependency[Actor],
+    now: NamedDependency[datetime],
+) -> Response[ClosedAll]:
+    """Close a period for one shop, or for every shop that has something open."""
+
+    async def work() -> ClosedAll:
+        closed = await settling.close_period(
+            session,
+            actor=actor,
+            until=end_of(data.until, now),
+            merchant_id=data.shop,
+            key=request.headers.get("idempotency-key") or new_id().hex,
+            now=now,
+        )
+        return ClosedAll([ClosedOut(item.merchant_id, item.settlement_id, item.refused) for item in closed])
+
+    return await once(request, session, actor, now, work, status=201)
+
+
+@post("/api/settlements/{settlement_id:uuid}/approval", opt=allow(Role.FINANCE, Role.APPROVER), status_code=200)
+async def approve(
+    request: AnyRequest,
+    settlement_id: FromPath[UUID],
+    session: NamedDependency[AsyncSession],
+    actor: NamedDependency[Actor],
+    now: NamedDependency[datetime],
+) -> Response[SettlementOut]:
+    """Let a statement be paid: a second person, never the one who closed it."""
+
+    async def work() -> SettlementOut:
+        await settling.approve(session, actor=actor, settlement_id=settlement_id, now=now)
+        return _out(await settling.found(session, actor.community_id, settlement_id))
+
+    return await once(request, session, actor, now, work)
+
+
+@post("/api/settlements/{settlement_id:uuid}/payment", opt=allow(Role.FINANCE), status_code=200)
+async def pay(
+    request: AnyRequest,
+    settlement_id: FromPath[UUID],
+    data: JSONBody[PayIn],
+    session: NamedDependency[AsyncSession],
+    actor: NamedDependency[Actor],
+    now: NamedDependency[datetime],
+) -> Response[SettlementOut]:
+    """Record the bank's payment."""
+
+    async def work() -> SettlementOut:
+        await settling.pay(
+            session, actor=actor, settlement_id=settlement_id, bank_reference=data.bank_reference, now=now
+        )
+        return _out(await settling.found(session, actor.community_id, settlement_id))
+
+    return await once(request, session, actor, now, work)
+
+
+@post("/api/shop/settlements/{settlement_id:uuid}/confirmation", opt=allow(Role.MERCHANT_OWNER), status_code=200)
+async def confirm(
+    request: AnyRequest,
+    settlement_id: FromPath[UUID],
+    session: NamedDependency[AsyncSession],
+    actor: NamedDependency[Actor],
+    now: NamedDependency[datetime],
+) -> Response[SettlementOut]:
+    """The shop agrees with its statement."""
+
+    async def work() -> SettlementOut:
+        await _own(session, actor, settlement_id, now)
+        await settling.confirm(session, actor=actor, settlement_id=settlement_id, now=now)
+        return _out(await settling.found(session, actor.community_id, settlement_id))
+
+    return await once(request, session, actor, now, work)
+
+
+@post("/api/shop/settlements/{settlement_id:uuid}/disputes", opt=allow(Role.MERCHANT_OWNER), status_code=200)
+async def dispute(
+    request: AnyRequest,
+    settlement_id: FromPath[UUID],
+    data: JSONBody[DisputeIn],
+    session: NamedDependency[AsyncSession],
+    actor: NamedDependency[Actor],
+    now: NamedDependency[datetime],
+) -> Response[SettlementOut]:
+    """The shop objects to one line."""
+
+    async def work() -> SettlementOut:
+        await _own(session, actor, settlement_id, now)
+        await settling.dispute(
+            session, actor=actor, settlement_id=settlement_id, line_no=data.line_no, reason=data.reason, now=now
+        )
+        return _out(await settling.found(session, actor.community_id, settlement_id))
+
+    return await once(request, session, actor, now, work)
+
+
+async def _own(session: AsyncSession, actor: Actor, settlement_id: UUID, now: datetime) -> None:
+    """Refuse anybody else's statement as if it were not there."""
+    await statement_for(session, actor, await shops_of(session, actor, local_day(now)), settlement_id)

@@ -1,0 +1,202 @@
+"""For people without a phone: staff take an offer for them and print it, eight to a sheet."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+from urllib.parse import urlencode
+
+from litestar import Request, get, post
+from litestar.datastructures import State
+from litestar.di import NamedDependency
+from litestar.params import FromPath, FromQuery
+from litestar.response import Redirect, Template
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+import redemption
+from service.identity import members_by_card, normal_card, people_by_ids
+from service.kit import audit
+from service.kit.access import Actor, Role, allow
+from service.kit.i18n import _, translate
+from service.kit.once import once_page
+from service.kit.pages import form_of, page, refill
+from service.kit.refusals import Invalid
+from service.vouchers.actions import taking
+from service.vouchers.pages.resident import printed
+from service.vouchers.payloads import ManyForm
+from service.vouchers.queries.catalogue import usable_by_ids, voucher_cards
+from service.vouchers.rules import PRINTED_CARDS_MAX, TAKEN_AT_ONCE_MAX
+
+AnyRequest = Request[Any, Any, Any]
+HELPERS = allow(Role.STAFF)
+
+
+@get("/desk/vouchers", opt=HELPERS, include_in_schema=False)
+async def help_page(
+    request: AnyRequest,
+    session: NamedDependency[AsyncSession],
+    actor: NamedDependency[Actor],
+    now: NamedDependency[datetime],
+    card: FromQuery[str | None] = None,
+    printable: FromQuery[str | None] = None,
+    refused: FromQuery[str | None] = None,
+) -> Template:
+    """Take an offer for several people, or look at one person's vouchers; then print."""
+    ids = _ids(printable)
+    vouchers = []
+    if card and (number := normal_card(card)) is not None:
+        member = (await members_by_card(session, actor.community_id, [number])).get(number)
+        if member is not None:
+            held = await redemption.vouchers_of(session, actor.community_id, member.member_id, states=redemption.USABLE)
+            vouchers = list(await voucher_cards(session, actor.community_id, held.vouchers, now))
+            audit.record(
+                session,
+                actor,
+                "vouchers.looked_up",
+                kind="member",
+                id=member.member_id,
+                now=now,
+                on_behalf_of=member.member_id,
+            )
+    return page(
+        request,
+        "vouchers/desk_help.html",
+        title=_("代办兑换"),
+        card=card or "",
+        vouchers=vouchers,
+        ids=[str(number) for number in ids],
+        refused=_refused(refused),
+        **await _offers(session, actor, now),
+    )
+
+
+async def _offers(session: AsyncSession, actor: Actor, now: datetime) -> dict[str, Any]:
+    open_now = await redemption.offers(session, actor.community_id, open_at=now)
+    return {
+        "offers": [
+            (
+                offer.offer_id,
+                _("{title}（{points} 分，剩 {left}）").format(
+                    title=offer.title, points=offer.member_points, left=offer.stock_left
+                ),
+            )
+            for offer in open_now.offers
+        ]
+    }
+
+
+def _ids(text: str | None) -> Sequence[int]:
+    """Voucher numbers in an address, as many as fit on the sheets."""
+    parts = [part for part in (text or "").split("-") if part.isascii() and part.isdecimal() and len(part) <= 19]
+    return [int(part) for part in parts][:PRINTED_CARDS_MAX]
+
+
+def _refused(text: str | None) -> Sequence[tuple[str, str]]:
+    """Who got nothing, and the sentence why."""
+    pairs = [pair.partition(":") for pair in (text or "").split(",") if ":" in pair]
+    return [
+        (card, translate(f"refusal.{code}"))
+        for card, _colon, code in pairs
+        if code.replace("_", "").replace(".", "").isalpha()
+    ]
+
+
+@post("/desk/vouchers/take", opt=HELPERS, include_in_schema=False)
+async def take_for_many(
+    request: AnyRequest,
+    session: NamedDependency[AsyncSession],
+    actor: NamedDependency[Actor],
+    now: NamedDependency[datetime],
+) -> Redirect:
+    """Take an offer for each card number; whoever is refused is named with the reason, the others go on."""
+    key = str((await request.form()).get("_key") or "")
+    with refill(
+        request,
+        "vouchers/desk_help.html",
+        title=_("代办兑换"),
+        card="",
+        vouchers=[],
+        ids=[],
+        refused=[],
+        **await _offers(session, actor, now),
+    ):
+        form = await form_of(request, ManyForm)
+        typed = [line.strip() for line in form.cards.replace(",", "\n").replace("，", "\n").split("\n") if line.strip()]
+        cards = [normal_card(text) or text[:20] for text in typed]
+        if len(cards) > TAKEN_AT_ONCE_MAX:
+            raise Invalid({"cards": "too_long"})
+
+        async def work() -> str:
+            taken = await taking.take_for_many(session, actor=actor, offer_id=form.offer, cards=cards, key=key, now=now)
+            query = urlencode(
+                {
+                    "printable": "-".join(str(item.voucher_id) for item in taken if item.voucher_id),
+                    "refused": ",".join(f"{item.card_no}:{item.refused}" for item in taken if item.refused),
+                }
+            )
+            return f"/desk/vouchers?{query}"
+
+        return await once_page(request, session, actor, now, work)
+
+
+@get("/desk/vouchers/print", opt=HELPERS, include_in_schema=False)
+async def print_page(
+    request: AnyRequest,
+    state: State,
+    session: NamedDependency[AsyncSession],
+    actor: NamedDependency[Actor],
+    now: NamedDependency[datetime],
+    ids: FromQuery[list[str] | None] = None,
+) -> Template:
+    """Vouchers on A4, eight to a sheet, each with the name of whoever it is for. The batch is logged."""
+    found = await usable_by_ids(session, actor.community_id, _ids("-".join(ids or [])), now=now)
+    people = await people_by_ids(session, actor.community_id, {member_id for member_id, _card in found})
+    holders = {
+        card.voucher_id: f"{people[member_id].name} {people[member_id].card_no}"
+        for member_id, card in found
+        if member_id in people
+    }
+    audit.record(session, actor, "vouchers.printed", kind="voucher", id="batch", now=now, detail={"count": len(found)})
+    return page(
+        request,
+        "vouchers/print.html",
+        title=_("打印券"),
+        cards=[printed(state, actor.community_id, card) for _member_id, card in found],
+        holders=holders,
+        back_url="/desk/vouchers",
+        again_url=None,
+    )
+
+
+@post("/desk/vouchers/{voucher_id:int}/cancel", opt=HELPERS, include_in_schema=False)
+async def give_back(
+    request: AnyRequest,
+    voucher_id: FromPath[int],
+    session: NamedDependency[AsyncSession],
+    actor: NamedDependency[Actor],
+    now: NamedDependency[datetime],
+) -> Redirect:
+    """Give somebody's voucher back for them."""
+    key = str((await request.form()).get("_key") or "")
+
+    async def work() -> str:
+        await taking.give_back(session, actor=actor, voucher_id=voucher_id, key=key, now=now)
+        return "/desk/vouchers?done=vouchers.cancelled"
+
+    return await once_page(request, session, actor, now, work)
+
+
+@post("/desk/vouchers/{voucher_id:int}/print", opt=HELPERS, include_in_schema=False)
+async def print_again(
+    request: AnyRequest,
+    voucher_id: FromPath[int],
+    session: NamedDependency[AsyncSession],
+    actor: NamedDependency[Actor],
+    now: NamedDependency[datetime],
+) -> Redirect:
+    """Somebody lost the paper: the old code dies and a new one is printed."""
+
+    async def work() -> str:
+        await taking.print_again(session, actor=actor, voucher_id=voucher_id, now=now)
+        return f"/desk/vouchers/print?ids={voucher_id}"
+
+    return await once_page(request, session, actor, now, work)

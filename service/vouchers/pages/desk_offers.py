@@ -1,0 +1,314 @@
+"""The desk's offers and the sponsors' budgets."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from litestar import Request, get, post
+from litestar.di import NamedDependency
+from litestar.params import FromPath, FromQuery
+from litestar.response import Redirect, Template
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+import redemption
+from redemption import CapPeriod, OfferKind, OfferState
+from service.communities import organisations_by_ids, setting
+from service.identity import people_by_ids
+from service.kit.access import Actor, Role, allow
+from service.kit.clock import HOME_ZONE, local_day
+from service.kit.i18n import _, translate
+from service.kit.ids import new_id
+from service.kit.once import once_page
+from service.kit.pages import form_of, page, refill
+from service.kit.paging import decode_cursor, encode_cursor
+from service.vouchers.actions import offering
+from service.vouchers.payloads import OfferForm, PledgeForm, ReasonForm, TakeForm
+from service.vouchers.queries.office import budgets, offer_of, offers_in, shops_and_sponsors
+from service.vouchers.rules import Pledge
+from service.vouchers.terms import fen_of, offer_in, terms_of
+
+AnyRequest = Request[Any, Any, Any]
+READERS = allow(Role.STAFF, Role.APPROVER, Role.FINANCE, Role.AUDITOR, Role.ADMIN)
+WRITERS = allow(Role.STAFF, Role.ADMIN)
+PUBLISHERS = allow(Role.STAFF, Role.APPROVER, Role.ADMIN)
+
+
+@get("/desk/offers", opt=READERS, include_in_schema=False)
+async def offers_page(
+    request: AnyRequest,
+    session: NamedDependency[AsyncSession],
+    actor: NamedDependency[Actor],
+    view: FromQuery[OfferState] = OfferState.PUBLISHED,
+    after: FromQuery[str | None] = None,
+) -> Template:
+    """Offers by state, newest first."""
+    cursor = decode_cursor(after, str)
+    found = await offers_in(session, actor.community_id, view, UUID(str(cursor[0])) if cursor else None)
+    named = {shop for offer in found.offers for shop in (*offer.merchant_ids, offer.sponsor_id)}
+    views = [
+        {"label": translate(f"state.offer.{each}"), "url": f"/desk/offers?view={each}", "current": each is view}
+        for each in OfferState
+    ]
+    following = f"/desk/offers?view={view}&after={encode_cursor(found.next.hex)}" if found.next else None
+    return page(
+        request,
+        "vouchers/desk_offers.html",
+        title=_("兑换项目"),
+        views=views,
+        offers=found.offers,
+        places=await organisations_by_ids(session, actor.community_id, named),
+        may_write=actor.has(Role.STAFF, Role.ADMIN),
+        next_url=following,
+        first_url=f"/desk/offers?view={view}" if after else None,
+    )
+
+
+async def _choices(session: AsyncSession, actor: Actor, now: datetime) -> dict[str, Any]:
+    """What the form offers to choose from, and what it begins with."""
+    shops, sponsors = await shops_and_sponsors(session, actor.community_id)
+    return {
+        "shops": [(shop.organisation_id, shop.name) for shop in shops],
+        "sponsors": [(each.organisation_id, each.name) for each in sponsors],
+        "kinds": [(kind.value, translate(f"offer.kind.{kind}")) for kind in OfferKind],
+        "periods": [(period.value, translate(f"offer.period.{period}")) for period in CapPeriod],
+        "days": await setting(session, actor.community_id, "voucher_days", local_day(now)),
+    }
+
+
+def _blank(now: datetime) -> Mapping[str, object]:
+    return {
+        "valid_from": local_day(now).isoformat(),
+        "valid_until": "",
+        "per_member": 1,
+        "per_period": CapPeriod.QUARTER.value,
+        "kind": OfferKind.GOODS.value,
+        "subsidy_points": 0,
+        "payable_yuan": "0",
+        "cash_yuan": "0",
+        "shops": [],
+    }
+
+
+def _filled(offer: redemption.Offer) -> Mapping[str, object]:
+    """A draft as the form shows it."""
+    return {
+        "sponsor": offer.sponsor_id,
+        "shops": list(offer.merchant_ids),
+        "title": offer.title,
+        "kind": offer.kind.value,
+        "price_points": offer.price_points,
+        "subsidy_points": offer.subsidy_points,
+        "payable_yuan": f"{offer.payable_fen // 100}.{offer.payable_fen % 100:02d}",
+        "cash_yuan": f"{offer.cash_fen // 100}.{offer.cash_fen % 100:02d}",
+        "stock": offer.stock_total,
+        "per_member": offer.per_member_cap or "",
+        "per_period": offer.cap_period.value,
+        "valid_from": offer.valid_from.astimezone(HOME_ZONE).date().isoformat(),
+        "valid_until": local_day(offer.valid_until - timedelta(seconds=1)).isoformat(),
+        "voucher_days": offer.voucher_days,
+        "rules": "\n".join(offer.rules),
+    }
+
+
+class Begun(dict[str, object]):
+    """What the form begins with; nothing for a field that has no beginning."""
+
+    def __missing__(self, name: str) -> str:
+        return ""
+
+
+@get("/desk/offers/new", opt=WRITERS, include_in_schema=False)
+async def new_page(
+    request: AnyRequest,
+    session: NamedDependency[AsyncSession],
+    actor: NamedDependency[Actor],
+    now: NamedDependency[datetime],
+) -> Template:
+    """An empty draft."""
+    choices = await _choices(session, actor, now)
+    return page(
+        request,
+        "vouchers/desk_offer_form.html",
+        title=_("新的兑换项目"),
+        begun=Begun(_blank(now)),
+        action="/desk/offers/new",
+        **choices,
+    )
+
+
+@post("/desk/offers/new", opt=WRITERS, include_in_schema=False)
+async def create(
+    request: AnyRequest,
+    session: NamedDependency[AsyncSession],
+    actor: NamedDependency[Actor],
+    now: NamedDependency[datetime],
+) -> Redirect:
+    """Write a draft down."""
+    return await _write(request, session, actor, now, new_id(), "/desk/offers/new")
+
+
+@get("/desk/offers/{offer_id:uuid}/edit", opt=WRITERS, include_in_schema=False)
+async def edit_page(
+    request: AnyRequest,
+    offer_id: FromPath[UUID],
+    session: NamedDependency[AsyncSession],
+    actor: NamedDependency[Actor],
+    now: NamedDependency[datetime],
+) -> Template:
+    """A draft to be changed. What is published is never edited."""
+    offer = await offer_of(session, actor.community_id, offer_id)
+    if offer.state is not OfferState.DRAFT:
+        raise redemption.OfferNotDraft({"state": offer.state.value})
+    choices = await _choices(session, actor, now)
+    return page(
+        request,
+        "vouchers/desk_offer_form.html",
+        title=_("改草稿"),
+        begun=Begun(_filled(offer)),
+        action=f"/desk/offers/{offer_id}/edit",
+        **choices,
+    )
+
+
+@post("/desk/offers/{offer_id:uuid}/edit", opt=WRITERS, include_in_schema=False)
+async def edit(
+    request: AnyRequest,
+    offer_id: FromPath[UUID],
+    session: NamedDependency[AsyncSession],
+    actor: NamedDependency[Actor],
+    now: NamedDependency[datetime],
+) -> Redirect:
+    """Write the draft again."""
+    await offer_of(session, actor.community_id, offer_id)
+    return await _write(request, session, actor, now, offer_id, f"/desk/offers/{offer_id}/edit")
+
+
+async def _write(
+    request: AnyRequest, session: AsyncSession, actor: Actor, now: datetime, offer_id: UUID, action: str
+) -> Redirect:
+    choices = await _choices(session, actor, now)
+    typed = await request.form()
+    begun = Begun({"shops": typed.getall("shops", [])})
+    with refill(
+        request, "vouchers/desk_offer_form.html", title=_("兑换项目草稿"), begun=begun, action=action, **choices
+    ):
+        form = await form_of(request, OfferForm)
+        terms = terms_of(offer_id, offer_in(form), default_days=choices["days"])
+
+        async def work() -> str:
+            await offering.draft_offer(session, actor=actor, terms=terms, now=now)
+            return f"/desk/offers/{offer_id}?done=vouchers.drafted"
+
+        return await once_page(request, session, actor, now, work)
+
+
+async def _shown(session: AsyncSession, actor: Actor, offer_id: UUID) -> dict[str, Any]:
+    offer = await offer_of(session, actor.community_id, offer_id)
+    places = await organisations_by_ids(session, actor.community_id, {*offer.merchant_ids, offer.sponsor_id})
+    people = await people_by_ids(
+        session, actor.community_id, {offer.drafted_by, offer.published_by, offer.withdrawn_by}
+    )
+    return {"title": offer.title, "offer": offer, "places": places, "people": people}
+
+
+@get("/desk/offers/{offer_id:uuid}", opt=READERS, include_in_schema=False)
+async def offer_page(
+    request: AnyRequest,
+    offer_id: FromPath[UUID],
+    session: NamedDependency[AsyncSession],
+    actor: NamedDependency[Actor],
+) -> Template:
+    """One offer: its terms, who did what, and the next step."""
+    return page(request, "vouchers/desk_offer.html", **await _shown(session, actor, offer_id))
+
+
+@post("/desk/offers/{offer_id:uuid}/publish", opt=PUBLISHERS, include_in_schema=False)
+async def publish(
+    request: AnyRequest,
+    offer_id: FromPath[UUID],
+    session: NamedDependency[AsyncSession],
+    actor: NamedDependency[Actor],
+    now: NamedDependency[datetime],
+) -> Redirect:
+    """Open it to residents, within the budget."""
+    key = str((await request.form()).get("_key") or "")
+    with refill(request, "vouchers/desk_offer.html", **await _shown(session, actor, offer_id)):
+        await form_of(request, TakeForm)
+
+        async def work() -> str:
+            await offering.publish_offer(session, actor=actor, offer_id=offer_id, key=key, now=now)
+            return f"/desk/offers/{offer_id}?done=vouchers.published"
+
+        return await once_page(request, session, actor, now, work)
+
+
+@post("/desk/offers/{offer_id:uuid}/withdraw", opt=PUBLISHERS, include_in_schema=False)
+async def withdraw(
+    request: AnyRequest,
+    offer_id: FromPath[UUID],
+    session: NamedDependency[AsyncSession],
+    actor: NamedDependency[Actor],
+    now: NamedDependency[datetime],
+) -> Redirect:
+    """Issue no more vouchers on it."""
+    key = str((await request.form()).get("_key") or "")
+    with refill(request, "vouchers/desk_offer.html", **await _shown(session, actor, offer_id)):
+        form = await form_of(request, ReasonForm)
+
+        async def work() -> str:
+            await offering.withdraw_offer(session, actor=actor, offer_id=offer_id, reason=form.reason, key=key, now=now)
+            return f"/desk/offers/{offer_id}?done=vouchers.withdrawn"
+
+        return await once_page(request, session, actor, now, work)
+
+
+async def _budgets(session: AsyncSession, actor: Actor, now: datetime) -> dict[str, Any]:
+    found = await budgets(session, actor.community_id, now)
+    sponsors: Sequence[tuple[UUID, str]] = [(item.sponsor_id, item.name) for item in found]
+    return {
+        "title": _("预算"),
+        "budgets": [item for item in found if item.points_hundredths or item.fen or item.promised_points],
+        "sponsors": sponsors,
+        "units": [(Pledge.POINT.value, _("积分（分）")), (Pledge.FEN.value, _("钱（元）"))],
+        "may_pledge": actor.has(Role.FINANCE),
+    }
+
+
+@get("/desk/budgets", opt=allow(Role.FINANCE, Role.APPROVER, Role.AUDITOR, Role.ADMIN), include_in_schema=False)
+async def budgets_page(
+    request: AnyRequest,
+    session: NamedDependency[AsyncSession],
+    actor: NamedDependency[Actor],
+    now: NamedDependency[datetime],
+) -> Template:
+    """What sponsors have left, and what of it is promised."""
+    return page(request, "vouchers/desk_budgets.html", **await _budgets(session, actor, now))
+
+
+@post("/desk/budgets", opt=allow(Role.FINANCE), include_in_schema=False)
+async def pledge(
+    request: AnyRequest,
+    session: NamedDependency[AsyncSession],
+    actor: NamedDependency[Actor],
+    now: NamedDependency[datetime],
+) -> Redirect:
+    """Record a pledge."""
+    key = str((await request.form()).get("_key") or "")
+    with refill(request, "vouchers/desk_budgets.html", **await _budgets(session, actor, now)):
+        form = await form_of(request, PledgeForm)
+
+        async def work() -> str:
+            # Both units have two digits after the point: hundredths of a point, and fen.
+            await offering.pledge(
+                session,
+                actor=actor,
+                sponsor_id=form.sponsor,
+                unit=form.unit,
+                amount=fen_of(form.amount),
+                key=key,
+                now=now,
+            )
+            return "/desk/budgets?done=vouchers.pledged"
+
+        return await once_page(request, session, actor, now, work)

@@ -1,0 +1,1 @@
+"""Reads: `catalogue` for residents, `counter` for shops, `office` for staff and finance."""

@@ -1,0 +1,236 @@
+"""What residents see: offers with what is still missing, and their own vouchers."""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+import sqlalchemy as sa
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+import ledger
+import redemption
+from redemption import OfferState, VoucherState
+from service import chart
+from service.communities import organisations_by_ids
+from service.kit.access import Actor
+from service.kit.i18n import _
+from service.vouchers.rules import OfferNotFound, Tab, VoucherNotFound, points_missing
+
+STATES: Mapping[Tab, Collection[VoucherState]] = {
+    Tab.USABLE: redemption.USABLE,
+    Tab.USED: redemption.USED_UP,
+    Tab.OVER: redemption.OVER,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class OfferCard:
+    """An offer as a resident sees it. The price is what they pay, in whole points."""
+
+    offer_id: UUID
+    title: str
+    kind: str
+    shops: str
+    places: Sequence[str]
+    points: int
+    cash_fen: int
+    left: int
+    valid_until: datetime
+    voucher_days: int
+    rules: Sequence[str]
+    missing: int
+    is_open: bool
+
+
+@dataclass(frozen=True, slots=True)
+class VoucherCard:
+    """A voucher as its holder sees it."""
+
+    voucher_id: int
+    offer_id: UUID
+    title: str
+    shops: str
+    places: Sequence[str]
+    points: int
+    cash_fen: int
+    short_code: str
+    state: str
+    is_usable: bool
+    quantity_open: int
+    rules: Sequence[str]
+    issued_at: datetime
+    expires_at: datetime
+    used_at: datetime | None
+    used_at_shop: str | None
+    code_seq: int
+    changed_at: datetime
+
+
+async def points_of(session: AsyncSession, community_id: int, member_id: UUID) -> int:
+    """What somebody can spend, in hundredths of a point."""
+    account = (chart.member(member_id), chart.POINT)
+    return (await ledger.balances(session, community_id, [account])).get(account, 0)
+
+
+async def offers_for(
+    session: AsyncSession, community_id: int, member_id: UUID, *, now: datetime, before: UUID | None = None
+) -> tuple[Sequence[OfferCard], UUID | None, int]:
+    """Offers that can be taken now, newest first, the next page's mark, and what the member has."""
+    balance = await points_of(session, community_id, member_id)
+    page = await redemption.offers(session, community_id, open_at=now, before=before)
+    return await _offer_cards(session, community_id, page.offers, balance, now), page.next, balance
+
+
+async def offer_for(
+    session: AsyncSession, community_id: int, member_id: UUID, offer_id: UUID, *, now: datetime
+) -> tuple[OfferCard, int]:
+    """One offer that was published, and what the member has."""
+    try:
+        offer = await redemption.offer(session, community_id, offer_id)
+    except redemption.OfferUnknown as unknown:
+        raise OfferNotFound from unknown
+    if offer.state is OfferState.DRAFT:
+        raise OfferNotFound
+    balance = await points_of(session, community_id, member_id)
+    return (await _offer_cards(session, community_id, [offer], balance, now))[0], balance
+
+
+async def _offer_cards(
+    session: AsyncSession, community_id: int, offers: Sequence[redemption.Offer], balance: int, now: datetime
+) -> Sequence[OfferCard]:
+    shops = await organisations_by_ids(session, community_id, {shop for offer in offers for shop in offer.merchant_ids})
+    return [
+        OfferCard(
+            offer_id=offer.offer_id,
+            title=offer.title,
+            kind=offer.kind.value,
+            shops=_("、").join(shops[shop].name for shop in offer.merchant_ids if shop in shops),
+            places=[shops[shop].address for shop in offer.merchant_ids if shop in shops],
+            points=offer.member_points,
+            cash_fen=offer.cash_fen,
+            left=offer.stock_left,
+            valid_until=offer.valid_until,
+            voucher_days=offer.voucher_days,
+            rules=offer.rules,
+            missing=points_missing(offer.member_points, balance),
+            is_open=offer.state is OfferState.PUBLISHED
+            and offer.valid_from <= now < offer.valid_until
+            and offer.stock_left > 0,
+        )
+        for offer in offers
+    ]
+
+
+async def vouchers_for(
+    session: AsyncSession,
+    community_id: int,
+    member_id: UUID,
+    tab: Tab,
+    *,
+    now: datetime,
+    before: redemption.VoucherMark | None = None,
+) -> tuple[Sequence[VoucherCard], redemption.VoucherMark | None]:
+    """A member's vouchers of one tab, newest first, and the next page's mark."""
+    page = await redemption.vouchers_of(session, community_id, member_id, states=STATES[tab], before=before)
+    return await voucher_cards(session, community_id, page.vouchers, now), page.next
+
+
+async def voucher_for(session: AsyncSession, actor: Actor, voucher_id: int, *, now: datetime) -> VoucherCard:
+    """One's own voucher; anybody else's looks as if it were not there."""
+    try:
+        found = await redemption.voucher(session, actor.community_id, voucher_id)
+    except redemption.VoucherUnknown as unknown:
+        raise VoucherNotFound from unknown
+    if found.member_id != actor.member_id:
+        raise VoucherNotFound
+    return (await voucher_cards(session, actor.community_id, [found], now))[0]
+
+
+async def voucher_cards(
+    session: AsyncSession, community_id: int, vouchers: Sequence[redemption.Voucher], now: datetime
+) -> Sequence[VoucherCard]:
+    """Vouchers with the names of their shops, in one query more."""
+    wanted = {shop for voucher in vouchers for shop in voucher.merchant_ids}
+    wanted |= {voucher.last_merchant_id for voucher in vouchers if voucher.last_merchant_id is not None}
+    shops = await organisations_by_ids(session, community_id, wanted)
+    return [
+        VoucherCard(
+            voucher_id=voucher.voucher_id,
+            offer_id=voucher.offer_id,
+            title=voucher.title,
+            shops=_("、").join(shops[shop].name for shop in voucher.merchant_ids if shop in shops),
+            places=[shops[shop].address for shop in voucher.merchant_ids if shop in shops],
+            points=voucher.points_each * voucher.quantity_total,
+            cash_fen=voucher.cash_fen_each,
+            short_code=voucher.short_code,
+            state=shown_state(voucher, now),
+            is_usable=shown_state(voucher, now) in ("issued", "part_used"),
+            quantity_open=voucher.quantity_open,
+            rules=voucher.rules,
+            issued_at=voucher.issued_at,
+            expires_at=voucher.expires_at,
+            used_at=voucher.last_used_at,
+            used_at_shop=shops[voucher.last_merchant_id].name
+            if voucher.last_merchant_id is not None and voucher.last_merchant_id in shops
+            else None,
+            code_seq=voucher.code_seq,
+            changed_at=voucher.changed_at,
+        )
+        for voucher in vouchers
+    ]
+
+
+def shown_state(voucher: redemption.Voucher, now: datetime) -> str:
+    """The state in words' key. One whose time is over is shown so even before the timer has given its points back."""
+    if voucher.state in (VoucherState.ISSUED, VoucherState.PART_USED) and now >= voucher.expires_at:
+        return "expired"
+    return voucher.state.value.lower()
+
+
+_BY_IDS = sa.text("""
+SELECT v.voucher_id, v.offer_id, v.member_id, o.title, o.rules, v.points_each * v.quantity_total AS points, v.cash_fen_each,
+       v.short_code, v.state, v.quantity_total - v.quantity_used - v.quantity_returned AS quantity_open,
+       v.issued_at, v.expires_at, v.code_seq, v.changed_at,
+       ARRAY(SELECT m.merchant_id FROM redemption.offer_merchant m
+              WHERE m.community_id = v.community_id AND m.offer_id = v.offer_id ORDER BY m.merchant_id) AS merchant_ids
+  FROM redemption.voucher v
+  JOIN redemption.offer o ON o.community_id = v.community_id AND o.offer_id = v.offer_id
+ WHERE v.community_id = :community_id AND v.voucher_id = ANY(:ids) AND v.state IN ('ISSUED', 'PART_USED')
+   AND v.expires_at > :now
+ ORDER BY array_position(CAST(:ids AS bigint[]), v.voucher_id)
+""")
+
+
+async def usable_by_ids(
+    session: AsyncSession, community_id: int, ids: Sequence[int], *, now: datetime
+) -> Sequence[tuple[UUID, VoucherCard]]:
+    """Vouchers that can be used now, in the order asked, each with its holder: two queries for a whole batch of paper."""
+    rows = (await session.execute(_BY_IDS, {"community_id": community_id, "ids": list(ids), "now": now})).all()
+    shops = await organisations_by_ids(session, community_id, {shop for row in rows for shop in row.merchant_ids})
+    return [
+        (
+            row.member_id,
+            VoucherCard(
+                voucher_id=row.voucher_id,
+                offer_id=row.offer_id,
+                title=row.title,
+                shops=_("、").join(shops[shop].name for shop in row.merchant_ids if shop in shops),
+                places=[shops[shop].address for shop in row.merchant_ids if shop in shops],
+                points=row.points,
+                cash_fen=row.cash_fen_each,
+                short_code=row.short_code,
+                state=row.state.lower(),
+                is_usable=True,
+                quantity_open=row.quantity_open,
+                rules=row.rules,
+                issued_at=row.issued_at,
+                expires_at=row.expires_at,
+                used_at=None,
+                used_at_shop=None,
+                code_seq=row.code_seq,
+                changed_at=row.changed_at,
+            ),
+        )
+        for row in rows
+    ]

@@ -1,0 +1,69 @@
+"""What waits for somebody of the office, and the resident's card on the home page."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+import redemption
+from redemption import SettlementState
+from service.communities import organisations_by_ids
+from service.kit.access import Actor, Role
+from service.kit.i18n import _
+from service.kit.manifest import InboxRow
+from service.vouchers.queries.catalogue import vouchers_for
+from service.vouchers.queries.office import waiting
+from service.vouchers.rules import Tab
+
+HOME_ORDER = 30
+AT_MOST = 200
+
+
+async def settlements_waiting(session: AsyncSession, actor: Actor, now: datetime) -> Sequence[InboxRow]:
+    """Statements that this person may approve or pay, oldest first."""
+    del now  # what waits does not depend on the hour
+    steps = []
+    if actor.has(Role.FINANCE, Role.APPROVER):
+        steps.append((SettlementState.CONFIRMED, "settlement_to_approve"))
+    if actor.has(Role.FINANCE):
+        steps.append((SettlementState.APPROVED, "settlement_to_pay"))
+    rows: list[InboxRow] = []
+    for state, kind in steps:
+        page = await redemption.settlements(session, actor.community_id, state=state, limit=AT_MOST)
+        shops = await organisations_by_ids(
+            session, actor.community_id, {batch.merchant_id for batch in page.settlements}
+        )
+        rows += [
+            InboxRow(
+                kind=kind,
+                title=_("第 {number} 期，{points} 分").format(number=batch.number, points=batch.due_points),
+                who=shops[batch.merchant_id].name if batch.merchant_id in shops else "",
+                since=batch.confirmed_at or batch.closed_at,
+                url=f"/desk/settlements/{batch.settlement_id}",
+            )
+            for batch in page.settlements
+            if kind != "settlement_to_approve" or batch.closed_by != actor.member_id
+        ]
+    return sorted(rows, key=lambda row: row.since)[:AT_MOST]
+
+
+async def count_waiting(session: AsyncSession, actor: Actor) -> int:
+    """How many statements wait for the office."""
+    counts = await waiting(session, actor.community_id)
+    return counts.confirmed + counts.approved
+
+
+async def voucher_card(session: AsyncSession, actor: Actor, now: datetime) -> Mapping[str, object] | None:
+    """The newest voucher that can be used, on the resident's home."""
+    found, following = await vouchers_for(session, actor.community_id, actor.member_id, Tab.USABLE, now=now)
+    usable = [voucher for voucher in found if voucher.is_usable]
+    if not usable:
+        return None
+    soonest = min(usable, key=lambda voucher: voucher.expires_at)
+    return {
+        "template": "vouchers/card.html",
+        "order": HOME_ORDER,
+        "voucher": soonest,
+        "count": len(usable),
+        "more": following is not None,
+    }

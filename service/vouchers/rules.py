@@ -1,0 +1,175 @@
+"""Every no of this slice, how amounts are written out on paper, and which days count for an objection. Pure."""
+
+import uuid
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from enum import StrEnum
+from typing import ClassVar
+from uuid import UUID
+
+from service.kit.refusals import Conflict, Gone, Invalid, NotFound, TooMany
+
+UNDO_SECONDS = 60
+"""How long the counter offers to undo with one press; later it takes a reason."""
+REMINDER_DAYS = (7, 1)
+PRINTED_CARDS_MAX = 400
+RULE_LINES_MAX = 3
+TAKEN_AT_ONCE_MAX = 200
+SATURDAY = 5
+NAMESPACE = UUID("6f9e1a52-3b59-5d0c-9c58-0f5b8a3f6a11")
+"""Makes keys out of what a browser sent: the same form again is the same key, another person's never is."""
+
+
+class ScanState(StrEnum):
+    """The colour of an answer at the counter."""
+
+    OK = "ok"
+    USED = "used"
+    REFUSED = "refused"
+    QUESTION = "question"
+
+
+class Tab(StrEnum):
+    """The three tabs of a member's vouchers."""
+
+    USABLE = "usable"
+    USED = "used"
+    OVER = "over"
+
+
+class Pledge(StrEnum):
+    """What a sponsor can promise."""
+
+    POINT = "point"
+    FEN = "fen"
+
+
+class VoucherNotFound(NotFound):
+    """No such voucher, or somebody else's: both look the same."""
+
+    code: ClassVar[str] = "vouchers.not_found"
+
+
+class OfferNotFound(NotFound):
+    """No such offer, or not one that residents may see."""
+
+    code: ClassVar[str] = "vouchers.offer_not_found"
+
+
+class StatementNotFound(NotFound):
+    """No such settlement, or another shop's."""
+
+    code: ClassVar[str] = "vouchers.statement_not_found"
+
+
+@dataclass(eq=False)
+class PointsMissing(Conflict):
+    """The offer costs more than the member has; in whole points, rounded up."""
+
+    code: ClassVar[str] = "vouchers.points_missing"
+    missing: int
+
+
+class ChooseShop(Conflict):
+    """The clerk serves several shops and did not say which."""
+
+    code: ClassVar[str] = "vouchers.choose_shop"
+
+
+@dataclass(eq=False)
+class TooManyInvalidScans(TooMany):
+    """So many false codes that somebody may be guessing."""
+
+    code: ClassVar[str] = "vouchers.too_many_invalid_scans"
+    minutes: int
+
+
+class UndoNeedsReason(Conflict):
+    """The minute for undoing with one press is over; today's list takes a reason."""
+
+    code: ClassVar[str] = "vouchers.undo_needs_reason"
+
+
+class UseNotFound(NotFound):
+    """No such use at this shop."""
+
+    code: ClassVar[str] = "vouchers.use_not_found"
+
+
+class UndoOver(Gone):
+    """Too long ago to undo; the next settlement may carry a correction."""
+
+    code: ClassVar[str] = "vouchers.undo_over"
+
+
+class NothingToPledge(Invalid):
+    """A pledge is more than nothing."""
+
+    code: ClassVar[str] = "vouchers.nothing_to_pledge"
+
+
+def key_for(owner: UUID, text: str) -> UUID:
+    """The library's key for what a form or client calls by `text`: the same for the same person and text."""
+    return uuid.uuid5(NAMESPACE, f"{owner.hex}:{text}")
+
+
+def points_missing(price_points: int, points_hundredths: int) -> int:
+    """How many whole points are still needed; 0 when it is enough."""
+    return max(0, -((points_hundredths - price_points * 100) // 100))
+
+
+def objection_over(closed_on: date, today: date, working_days: int) -> bool:
+    """True when so many working days (Monday to Friday) have passed since a statement was closed."""
+    passed, day = 0, closed_on
+    while day < today and passed <= working_days:
+        day += timedelta(days=1)
+        passed += day.weekday() < SATURDAY
+    return passed > working_days
+
+
+def undo_until(received_at: datetime) -> datetime:
+    """Until when one press undoes a use."""
+    return received_at + timedelta(seconds=UNDO_SECONDS)
+
+
+_DIGITS = "零壹贰叁肆伍陆柒捌玖"
+_SMALL = ("", "拾", "佰", "仟")
+_LARGE = ("", "万", "亿", "万亿")
+
+
+def _section(number: int) -> str:
+    """Four digits in words, a run of zeros said once, none at the end."""
+    text, gap = "", False
+    for place in (3, 2, 1, 0):
+        digit = number // 10**place % 10
+        if digit == 0:
+            gap = bool(text)
+            continue
+        text += ("零" if gap else "") + _DIGITS[digit] + _SMALL[place]
+        gap = False
+    return text
+
+
+def yuan_in_words(fen: int) -> str:
+    """Money as Chinese accounts write it, so that no digit can be added later: 1050 → 壹拾元伍角整."""
+    sign, fen = ("负" if fen < 0 else ""), abs(fen)
+    yuan, jiao, rest = fen // 100, fen // 10 % 10, fen % 10
+    text = ""
+    sections = []
+    while yuan:
+        sections.append(yuan % 10_000)
+        yuan //= 10_000
+    for place in range(len(sections) - 1, -1, -1):
+        number = sections[place]
+        if number == 0:
+            continue
+        lead = text and (number < 1_000 or sections[place + 1] == 0)
+        text += ("零" if lead else "") + _section(number) + _LARGE[place]
+    text = f"{text}元" if text else ""
+    if jiao:
+        text += _DIGITS[jiao] + "角"
+    elif rest and text:
+        text += "零"
+    if rest:
+        text += _DIGITS[rest] + "分"
+    return sign + ((text if rest else f"{text}整") if text else "零元整")
