@@ -146,6 +146,19 @@ async def enrol_people(
         await session.execute(sa.insert(Member), members[start : start + 2000])
     for start in range(0, len(roles), 2000):
         await session.execute(sa.insert(MemberRole), roles[start : start + 2000])
+    _record_enrolment(session, actor, community_id, people, import_id, now)
+    await session.flush()
+    await _open_accounts(session, community_id, people, now)
+
+
+def _record_enrolment(
+    session: AsyncSession,
+    actor: Actor | None,
+    community_id: int,
+    people: Sequence[NewPerson],
+    import_id: UUID | None,
+    now: datetime,
+) -> None:
     kind, object_id = ("import", import_id) if import_id else ("member", people[0].member_id if people else "none")
     audit.record(
         session,
@@ -157,8 +170,6 @@ async def enrol_people(
         community_id=community_id,
         detail={"people": len(people)},
     )
-    await session.flush()
-    await _open_accounts(session, community_id, people, now)
 
 
 async def _open_accounts(session: AsyncSession, community_id: int, people: Sequence[NewPerson], now: datetime) -> None:
