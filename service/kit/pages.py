@@ -99,7 +99,7 @@ def common(request: AnyRequest) -> dict[str, object]:
         "assets": asset,
         "flash": flash if flash != done else None,
         "nav": sidebar(slices, actor, path) if isinstance(actor, Actor) else [],
-        "tabs": [NavEntry(translate(label), url, icon, _within(path, url)) for label, url, icon in tabs_of(actor)],
+        "tabs": [NavEntry(translate(label), url, icon, _within(path, url)) for label, url, icon in tabs_of(actor, path)],
         "title": "",
         "values": Typed(),
         "problems": Typed(),
@@ -109,10 +109,12 @@ def common(request: AnyRequest) -> dict[str, object]:
     }
 
 
-def tabs_of(actor: object) -> Sequence[tuple[str, str, str]]:
-    """The places at the foot of the phone: a resident's first, else the shop's or the office's; none for strangers."""
+def tabs_of(actor: object, path: str) -> Sequence[tuple[str, str, str]]:
+    """The places at the foot of the phone: behind the counter the shop's, else a resident's; none for strangers."""
     if not isinstance(actor, Actor):
         return ()
+    if path.startswith("/shop"):
+        return SHOP_TABS
     if actor.has(Role.RESIDENT, Role.VOLUNTEER):
         return TABS
     return SHOP_TABS if actor.has(Role.MERCHANT_OWNER, Role.CLERK) else DESK_TABS
