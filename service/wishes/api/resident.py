@@ -70,7 +70,7 @@ async def mine(
     return WishesOut([wish_out(face) for face in page.rows], page.next)
 
 
-@get("/api/wishes/claimed", opt=HELPERS)
+@get("/api/wishes/claimed", opt=SIGNED_IN)
 async def claimed(
     session: NamedDependency[AsyncSession],
     actor: NamedDependency[Actor],
