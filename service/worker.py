@@ -10,11 +10,10 @@ import contextlib
 import functools
 import os
 import zlib
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-import asyncpg
 import msgspec
 import sqlalchemy as sa
 import structlog
@@ -23,12 +22,12 @@ from pgqueuer.core.executors import DatabaseRetryEntrypointExecutor
 from pgqueuer.db import AsyncpgDriver
 from pgqueuer.models import Job
 from pgqueuer.queries import Queries
-from pgqueuer.types import QueueExecutionMode
+from pgqueuer.types import JobId, QueueExecutionMode
 from sqlmodel import col
 
 from service import facts
 from service.kit.clock import Clock
-from service.kit.db import Sessions, is_connection_trouble, raw, transaction
+from service.kit.db import Sessions, is_connection_trouble, open_connection, raw, transaction
 from service.kit.manifest import Manifest, Subscriber, Timed
 from service.kit.outbox import Fact
 from service.kit.tables import Outbox
@@ -39,6 +38,9 @@ RELAY_BATCH = 200
 RELAY_PAUSE_SECONDS = 0.5
 RECONNECT_SECONDS = 2.0
 TIMED_ROUNDS_MAX = 1000
+PARKED_SHOWN = 1000
+RETRIES_MAX = 8
+"""Over about five minutes; then the delivery is parked until somebody looks."""
 
 log = structlog.get_logger("linli.worker")
 
@@ -50,6 +52,15 @@ class Told(msgspec.Struct):
     body: dict[str, object]
 
 
+@dataclass(frozen=True, slots=True)
+class Parked:
+    """A delivery that failed too often."""
+
+    job_id: int
+    fact: str
+    since: datetime
+
+
 @dataclass(slots=True)
 class Worker:
     """Relay, deliver and do timed work until `stop` is set."""
@@ -58,6 +69,8 @@ class Worker:
     clock: Clock
     slices: Sequence[Manifest]
     database_url: str
+    first_pause: timedelta = timedelta(seconds=1)
+    """Before a failed delivery is tried again; it doubles with every failure."""
     stop: asyncio.Event = field(default_factory=asyncio.Event)
 
     @property
@@ -115,6 +128,27 @@ class Worker:
             async with transaction(self.sessions) as session:
                 await listener(session, fact, self.clock())
 
+    async def parked(self) -> Sequence[Parked]:
+        """Deliveries that failed too often and wait for somebody to look, the oldest first."""
+        async with self._queue() as queue:
+            jobs = await queue.list_failed_jobs(PARKED_SHOWN, order="ASC")
+        return [Parked(job.id, msgspec.json.decode(job.payload or b"", type=Told).fact, job.created) for job in jobs]
+
+    async def retry_parked(self) -> int:
+        """Put parked deliveries back into the queue, once their cause is mended; answers how many."""
+        waiting = await self.parked()
+        async with self._queue() as queue:
+            await queue.requeue_jobs([JobId(item.job_id) for item in waiting])
+        return len(waiting)
+
+    @contextlib.asynccontextmanager
+    async def _queue(self) -> AsyncIterator[Queries]:
+        connection = await open_connection(self.database_url)
+        try:
+            yield Queries(AsyncpgDriver(connection))
+        finally:
+            await connection.close()
+
     async def do_timed(self, timed: Timed, now: datetime) -> int:
         """Do one kind of due work, a batch at a time; another worker at the same work makes this one stand back."""
         done = 0
@@ -155,11 +189,11 @@ class Worker:
         await self._deliver(QueueExecutionMode.continuous)
 
     async def _deliver(self, mode: QueueExecutionMode) -> None:
-        connection = await asyncpg.connect(self.database_url, timeout=5)
+        connection = await open_connection(self.database_url)
         try:
             queue = PgQueuer(AsyncpgDriver(connection))
             retry = functools.partial(
-                DatabaseRetryEntrypointExecutor, max_attempts=8, initial_delay=timedelta(seconds=1)
+                DatabaseRetryEntrypointExecutor, max_attempts=RETRIES_MAX, initial_delay=self.first_pause
             )
 
             @queue.entrypoint("fact", on_failure="hold", executor_factory=retry)
@@ -184,7 +218,15 @@ class Worker:
         while not self.stop.is_set():
             for item in self.slices:
                 for timed in item.timed:
-                    if loop.time() >= due[timed.name]:
+                    if loop.time() >= due[timed.name] and not self.stop.is_set():
                         due[timed.name] = loop.time() + timed.every_seconds
-                        await self.do_timed(timed, self.clock())
+                        await self._try_timed(timed)
             await self._pause(1.0)
+
+    async def _try_timed(self, timed: Timed) -> None:
+        try:
+            await self.do_timed(timed, self.clock())
+        except Exception as error:  # one kind of work that fails must not starve the kinds after it
+            if is_connection_trouble(error):
+                raise
+            log.exception("worker.timed_failed", work=timed.name)

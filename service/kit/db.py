@@ -29,20 +29,14 @@ class _HasConstraint(Protocol):
 
 def make_engine(url: str, *, pool_size: int = 8, pgbouncer: bool = False) -> AsyncEngine:
     """An engine for any PostgreSQL URL; behind a transaction pooler no statement is prepared by name."""
-    target = make_url(url).set(drivername="postgresql")
-    plain = target.render_as_string(hide_password=False)
-    cached: dict[str, int] = {"statement_cache_size": 0} if pgbouncer else {}
+    target = make_url(url)
     named: dict[str, object] = {}
     if pgbouncer:
         target = target.update_query_dict({"prepared_statement_cache_size": "0"})
         named = {"prepared_statement_name_func": lambda: f"__asyncpg_{uuid4()}__"}
 
     async def connect(*_: object, **__: object) -> asyncpg.Connection:
-        try:
-            return await asyncpg.connect(plain, timeout=5, command_timeout=30, **cached)
-        except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as problem:
-            # A missing socket is a FileNotFoundError like any missing file; from here on it says what it means.
-            raise DatabaseAway(type(problem).__name__) from problem
+        return await open_connection(url, pgbouncer=pgbouncer)
 
     engine = create_async_engine(
         target.set(drivername="postgresql+asyncpg"),
@@ -55,6 +49,17 @@ def make_engine(url: str, *, pool_size: int = 8, pgbouncer: bool = False) -> Asy
     )
     event.listen(engine.sync_engine, "checkout", _leave_dead_ones)
     return engine
+
+
+async def open_connection(url: str, *, pgbouncer: bool = False) -> asyncpg.Connection:
+    """A connection of one's own, outside any pool; raises DatabaseAway for whatever keeps it from opening."""
+    plain = make_url(url).set(drivername="postgresql").render_as_string(hide_password=False)
+    cached: dict[str, int] = {"statement_cache_size": 0} if pgbouncer else {}
+    try:
+        return await asyncpg.connect(plain, timeout=5, command_timeout=30, **cached)
+    except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as problem:
+        # A missing socket is a FileNotFoundError like any missing file; from here on it says what it means.
+        raise DatabaseAway(type(problem).__name__) from problem
 
 
 def _leave_dead_ones(connection: Any, _record: object, _proxy: object) -> None:
