@@ -48,11 +48,11 @@ async def activities(
     session: NamedDependency[AsyncSession],
     actor: NamedDependency[Actor],
     now: NamedDependency[datetime],
-    state: FromQuery[ActivityState | None] = None,
+    only: FromQuery[ActivityState | None] = None,
     after: FromQuery[str | None] = None,
 ) -> ActivitiesOut:
     """Every activity, drafts as well, newest first."""
-    found = await queries.activities(session, actor.community_id, now, state=state, after=after)
+    found = await queries.activities(session, actor.community_id, now, state=only, after=after)
     return ActivitiesOut(items=[activity_out(view) for view in found.rows], next=found.next)
 
 

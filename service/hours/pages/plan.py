@@ -58,20 +58,20 @@ async def list_page(
     session: NamedDependency[AsyncSession],
     actor: NamedDependency[Actor],
     now: NamedDependency[datetime],
-    state: FromQuery[ActivityState | None] = None,
+    only: FromQuery[ActivityState | None] = None,
     after: FromQuery[str | None] = None,
 ) -> Template:
     """Every activity, newest first."""
-    found = await queries.activities(session, actor.community_id, now, state=state, after=after)
-    views = [{"label": _("全部"), "url": "/desk/activities", "current": state is None}] + [
+    found = await queries.activities(session, actor.community_id, now, state=only, after=after)
+    views = [{"label": _("全部"), "url": "/desk/activities", "current": only is None}] + [
         {
             "label": translate(f"state.activity.{item.value}"),
-            "url": f"/desk/activities?state={item.value}",
-            "current": state is item,
+            "url": f"/desk/activities?only={item.value}",
+            "current": only is item,
         }
         for item in ActivityState
     ]
-    query = f"state={state.value}&" if state else ""
+    query = f"only={only.value}&" if only else ""
     return page(
         request,
         "hours/plan_list.html",

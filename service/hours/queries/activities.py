@@ -128,4 +128,4 @@ async def activities(
     if cursor is not None:
         query = query.where(col(Activity.activity_id) < UUID(str(cursor[0])))
     rows = await session.execute(query.order_by(col(Activity.activity_id).desc()).limit(PAGE_SIZE + 1))
-    return page_of([_view(*row) for row in rows.tuples()], lambda last: encode_cursor(last.activity_id.hex))
+    return page_of([_view(*row) for row in rows], lambda last: encode_cursor(last.activity_id.hex))

@@ -286,7 +286,7 @@ async def review_done(session: AsyncSession, community_id: int, review_id: UUID)
             col(Attendance.credited_minutes),
         ).where(col(Attendance.community_id) == community_id, col(Attendance.attendance_id).in_(list(verdicts)))
     )
-    found = {row[0]: row for row in rows.tuples()}
+    found = {row[0]: row for row in rows}
     undone = {key: found[key][1] for key, verdict in verdicts.items() if verdict != "done" and key in found}
     people = await people_by_ids(session, community_id, set(undone.values()))
     return ReviewDone(

@@ -346,7 +346,7 @@ async def clashing_shift(
         .order_by(col(Shift.starts_at))
         .limit(1)
     )
-    row = found.tuples().first()
+    row = found.first()
     return (row[0], row[1]) if row else None
 
 

@@ -1,0 +1,199 @@
+"""Planning activities and shifts, calling them off, and the door that closes by itself."""
+
+from datetime import timedelta
+
+import pytest
+import sqlalchemy as sa
+from sqlmodel import col
+
+from service.hours import actions
+from service.hours.tables import Shift
+from tests.cast import Client, TownClock
+from tests.hours.conftest import MONDAY_NINE
+
+pytestmark = pytest.mark.anyio
+
+FORM = {
+    "title": "平安巡逻",
+    "place": "东门岗亭",
+    "contact_phone": "029-0000-0002",
+    "service_class": "patrol",
+    "description": "带上红袖标\n雨天取消",
+}
+
+
+async def test_from_a_draft_to_an_open_activity(wu: Client, wei: Client, chen: Client) -> None:
+    form = {**FORM, "leaders": str(wei.actor.member_id), "_key": "k"}
+    made = await wu.post("/desk/activities", data=form)
+    assert made.status_code == 303
+    home = made.headers["location"].partition("?")[0]
+    assert (await wu.post("/desk/activities", data=form)).headers["location"] == made.headers["location"]
+    assert "卫领队" in (await wu.get(home)).text
+    activity = home.rsplit("/", 1)[1]
+    assert (await chen.get(f"/activities/{activity}")).status_code == 404
+    assert (await wei.get(f"/activities/{activity}")).status_code == 200
+
+    shifts = {"on": "2026-11-23", "starts": "22:00", "ends": "02:00", "places": "4", "weeks": "3"}
+    assert (await wu.post(f"{home}/shifts", data=shifts)).status_code == 303
+    assert (await chen.get("/api/shifts")).json()["items"] == []
+    assert (await wu.post(f"{home}/open")).status_code == 303
+    listed = (await chen.get("/api/shifts")).json()["items"]
+    assert [item["starts_at"][:16] for item in listed] == ["2026-11-23T14:00", "2026-11-30T14:00", "2026-12-07T14:00"]
+    assert {item["minutes"] for item in listed} == {240}
+    assert len({item["shift_id"] for item in listed}) == 3
+    assert "雨天取消" in (await chen.get(f"/shifts/{listed[0]['shift_id']}")).text
+
+
+async def test_what_cannot_be_read_is_shown_beside_its_field(wu: Client, canteen) -> None:
+    answer = await wu.post("/desk/activities", data={**FORM, "title": "", "service_class": "fun", "place": "广场"})
+    assert answer.status_code == 422
+    assert 'href="#title"' in answer.text
+    assert 'value="广场"' in answer.text
+
+    odd = await wu.post(
+        f"/desk/activities/{canteen}/shifts",
+        data={"on": "2026-11-23", "starts": "9点", "ends": "11:00", "places": "0"},
+    )
+    assert odd.status_code == 422
+    assert 'href="#starts"' in odd.text
+    past = await wu.post(
+        f"/desk/activities/{canteen}/shifts",
+        data={"on": "2026-11-20", "starts": "09:00", "ends": "11:00", "places": "2"},
+    )
+    assert past.status_code == 409
+    assert "时间不对" in past.text
+
+
+async def test_a_page_opened_before_somebody_elses_change_is_told(wu: Client, zheng: Client, canteen) -> None:
+    page = await wu.get(f"/desk/activities/{canteen}/edit")
+    revision = page.text.split('name="revision" value="')[1].split('"')[0]
+    first = await zheng.post(f"/desk/activities/{canteen}/edit", data={**FORM, "revision": revision})
+    second = await wu.post(f"/desk/activities/{canteen}/edit", data={**FORM, "title": "改过", "revision": revision})
+
+    assert first.status_code == 303
+    assert second.status_code == 409
+    assert "别的同事刚刚改过" in second.text
+    assert 'value="改过"' in second.text
+
+
+async def test_only_a_leader_leads(wu: Client, chen: Client, canteen) -> None:
+    answer = await wu.post("/desk/activities", data={**FORM, "leaders": str(chen.actor.member_id)})
+
+    assert answer.status_code == 409
+    assert "没有负责人的身份" in answer.text
+
+
+async def test_places_never_fall_below_those_taken_and_rise_for_those_who_wait(
+    wu: Client, chen: Client, sun: Client, make_shift, sign_up
+) -> None:
+    shift = await make_shift(places=1)
+    await sign_up(chen, shift)
+    await sign_up(sun, shift, may_wait=True)
+    revision = (await wu.get(f"/api/shifts/{shift}")).json()["revision"]
+
+    assert (await wu.put(f"/api/shifts/{shift}/places", json={"places": 2, "revision": revision})).status_code == 204
+    assert (await sun.get(f"/api/shifts/{shift}")).json()["mine"] == "placed"
+    stale = await wu.put(f"/api/shifts/{shift}/places", json={"places": 5, "revision": revision})
+    assert stale.json()["code"] == "hours.changed_meanwhile"
+    fewer = await wu.put(f"/api/shifts/{shift}/places", json={"places": 1, "revision": revision + 1})
+    assert (fewer.status_code, fewer.json()["code"]) == (409, "hours.fewer_places_than_taken")
+
+
+async def test_calling_off_tells_everybody_and_sends_those_inside_home(
+    app, wu: Client, chen: Client, sun: Client, canteen, shift, make_shift, sign_up, code_now, clock: TownClock
+) -> None:
+    later = await make_shift(MONDAY_NINE + timedelta(days=7))
+    await sign_up(chen, shift)
+    await sign_up(sun, later)
+    clock.now = MONDAY_NINE
+    await chen.post("/api/check-in", json={"code": await code_now(shift)})
+    clock.move(minutes=90)
+    assert "2 人次都会收到通知" in (await wu.get(f"/desk/activities/{canteen}/cancel")).text
+
+    assert (await wu.post(f"/desk/activities/{canteen}/cancel")).status_code == 303
+
+    mine = (await chen.get("/api/attendances/mine")).json()["items"][0]
+    assert (mine["state"], mine["minutes"], mine["how_out"]) == ("done", 90, "leader")
+    assert (await sun.get(f"/api/shifts/{later}")).json()["state"] == "cancelled"
+    assert (await wu.post(f"/api/activities/{canteen}/cancel")).status_code == 204
+    async with app.state.sessions() as session:
+        connection = await session.connection()
+        told = await connection.exec_driver_sql("SELECT payload FROM outbox WHERE fact = 'ActivityCancelled'")
+        assert set(told.scalar_one()["member_ids"]) == {str(chen.actor.member_id), str(sun.actor.member_id)}
+
+
+async def test_one_shift_called_off_leaves_the_others(
+    app, wu: Client, chen: Client, shift, make_shift, sign_up
+) -> None:
+    later = await make_shift(MONDAY_NINE + timedelta(days=7))
+    await sign_up(chen, shift)
+    assert (await wu.post(f"/desk/shifts/{shift}/cancel")).status_code == 303
+
+    assert (await chen.get(f"/api/shifts/{shift}")).json()["state"] == "cancelled"
+    assert (await chen.get(f"/api/shifts/{later}")).json()["state"] == "open"
+    async with app.state.sessions() as session:
+        connection = await session.connection()
+        told = await connection.exec_driver_sql("SELECT payload FROM outbox WHERE fact = 'ShiftCancelled'")
+        assert told.scalar_one()["member_ids"] == [str(chen.actor.member_id)]
+
+
+async def test_an_activity_closes_when_nothing_lies_ahead(wu: Client, canteen, shift, clock: TownClock) -> None:
+    early = await wu.post(f"/api/activities/{canteen}/close")
+    assert (early.status_code, early.json()["code"]) == (409, "hours.activity_has_shifts")
+    clock.now = MONDAY_NINE + timedelta(days=1)
+    assert (await wu.post(f"/api/activities/{canteen}/close")).status_code == 204
+    assert (await wu.post(f"/api/activities/{canteen}/cancel")).json()["code"] == "hours.activity_not_open"
+
+
+async def test_only_staff_of_this_community_plan(
+    li: Client, chen: Client, wei: Client, he: Client, stranger_staff: Client, canteen, shift
+) -> None:
+    for person in (li, chen, wei, he):
+        assert (await person.get("/desk/activities")).status_code == 403
+        assert (await person.post(f"/desk/activities/{canteen}/open")).status_code == 403
+        assert (await person.post(f"/api/shifts/{shift}/cancel")).status_code == 403
+    for path in ("", "/edit", "/poster", "/cancel"):
+        assert (await stranger_staff.get(f"/desk/activities/{canteen}{path}")).status_code == 404
+    assert (await stranger_staff.post(f"/api/activities/{canteen}/cancel")).status_code == 404
+    assert (await stranger_staff.post(f"/api/shifts/{shift}/cancel")).status_code == 404
+
+
+async def test_the_door_closes_by_itself_once(
+    app, chen: Client, sun: Client, shift, sign_up, code_now, clock: TownClock
+) -> None:
+    clock.now = MONDAY_NINE
+    await chen.post("/api/check-in", json={"code": await code_now(shift)})
+    await sun.post("/api/check-in", json={"code": await code_now(shift)})
+    clock.now = MONDAY_NINE + timedelta(hours=2)
+    await sun.post("/api/check-out", json={"code": await code_now(shift)})
+
+    async def close() -> int:
+        async with app.state.sessions.begin() as session:
+            return await actions.close_due_shifts(session, clock.now)
+
+    clock.now = MONDAY_NINE + timedelta(hours=5, minutes=59)
+    assert await close() == 0
+    clock.now = MONDAY_NINE + timedelta(hours=6)
+    assert [await close(), await close()] == [1, 0]
+
+    assert (await chen.get("/api/attendances/mine")).json()["items"][0]["check"] == "no_checkout"
+    assert (await sun.get("/api/attendances/mine")).json()["items"][0]["check"] == "agrees"
+    tomorrow = MONDAY_NINE + timedelta(days=1)
+    clock.now = tomorrow
+    async with app.state.sessions() as session:
+        states = await session.execute(sa.select(col(Shift.state)))
+        assert list(states.scalars()) == ["closed"]
+
+
+async def test_who_forgot_to_check_out_can_serve_the_next_day(
+    app, chen: Client, shift, make_shift, code_now, clock: TownClock
+) -> None:
+    tomorrow = await make_shift(MONDAY_NINE + timedelta(days=1))
+    clock.now = MONDAY_NINE
+    await chen.post("/api/check-in", json={"code": await code_now(shift)})
+    clock.now = MONDAY_NINE + timedelta(hours=7)
+    async with app.state.sessions.begin() as session:
+        await actions.close_due_shifts(session, clock.now)
+    clock.now = MONDAY_NINE + timedelta(days=1)
+
+    assert (await chen.post("/api/check-in", json={"code": await code_now(tomorrow)})).status_code == 200
