@@ -99,7 +99,9 @@ def common(request: AnyRequest) -> dict[str, object]:
         "assets": asset,
         "flash": flash if flash != done else None,
         "nav": sidebar(slices, actor, path) if isinstance(actor, Actor) else [],
-        "tabs": [NavEntry(translate(label), url, icon, _within(path, url)) for label, url, icon in tabs_of(actor, path)],
+        "tabs": [
+            NavEntry(translate(label), url, icon, _within(path, url)) for label, url, icon in tabs_of(actor, path)
+        ],
         "title": "",
         "values": Typed(),
         "problems": Typed(),
@@ -113,11 +115,16 @@ def tabs_of(actor: object, path: str) -> Sequence[tuple[str, str, str]]:
     """The places at the foot of the phone: behind the counter the shop's, else a resident's; none for strangers."""
     if not isinstance(actor, Actor):
         return ()
+    counter = (
+        SHOP_TABS
+        if actor.has(Role.MERCHANT_OWNER)
+        else tuple(tab for tab in SHOP_TABS if tab[1] != "/shop/settlements")
+    )
     if path.startswith("/shop"):
-        return SHOP_TABS
+        return counter
     if actor.has(Role.RESIDENT, Role.VOLUNTEER):
         return TABS
-    return SHOP_TABS if actor.has(Role.MERCHANT_OWNER, Role.CLERK) else DESK_TABS
+    return counter if actor.has(Role.MERCHANT_OWNER, Role.CLERK) else DESK_TABS
 
 
 def _here(request: AnyRequest) -> str:

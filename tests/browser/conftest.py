@@ -8,10 +8,13 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, Playwright, sync_playwright
 
+from service import identity
+from service.demo import load_demo
+from service.kit.db import make_engine, make_sessions
 from service.kit.edge import SESSION_COOKIE
 from tests.browser.live import Live, serving
-from tests.cast import Town
-from tests.db import Steward
+from tests.cast import KEYRING, PEOPLE, START, Town
+from tests.db import Database, Steward, in_thread
 
 CHROMIUM = os.environ.get("LINLI_CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser") or ""
 QUIET = (
@@ -115,9 +118,33 @@ def shot(page: Page, name: str) -> None:
     page.screenshot(path=str(file))
 
 
-@pytest.fixture(scope="module")
-def demo_live(town_template: tuple[Town, Steward]) -> Iterator[Live]:
-    """A running service with a town of its own, shared by the tests of one file that only look."""
-    town, cloner = town_template
-    with cloner.clone() as database, serving(database, town) as running:
-        yield running
+async def _demo_town(database: Database) -> Town:
+    """The demo, and everybody of its cast signed in."""
+    engine = make_engine(database.app_url)
+    sessions = make_sessions(engine, KEYRING)
+    try:
+        await load_demo(sessions, KEYRING, START, lambda _: None)
+        cookies, actors = {}, {}
+        async with sessions.begin() as session:
+            for name, (number, card_no, *_) in PEOPLE.items():
+                member = (await identity.members_by_card(session, number, [card_no]))[card_no]
+                entered = await identity.enter(
+                    session, number, member.member_id, device="test", is_shared=False, now=START
+                )
+                cookies[name] = entered.cookie
+        for name, cookie in cookies.items():
+            actor = await identity.actor_of_cookie(engine, KEYRING, cookie, START)
+            assert actor is not None
+            actors[name] = actor
+        return Town({}, cookies, actors)
+    finally:
+        await engine.dispose()
+
+
+@pytest.fixture(scope="session")
+def demo_live(steward: Steward) -> Iterator[Live]:
+    """The demo, running: for tests that only look."""
+    with steward.clone() as database:
+        town = in_thread(_demo_town(database))
+        with serving(database, town) as running:
+            yield running

@@ -54,7 +54,9 @@ def foreign(page: Page, known: Iterable[str]) -> list[str]:
 
 
 def small(page: Page) -> list[str]:
-    """In 长辈版, text under 18 px and targets under 44 px."""
+    """In 长辈版, text under 18 px and targets under 44 px; sheets for the printer keep the size of their paper."""
+    if page.locator("link[href*=print]").count():
+        return []
     return list(
         page.evaluate(
             """() => {

@@ -26,14 +26,9 @@ WALKS: dict[str, tuple[str, ...]] = {
 STRANGERS = ("/", "/sign-in", "/activate", "/api")
 
 
-@pytest.fixture(scope="module")
-def world(demo_live: Live) -> Live:
-    return demo_live
-
-
 @pytest.fixture
-def visitor(chromium: Browser, world: Live) -> Iterator[Visitor]:
-    visitor = Visitor(chromium, world)
+def visitor(chromium: Browser, demo_live: Live) -> Iterator[Visitor]:
+    visitor = Visitor(chromium, demo_live)
     yield visitor
     visitor.close()
     assert visitor.troubles == []
