@@ -1,12 +1,9 @@
 """What the tests of vouchers share: an offer that is open, points to pay with, and a scan."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import timedelta
 from uuid import uuid4
 
 import pytest
-import sqlalchemy as sa
 
 import ledger
 import redemption
@@ -15,6 +12,9 @@ from service.chart import Reason
 from service.kit.edge import DEVICE_COOKIE
 from service.kit.ids import new_id
 from tests.cast import HERE, KEYRING, START
+from tests.wallet.conftest import statements
+
+__all__ = ["statements"]
 
 HAIRCUT = {"title": "理发一次", "price_points": 20, "payable_fen": 1500}
 
@@ -87,29 +87,6 @@ def code_of(voucher, now, *, kind="phone"):
     """A genuine code of a voucher at an instant."""
     keys = redemption.CodeKeys(KEYRING.current, KEYRING.keys("voucher"))
     known = {"community_id": HERE, "voucher_id": int(voucher["voucher_id"]), "code_seq": voucher.get("code_seq", 1)}
-    if kind == "phone":
-        code = redemption.phone_code(keys, **known, now=now)
-    else:
-        code = redemption.printed_code(keys, **known)
+    make = redemption.printed_code
+    code = redemption.phone_code(keys, **known, now=now) if kind == "phone" else make(keys, **known)
     return redemption.code_url("linli.example.org", code)
-
-
-@pytest.fixture
-def statements(app):
-    """Counts the statements that SQLAlchemy sends while the block runs."""
-
-    @contextmanager
-    def watched() -> Iterator[list[str]]:
-        seen: list[str] = []
-
-        def note(_connection, _cursor, statement, *_rest):
-            seen.append(statement)
-
-        engine = app.state.engine.sync_engine
-        sa.event.listen(engine, "before_cursor_execute", note)
-        try:
-            yield seen
-        finally:
-            sa.event.remove(engine, "before_cursor_execute", note)
-
-    return watched

@@ -3,6 +3,7 @@
 import asyncio
 from uuid import uuid4
 
+import redemption
 from service.kit.edge import DEVICE_COOKIE
 from tests.cast import HERE, client_of
 from tests.vouchers.conftest import code_of, scan_of
@@ -234,3 +235,41 @@ async def test_the_page_without_a_script_redeems_once_and_says_the_same_on_reloa
     other = await phone.post("/shop/redeem", data=form | {"_key": "another"})
     assert other.status_code == 409
     assert "用过了" in other.text
+
+
+async def test_a_voucher_of_several_asks_how_many(app, li, phone, give, offer_of, clock):
+    await give(li, 100)
+    offer_id = await offer_of()
+    async with app.state.sessions.begin() as session:
+        issued = await redemption.issue_voucher(
+            session,
+            HERE,
+            key=uuid4(),
+            offer_id=offer_id,
+            member_id=li.actor.member_id,
+            owner_group=None,
+            quantity=3,
+            actor_id=li.actor.member_id,
+            now=clock.now,
+        )
+    code = code_of({"voucher_id": issued.voucher_id}, clock.now)
+
+    asked = await phone.post("/api/scans", json=scan_of(code))
+    assert (asked.status_code, asked.json()["state"]) == (409, "question")
+    assert "3" in asked.json()["detail"]
+    page = await phone.get(asked.json()["url"])
+    assert 'name="quantity"' in page.text
+    two = await phone.post("/shop/redeem", data={"code": code, "quantity": "2", "_key": "two"})
+    assert "40 分" in two.text
+    rest = await phone.post("/api/scans", json=scan_of(code))
+    assert (rest.json()["state"], rest.json()["value"]) == ("ok", "20 分")
+
+
+async def test_nobody_redeems_what_their_own_household_holds(app, barber, phone, give, offer_of, clock):
+    await give(barber, 100)
+    offer_id = await offer_of()
+    own = (await barber.post(f"/api/offers/{offer_id}/vouchers", json={})).json()
+
+    answer = await phone.post("/api/scans", json=scan_of(own["qr"]))
+
+    assert answer.json()["code"] == "vouchers.scan_own_voucher"

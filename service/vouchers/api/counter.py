@@ -29,7 +29,8 @@ AnyRequest = Request[Any, Any, Any]
 @post("/api/scans", opt=BY_DATABASE, status_code=200)
 async def scan(request: AnyRequest, data: JSONBody[ScanIn], state: State) -> Response[ScanOut]:
     """Redeem what was scanned: exactly once, in one round trip. The same nonce gets the same answer for ever."""
-    now = cast("Clock", state.clock)()
+    clock: Clock = state.clock
+    now = clock()
     verdict = await counter.redeem_scan(
         cast("AsyncEngine", state.engine),
         cast("Keyring", state.keyring),

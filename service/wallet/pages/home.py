@@ -76,7 +76,7 @@ async def _cards(request: AnyRequest, session: AsyncSession, actor: Actor, now: 
             if card is not None:
                 cards.append(card)
     cards.sort(key=lambda card: (cast("int", card["order"]), str(card["template"])))
-    engine = cast("Environment", cast("Any", request.app.template_engine).engine)
+    engine: Environment = cast("Any", request.app.template_engine).engine
     shared = Template(template_name="wallet/home.html", context=common(request)).create_template_context(request)
     return [
         Markup(engine.get_template(str(card["template"])).render({**shared, **card, "card": card}))  # noqa: S704 # rendered by Jinja with autoescape

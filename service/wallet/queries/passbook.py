@@ -278,7 +278,7 @@ _RECORDS = sa.text(
 )
 _VOUCHERS = sa.text("""
 WITH asked AS (
-    SELECT 'redemption.voucher:' || v || ':ended' AS reference, v AS voucher_id FROM unnest(CAST(:ended AS bigint[])) v
+    SELECT 'redemption.voucher:' || v || '\\:ended' AS reference, v AS voucher_id FROM unnest(CAST(:ended AS bigint[])) v
     UNION ALL
     SELECT 'redemption.issue:' || c.key, (c.answer ->> 'voucher_id')::bigint
       FROM redemption.command c

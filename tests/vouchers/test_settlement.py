@@ -1,0 +1,220 @@
+"""What shops are owed, from the counter to the bank."""
+
+from datetime import date
+
+import pytest
+
+from service.identity import grant_role
+from service.kit.access import Role
+from service.kit.clock import local_day
+from service.vouchers.rules import objection_over, points_missing, yuan_in_words
+from tests.vouchers.conftest import code_of, scan_of
+
+
+@pytest.fixture
+async def used(li, phone, give, offer_of, clock):
+    """Three haircuts were taken and used."""
+    await give(li, 200)
+    offer_id = await offer_of()
+    for _ in range(3):
+        voucher = (await li.post(f"/api/offers/{offer_id}/vouchers", json={})).json()
+        answer = await phone.post("/api/scans", json=scan_of(code_of(voucher, clock.now)))
+        assert answer.status_code == 200
+        clock.move(minutes=1)
+
+
+async def closed(client, **fields):
+    answer = await client.post("/api/settlements", json={"until": "2026-11-22", **fields})
+    assert answer.status_code == 201, answer.text
+    return answer.json()["items"]
+
+
+async def as_owner(app, town, client):
+    """Make the barber the shop's owner as well."""
+    async with app.state.sessions.begin() as session:
+        await grant_role(
+            session,
+            actor=town.actors["jiang"],
+            community_id=client.actor.community_id,
+            member_id=client.actor.member_id,
+            role=Role.MERCHANT_OWNER,
+            organisation_id=town.organisations["barbershop"],
+            day=local_day(app.state.clock()),
+            now=app.state.clock(),
+        )
+
+
+async def test_from_the_counter_to_the_bank_with_two_people(app, town, used, qian, feng, he, barber, clock):
+    await as_owner(app, town, barber)
+    [item] = await closed(qian)
+    address = f"/desk/settlements/{item['settlement_id']}"
+    shown = await qian.get(address)
+    assert "45.00" in shown.text
+    assert "肆拾伍元整" in shown.text
+    assert shown.text.count("60<small>") >= 3  # the three sums
+    assert "要由另一个人批准" not in shown.text
+
+    assert (await barber.get(f"/shop/settlements/{item['settlement_id']}")).status_code == 200
+    confirmed = await barber.post(f"/shop/settlements/{item['settlement_id']}/confirm", data={"_key": "c"})
+    assert confirmed.status_code == 303
+    own = await qian.post(f"{address}/approve", data={"_key": "a"})
+    assert own.status_code == 409
+    assert "要由另一个人" in own.text
+    assert (await feng.post(f"{address}/approve", data={"_key": "a"})).status_code == 303
+    paid = await qian.post(f"{address}/pay", data={"bank_reference": "ICBC-20261122-7", "_key": "p"})
+    assert paid.status_code == 303
+
+    done = (await he.get(f"/api/settlements/{item['settlement_id']}")).json()
+    assert (done["state"], done["due_points"], done["due_fen"]) == ("paid", 60, 4500)
+    assert done["bank_reference"] == "ICBC-20261122-7"
+    assert (await he.get("/api/books/verification")).json() == {
+        "is_whole": True,
+        "faults": [],
+        "checked_at": clock.now.isoformat().replace("+00:00", "Z"),
+    }
+
+
+async def test_closing_all_says_how_many_and_closing_again_finds_nothing(used, qian):
+    form = {"until": "2026-11-22", "_key": "close"}
+    answers = [await qian.post("/desk/settlements/close", data=form) for _ in range(2)]
+    assert {answer.headers["location"] for answer in answers} == {"/desk/settlements?closed=done:1"}
+    page = await qian.get(answers[0].headers["location"])
+    assert "1 家：结好了" in page.text
+    assert "所有的核销都结过了" in page.text
+
+    assert await closed(qian) == []
+
+
+async def test_a_disputed_line_leaves_the_batch_and_the_rest_is_paid(app, town, used, qian, feng, barber):
+    await as_owner(app, town, barber)
+    [item] = await closed(qian)
+    shop = f"/api/shop/settlements/{item['settlement_id']}"
+    address = f"/api/settlements/{item['settlement_id']}"
+
+    disputed = await barber.post(f"{shop}/disputes", json={"line_no": 2, "reason": "顾客没有来"})
+    assert (disputed.json()["disputed_lines"], disputed.json()["due_fen"]) == (1, 3000)
+    again = await barber.post(f"{shop}/disputes", json={"line_no": 2, "reason": "顾客没有来"})
+    assert again.status_code == 200  # the same objection again changes nothing
+    assert "顾客没有来" in (await qian.get(f"/desk/settlements/{item['settlement_id']}")).text
+    await barber.post(f"{shop}/confirmation")
+    await feng.post(f"{address}/approval")
+    paid = (await qian.post(f"{address}/payment", json={"bank_reference": "ICBC-1"})).json()
+
+    assert (paid["state"], paid["due_points"], paid["due_fen"]) == ("paid", 40, 3000)
+
+
+async def test_steps_cannot_be_skipped(used, qian, feng):
+    [item] = await closed(qian)
+    address = f"/api/settlements/{item['settlement_id']}"
+
+    early = await feng.post(f"{address}/approval")
+    assert (early.status_code, early.json()["code"]) == (409, "redemption.settlement_state")
+    assert (await qian.post(f"{address}/payment", json={"bank_reference": "ICBC-1"})).status_code == 409
+
+
+async def test_a_shop_sees_its_own_statements_only(app, town, used, qian, zhou, barber, stranger_shop, li):
+    [item] = await closed(qian)
+    address = f"/shop/settlements/{item['settlement_id']}"
+
+    assert (await barber.get(address)).status_code == 403  # a clerk, not the owner
+    for client in (zhou, stranger_shop):
+        assert (await client.get(address)).status_code == 404
+        assert (await client.post(f"{address}/confirm", data={"_key": "c"})).status_code == 404
+        answer = await client.post(f"{address}/lines/1/dispute", data={"_key": "d", "reason": "不对"})
+        assert answer.status_code == 404
+    assert (await li.get(address)).status_code == 403
+    await as_owner(app, town, barber)
+    assert (await barber.get(address)).status_code == 200
+    assert "第 1 期" in (await barber.get("/shop/settlements")).text
+
+
+async def test_only_finance_closes_and_pays(used, qian, wu, zheng, he, li, stranger_staff):
+    [item] = await closed(qian)
+    address = f"/desk/settlements/{item['settlement_id']}"
+
+    for client in (wu, li):
+        assert (await client.get("/desk/settlements")).status_code == 403
+    assert (await he.get(address)).status_code == 200
+    for client in (wu, zheng, he, li):
+        assert (await client.post("/desk/settlements/close", data={})).status_code == 403
+        assert (await client.post(f"{address}/pay", data={})).status_code == 403
+    assert (await he.post(f"{address}/approve", data={})).status_code == 403
+    assert (await stranger_staff.get(address)).status_code == 404
+    answer = await stranger_staff.post(f"/api/settlements/{item['settlement_id']}/approval")
+    assert answer.status_code == 409
+
+
+async def test_paper_and_csv_say_the_same(used, qian):
+    [item] = await closed(qian)
+    address = f"/desk/settlements/{item['settlement_id']}"
+
+    paper = await qian.get(f"{address}/print")
+    file = await qian.get(f"{address}/lines.csv")
+
+    assert "商户结算单" in paper.text
+    assert "肆拾伍元整" in paper.text
+    assert file.content.startswith(b"\xef\xbb\xbf")
+    assert len(file.text.strip().splitlines()) == 4
+    assert paper.text.count("理发一次") == 3
+
+
+async def test_a_statement_that_nobody_objects_to_is_agreed_after_five_working_days(app, used, qian, clock):
+    [item] = await closed(qian)
+    timed = next(work for work in work_of(app) if work.name == "vouchers.agree_in_silence")
+    address = f"/api/settlements/{item['settlement_id']}"
+
+    clock.move(days=5)
+    await app.state.worker.do_timed(timed, clock.now)
+    assert (await qian.get(address)).json()["state"] == "closed"
+    clock.move(days=3)
+    await app.state.worker.do_timed(timed, clock.now)
+    assert (await qian.get(address)).json()["state"] == "confirmed"
+
+
+def work_of(app):
+    return [work for item in app.state.slices for work in item.timed]
+
+
+async def test_what_waits_stands_in_the_inbox(app, town, used, qian, feng, barber):
+    await as_owner(app, town, barber)
+    [item] = await closed(qian)
+    await barber.post(f"/api/shop/settlements/{item['settlement_id']}/confirmation")
+
+    mine = (await feng.get("/api/inbox")).json()
+    closers = (await qian.get("/api/inbox")).json()
+
+    assert "settlement_to_approve" in str(mine)
+    assert "settlement_to_approve" not in str(closers)
+
+
+@pytest.mark.parametrize(
+    ("fen", "words"),
+    [
+        (0, "零元整"),
+        (1, "壹分"),
+        (10, "壹角整"),
+        (105, "壹元零伍分"),
+        (1050, "壹拾元伍角整"),
+        (4500, "肆拾伍元整"),
+        (10_000_00, "壹万元整"),
+        (10_010_05, "壹万零壹拾元零伍分"),
+        (100_050_00, "壹拾万零伍拾元整"),
+        (10_000_1000_50, "壹亿零壹仟元伍角整"),
+        (12_345_678_90, "壹仟贰佰叁拾肆万伍仟陆佰柒拾捌元玖角整"),
+        (-250, "负贰元伍角整"),
+    ],
+)
+def test_money_in_words_as_chinese_accounts_write_it(fen, words):
+    assert yuan_in_words(fen) == words
+
+
+def test_what_is_missing_is_rounded_up_to_whole_points():
+    assert points_missing(20, 2000) == 0
+    assert points_missing(20, 1999) == 1
+    assert points_missing(20, 0) == 20
+
+
+def test_weekends_do_not_count_for_an_objection():
+    friday = date(2026, 11, 20)
+    assert not objection_over(friday, date(2026, 11, 27), 5)
+    assert objection_over(friday, date(2026, 11, 30), 5)
