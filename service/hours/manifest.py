@@ -46,6 +46,7 @@ MANIFEST = Manifest(
         plan.cancel,
         plan.add_shifts,
         plan.change_places,
+        plan.cancel_shift_page,
         plan.cancel_shift,
         plan.poster_page,
         review.inbox_page,

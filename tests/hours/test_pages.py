@@ -23,7 +23,7 @@ async def test_every_page_speaks_both_languages(
         wei: ["/lead", f"/lead/shifts/{shift}", f"/lead/shifts/{shift}/code"],
         wu: ["/desk/activities", "/desk/activities?only=open", "/desk/activities/new", f"/desk/activities/{canteen}",
              f"/desk/activities/{canteen}/edit", f"/desk/activities/{canteen}/cancel",
-             f"/desk/activities/{canteen}/poster"],
+             f"/desk/activities/{canteen}/poster", f"/desk/shifts/{later}/cancel"],
         zheng: ["/desk/hours", f"/desk/hours?row={attendance}", "/desk/hours?view=odd", "/desk/hours?view=approved",
                 "/desk/hours/approve-all", f"/desk/hours/{attendance}/times"],
     }  # fmt: skip

@@ -337,6 +337,18 @@ async def change_places(
         return await once_page(request, session, actor, now, work)
 
 
+@get("/desk/shifts/{shift_id:uuid}/cancel", opt=STAFF, include_in_schema=False)
+async def cancel_shift_page(
+    request: AnyRequest,
+    session: NamedDependency[AsyncSession],
+    actor: NamedDependency[Actor],
+    shift_id: FromPath[UUID],
+) -> Template:
+    """What calling one shift off means, and for how many people."""
+    shift = await queries.shift_for(session, actor, shift_id)
+    return page(request, "hours/shift_cancel.html", title=_("取消这一场"), shift=shift)
+
+
 @post("/desk/shifts/{shift_id:uuid}/cancel", opt=STAFF, include_in_schema=False)
 async def cancel_shift(
     request: AnyRequest,

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -23,6 +23,7 @@ from service.hours.rules import (
 )
 from service.hours.tables import Activity, ActivityLeader, Attendance, Shift, SignUp
 from service.kit.access import Actor
+from service.kit.clock import local_day
 from service.kit.paging import PAGE_SIZE, Page, decode_cursor, encode_cursor, page_of
 from service.records import ServiceClass
 
@@ -59,6 +60,11 @@ class ShiftView:
     def places_left(self) -> int:
         """How many places nobody has."""
         return max(0, self.places - self.placed)
+
+    @property
+    def on(self) -> date:
+        """The community's day on which it begins."""
+        return local_day(self.starts_at)
 
     @property
     def minutes(self) -> int:
