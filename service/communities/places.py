@@ -6,7 +6,7 @@ from datetime import date, datetime
 from uuid import UUID
 
 import sqlalchemy as sa
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.dialects.postgresql import distinct_on, insert
 from sqlmodel import col
 from sqlmodel.ext.asyncio.session import AsyncSession
 
@@ -143,7 +143,7 @@ async def prices_on(session: AsyncSession, community_id: int, organisation_id: U
     """What a repair team charges on a day."""
     rows = await session.execute(
         sa.select(Price)
-        .distinct(col(Price.item))
+        .ext(distinct_on(col(Price.item)))
         .where(
             col(Price.community_id) == community_id,
             col(Price.organisation_id) == organisation_id,

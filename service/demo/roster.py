@@ -62,7 +62,8 @@ def sheet(today: date) -> bytes:
 
 
 def _cast_row(part: Part, number: int, today: date) -> Sequence[Cell]:
-    door = f"1-{101 + number // 2 * 100}" if part.handle not in ("li", "granny") else "1-901"
+    # The cast shares the fourth entrance of the first building, two to a door.
+    door = "4-901" if part.handle in ("li", "granny") else f"4-{number // 2 + 1}01"
     phone = f"199000000{number + 1:02}" if part.has_phone else ""
     born = _born(today, 78 if part.handle == "granny" else 30 + number * 3, number)
     return (
@@ -80,15 +81,14 @@ def _cast_row(part: Part, number: int, today: date) -> Sequence[Cell]:
 
 def _crowd(today: date) -> Iterator[Sequence[Cell]]:
     """Household after household, until there are six thousand people with the cast."""
-    number, door = 0, 9  # the first doors are the cast's
-    for size in cycle(HOUSEHOLD_SIZES):
+    number = 0
+    for door, size in enumerate(cycle(HOUSEHOLD_SIZES)):
         building, place = divmod(door, DOORS_PER_BUILDING)
         for person in range(size):
             if number >= PEOPLE - len(CAST):
                 return
             yield _crowd_row(number, person, size, building, place, today)
             number += 1
-        door += 1
 
 
 def _crowd_row(number: int, person: int, size: int, building: int, place: int, today: date) -> Sequence[Cell]:
@@ -109,7 +109,7 @@ def _crowd_row(number: int, person: int, size: int, building: int, place: int, t
         "是" if phone and number % 10 == 0 else "否",
         grid_name(building // BUILDINGS_PER_GRID),
         f"{building + 1}号楼",
-        f"{place % 3 + 1}-{place // 3 + 1}{number % 2 + 1:02}",
+        f"{place % 3 + 1}-{place // 6 + 1}{place // 3 % 2 + 1:02}",
         _born(today, age, number),
         "、".join(roles),
     )

@@ -91,6 +91,16 @@ async def organisation_people(
     return [(member_id, Role(role)) for member_id, role in rows]
 
 
+async def members_of_import(session: AsyncSession, community_id: int, import_id: UUID) -> Sequence[UUID]:
+    """Whom an import enrolled, however long ago."""
+    rows = await session.execute(
+        sa.select(col(Member.member_id)).where(
+            col(Member.community_id) == community_id, col(Member.import_id) == import_id
+        )
+    )
+    return list(rows.scalars())
+
+
 async def without_a_way_in(session: AsyncSession, community_id: int, ids: Collection[UUID]) -> Sequence[UUID]:
     """Those of these people who are open and never chose a secret: whom an activation slip is for."""
     rows = await session.execute(

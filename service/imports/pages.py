@@ -126,6 +126,7 @@ async def _one(
         "next_url": f"{url}?show={chosen.value}&after={found.next}" if found.next else None,
         "by": {member_id: person.name for member_id, person in people.items()},
         "parts": await actions_slips.slip_parts(session, actor, import_id, now) if is_applied else 0,
+        "is_forgotten": batch.is_forgotten(now),
         "slips_at_once": actions_slips.SLIPS_AT_ONCE,
     }
 

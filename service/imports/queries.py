@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from uuid import UUID
 
 import anyio.to_thread
@@ -16,7 +16,7 @@ from service import chart, communities, identity, records
 from service.identity import Particulars
 from service.imports.cells import Problem, Row
 from service.imports.compare import Change, Known, Meant
-from service.imports.rules import BatchNotFound, BatchState, Verdict
+from service.imports.rules import KEEP_DAYS, BatchNotFound, BatchState, Verdict
 from service.imports.tables import ImportBatch, ImportRow
 from service.kit.access import Actor
 from service.kit.crypto import Keyring
@@ -45,6 +45,10 @@ class BatchView:
     applied_at: datetime | None
     undone_by: UUID | None
     undone_at: datetime | None
+
+    def is_forgotten(self, now: datetime) -> bool:
+        """What the sheet said is gone; only the counts are left."""
+        return now - (self.applied_at or self.uploaded_at) > timedelta(days=KEEP_DAYS)
 
     @property
     def good(self) -> int:
@@ -176,18 +180,6 @@ def _rows_query(community_id: int, import_id: UUID, verdicts: Collection[Verdict
         )
         .order_by(col(ImportRow.row_no))
     )
-
-
-async def members_of(session: AsyncSession, community_id: int, import_id: UUID, verdict: Verdict) -> Sequence[UUID]:
-    """Whom the rows with this verdict are about."""
-    rows = await session.execute(
-        sa.select(col(ImportRow.member_id)).where(
-            col(ImportRow.community_id) == community_id,
-            col(ImportRow.import_id) == import_id,
-            col(ImportRow.verdict) == verdict.value,
-        )
-    )
-    return [member_id for member_id in rows.scalars() if member_id is not None]
 
 
 def _opened(keys: Keyring, rows: Sequence[ImportRow]) -> Sequence[RowView]:

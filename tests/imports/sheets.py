@@ -2,6 +2,7 @@
 
 import csv
 import io
+import re
 import struct
 import zipfile
 from collections.abc import Sequence
@@ -104,3 +105,8 @@ def _entry(name: str, kind: int, start: int, size: int, child: int = 0xFFFFFFFF)
         + bytes(36)
         + struct.pack("<IQ", start, size)
     )
+
+
+def printed_codes(page: str) -> list[str]:
+    """The one-time codes on a sheet of slips, as somebody would type them."""
+    return [number + word for number, word in re.findall(r'class="code"><small>([^<]+)</small>([^<]+)<', page)]

@@ -1,7 +1,6 @@
 """The desk finds people, opens contact data on purpose, gives and ends roles, and hands out ways in."""
 
 import io
-import re
 from typing import Any
 
 import openpyxl
@@ -13,6 +12,7 @@ from service.kit.clock import local_day
 from service.kit.ids import new_id
 from tests.cast import HERE, Client, Town, TownClock
 from tests.imports.sheets import people as sheet_of
+from tests.imports.sheets import printed_codes
 
 
 async def with_contact(app: Litestar, clock: TownClock) -> str:
@@ -149,7 +149,7 @@ async def test_one_device_is_signed_out(wu: Client, li: Client) -> None:
 async def test_a_slip_lets_the_person_choose_a_pin(wu: Client, li: Client, anon: Client) -> None:
     slip = await wu.post(f"/desk/people/{li.actor.member_id}/slip")
 
-    (code,) = re.findall(r'class="code">([^<]+)<', slip.text)
+    (code,) = printed_codes(slip.text)
     assert slip.text.count("<svg") == 1
     assert (await anon.get("/A/" + code.replace(" ", ""))).status_code == 200
 
