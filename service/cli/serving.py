@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from types import FrameType
 from typing import Any
+from urllib.parse import urlsplit
 
 import uvicorn
 from sqlmodel.ext.asyncio.session import AsyncSession
@@ -15,7 +16,7 @@ from migrations.runner import upgrade
 from service import communities
 from service.app import create_app
 from service.cli.doctor import complaints
-from service.cli.places import CommandRefused, Place, database, keys, opened, run, say
+from service.cli.places import CommandRefused, Place, database, first_keys, is_running, keys, opened, run, say
 from service.cli.tls import self_made_certificate
 from service.demo import DEMO_MARK, SIGN_INS, is_demo, load_demo
 from service.kit.clock import system_clock
@@ -38,6 +39,7 @@ def add_to(commands: Any) -> None:
     serve.add_argument("--port", type=int)
     serve.set_defaults(do=serve_only)
     worker = commands.add_parser("worker", help="deliver facts and do timed work, without pages")
+    worker.add_argument("--retry", action="store_true", help="first put what was parked back into the queue")
     worker.set_defaults(do=work_only)
 
 
@@ -50,11 +52,11 @@ def run_here(chosen: argparse.Namespace) -> int:
         settings = settings.model_copy(
             update={"public_url": settings.public_url or f"https://{settings.host}:{settings.port}"}
         )
-    with database(settings) as place:
-        keyring = keys(settings, may_make=True)
+    with database(settings, keep=True) as place:
         if place.owner_url is None:
             raise CommandRefused("LINLI_OWNER_URL is needed to migrate; or use `linli serve` on a migrated database")
         run(upgrade(place.owner_url))
+        keyring = first_keys(settings, place)
         has_demo = run(_demo_when_empty(place, keyring, wanted=place.is_embedded and not chosen.no_demo))
         _introduce(settings, has_demo=has_demo)
         _serve(settings, keyring, place, certificate)
@@ -64,9 +66,9 @@ def run_here(chosen: argparse.Namespace) -> int:
 def serve_only(chosen: argparse.Namespace) -> int:
     """Serve a database that is ready; refuse one that is not, and a demo on a public address."""
     settings = _settings(chosen)
-    with database(settings) as place:
+    with database(settings, keep=True) as place:
         keyring = keys(settings)
-        found = run(complaints(place))
+        found = run(complaints(place, keyring))
         if found:
             raise CommandRefused("not serving:\n  - " + "\n  - ".join(found))
         if run(_has_demo(place, keyring)) and not _is_local(settings):
@@ -75,9 +77,11 @@ def serve_only(chosen: argparse.Namespace) -> int:
     return 0
 
 
-def work_only(_: argparse.Namespace) -> int:
+def work_only(chosen: argparse.Namespace) -> int:
     """Deliver facts and do timed work until told to stop."""
     settings = Settings()
+    if not is_running(settings):
+        raise CommandRefused("the private database lives with `linli serve`, which does this work too; start that")
     with database(settings) as place:
         keyring = keys(settings)
 
@@ -87,6 +91,8 @@ def work_only(_: argparse.Namespace) -> int:
                 loop = asyncio.get_running_loop()
                 for number in (signal.SIGINT, signal.SIGTERM):
                     loop.add_signal_handler(number, worker.stop.set)
+                if chosen.retry:
+                    say(f"{await worker.retry_parked()} parked deliveries are tried again.")
                 await worker.run()
 
         run(work())
@@ -99,8 +105,7 @@ def _settings(chosen: argparse.Namespace) -> Settings:
 
 
 def _is_local(settings: Settings) -> bool:
-    host = settings.origin.split("://", 1)[-1].split("/")[0].rsplit(":", 1)[0]
-    return host in ("127.0.0.1", "localhost", "[::1]")
+    return urlsplit(settings.origin).hostname in ("127.0.0.1", "localhost", "::1")
 
 
 async def _has_demo(place: Place, keyring: Keyring) -> bool:
@@ -143,6 +148,7 @@ def _serve(settings: Settings, keyring: Keyring, place: Place, certificate: tupl
         http="httptools",
         access_log=False,
         log_level="warning",
+        log_config=None,  # its lines go the way of ours
         server_header=False,
         proxy_headers=bool(settings.trusted_proxies),
         forwarded_allow_ips=settings.trusted_proxies or None,

@@ -22,6 +22,7 @@ from service.kit.embedded_pg.binaries import (
     binaries_in,
     find_binaries,
 )
+from service.kit.embedded_pg.keeper import Keeper
 from service.kit.embedded_pg.orphans import clear_remains
 from service.kit.embedded_pg.privileges import Privileges, die_with_us, privileges
 from service.kit.embedded_pg.roles import APP, AUDIT, DATABASE, OWNER, SUPERUSER, create_roles_and_database
@@ -54,6 +55,7 @@ class Cluster:
     data: Path
     socket: Path
     pid: int
+    """The first process; a server that is kept may have had another since."""
     binaries: Binaries
 
     def url(self, role: str, database: str = DATABASE) -> str:
@@ -83,12 +85,18 @@ class Cluster:
 
 @contextlib.contextmanager
 def server(
-    data: Path, *, durable: bool = True, settings: Mapping[str, str] | None = None, binaries: Path | None = None
+    data: Path,
+    *,
+    durable: bool = True,
+    keep: bool = False,
+    settings: Mapping[str, str] | None = None,
+    binaries: Path | None = None,
 ) -> Iterator[Cluster]:
     """Run a private server on a folder for as long as the block lasts; make the folder when it is missing.
 
     A second process on the same folder is refused. `durable=False` gives up safety against power cuts for speed and
-    is meant for tests. `binaries` names a folder of programs; the default is whatever `find_binaries` finds.
+    is meant for tests. With `keep` a server that ends by itself is started again. `binaries` names a folder of
+    programs; the default is whatever `find_binaries` finds.
     """
     data = data.absolute()
     data.parent.mkdir(parents=True, exist_ok=True)
@@ -100,15 +108,24 @@ def server(
             _make(programs, rights, data, durable=durable)
         _check_version(programs, data)
         socket = _socket_folder(rights, data)
-        clear_remains(data, socket)
         options = {**_SETTINGS, **({} if durable else _NOT_DURABLE), **(settings or {})}
-        process = _start(programs, rights, data, options | {"unix_socket_directories": str(socket)})
+        options["unix_socket_directories"] = str(socket)
+
+        def start() -> subprocess.Popen[bytes]:
+            clear_remains(data, socket)
+            return _start(programs, rights, data, options)
+
+        keeper = Keeper(start(), start=start, wait=lambda process: _wait_until_ready(process, data))
         try:
-            _wait_until_ready(process, data)
+            _wait_until_ready(keeper.process, data)
             create_roles_and_database(programs, socket)
-            yield Cluster(data, socket, process.pid, programs)
+            if keep:
+                keeper.begin()
+            yield Cluster(data, socket, keeper.process.pid, programs)
         finally:
-            _stop(process)
+            keeper.leave()
+            _stop(keeper.process)
+            keeper.join()
 
 
 def running(data: Path) -> Cluster | None:
@@ -118,7 +135,11 @@ def running(data: Path) -> Cluster | None:
         return None
     programs = find_binaries()
     _check_version(programs, data)
-    pid = int((data / "postmaster.pid").read_text().split("\n")[0])
+    try:
+        pid = int((data / "postmaster.pid").read_text().split("\n")[0])
+    except (OSError, ValueError) as reason:
+        message = f"{data} is in use by another Linli process, whose server is just starting. Try again in a moment."
+        raise EmbeddedPgError(message) from reason
     return Cluster(data, _socket_folder(privileges(programs, data), data), pid, programs)
 
 
