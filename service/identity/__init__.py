@@ -32,6 +32,7 @@ from service.identity.contacts import (
 from service.identity.histories import (
     RoleHeld,
     SessionOpen,
+    members_of_import,
     organisation_people,
     role_history,
     sessions_of,
@@ -77,6 +78,7 @@ __all__ = [
     "lock_people",
     "login_holders",
     "members_by_card",
+    "members_of_import",
     "normal_card",
     "normal_phone",
     "organisation_people",
