@@ -120,7 +120,7 @@ def server(
             _wait_until_ready(keeper.process, data)
             create_roles_and_database(programs, socket)
             if keep:
-                keeper.begin()
+                keeper.look_after()
             yield Cluster(data, socket, keeper.process.pid, programs)
         finally:
             keeper.leave()

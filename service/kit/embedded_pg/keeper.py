@@ -31,7 +31,7 @@ class Keeper:
         # The kernel ties the server's life to the thread that started it; this one lives as long as the keeper.
         self._thread = threading.Thread(target=self._keep, name="postgres-keeper", daemon=True)
 
-    def begin(self) -> None:
+    def look_after(self) -> None:
         """Look after it from now on."""
         self._thread.start()
 
