@@ -4,7 +4,7 @@ import argparse
 from typing import Any
 
 from service import communities
-from service.cli.places import database, keys, opened, run, say
+from service.cli.places import CommandRefused, database, keys, opened, run, say
 from service.kit.settings import Settings
 from service.wallet import verify_books
 
@@ -26,7 +26,10 @@ def check(chosen: argparse.Namespace) -> int:
         async def examine() -> int:
             count = 0
             async with opened(place, keyring) as (_, sessions), sessions.begin() as session:
-                for one in await communities.communities(session):
+                founded = await communities.communities(session)
+                if chosen.community is not None and chosen.community not in {one.community_id for one in founded}:
+                    raise CommandRefused(f"there is no community {chosen.community} here")
+                for one in founded:
                     if chosen.community in (None, one.community_id):
                         found = await verify_books(session, one.community_id)
                         count += len(found)

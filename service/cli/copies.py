@@ -4,13 +4,14 @@ import argparse
 import base64
 import hashlib
 import json
+import os
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from migrations.runner import current
+from migrations.runner import current, expected_head
 from service.cli.places import CommandRefused, database, keys, postgres_folder, run, say
-from service.kit.crypto import KEY_FILE, Keyring, KeysUnreadable, load_keyring, save_keyring
+from service.kit.crypto import KEY_FILE, Keyring, load_keyring, save_keyring
 from service.kit.embedded_pg import EmbeddedPgError, dump, restore
 from service.kit.settings import Settings
 
@@ -42,7 +43,7 @@ def add_to(commands: Any) -> None:
 def fingerprint(keyring: Keyring) -> str:
     """A short name of exactly these keys, safe to say aloud."""
     whole = b"".join(bytes([key_id]) + root for key_id, root in sorted(keyring.roots.items()))
-    return hashlib.sha256(b"linli/fingerprint" + whole).hexdigest()[:16].upper()
+    return hashlib.sha256(b"linli/fingerprint" + bytes([keyring.current]) + whole).hexdigest()[:16].upper()
 
 
 def back_up(settings: Settings, file: Path) -> None:
@@ -53,8 +54,8 @@ def back_up(settings: Settings, file: Path) -> None:
     file = file.absolute()
     try:
         dump(postgres_folder(settings), file)
-    except EmbeddedPgError as reason:
-        raise CommandRefused(str(reason)) from reason
+    except (EmbeddedPgError, OSError) as reason:
+        raise CommandRefused(f"no copy was made: {reason}") from reason
     note = {
         "made_at": datetime.now(UTC).isoformat(),
         "sha256": _digest(file),
@@ -85,12 +86,13 @@ def restore_from(chosen: argparse.Namespace) -> int:
     note_file = chosen.file.with_name(chosen.file.name + ".json")
     try:
         note = json.loads(note_file.read_text())
-    except (OSError, ValueError) as problem:
+        checksum, mark = str(note["sha256"]), str(note["keys"])
+    except (OSError, ValueError, KeyError, TypeError) as problem:
         raise CommandRefused(f"{note_file.name} is missing or damaged; it lies beside every backup") from problem
-    if _digest(chosen.file) != note.get("sha256"):
+    if _digest(chosen.file) != checksum:
         raise CommandRefused(f"{chosen.file.name} is not what was backed up: its checksum differs")
     keyring = keys(settings)
-    if fingerprint(keyring) != note.get("keys"):
+    if fingerprint(keyring) != mark:
         raise CommandRefused("the keys here do not open this backup; `linli keys import FILE` first")
     try:
         restore(postgres_folder(settings), chosen.file)
@@ -98,7 +100,8 @@ def restore_from(chosen: argparse.Namespace) -> int:
         raise CommandRefused(str(reason)) from reason
     with database(settings) as place:
         revision = run(current(place.app_url))
-    say(f"Restored, at revision {revision}. Now: `linli verify`.")
+    following = "`linli verify`" if revision == expected_head() else "`linli upgrade`, then `linli verify`"
+    say(f"Restored, at revision {revision}. Now: {following}.")
     return 0
 
 
@@ -107,9 +110,14 @@ def export_keys(chosen: argparse.Namespace) -> int:
     keyring = keys(Settings())
     lines = ["Linli recovery sheet. Whoever holds this and a backup can read everybody's data.", ""]
     lines += [f"fingerprint {fingerprint(keyring)}", f"current {keyring.current}"]
-    lines += [f"key {key_id} {base64.b32encode(root).decode()}" for key_id, root in sorted(keyring.roots.items())]
-    chosen.file.touch(mode=0o600)
-    chosen.file.write_text("\n".join(lines) + "\n")
+    lines += [f"key {key_id} {_spelled(root)}" for key_id, root in sorted(keyring.roots.items())]
+    try:
+        # A file that is there may be one that others can read; a fresh one is ours alone.
+        sheet = os.open(chosen.file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except OSError as problem:
+        raise CommandRefused(f"{chosen.file.name} cannot be made: {problem.strerror}") from problem
+    with os.fdopen(sheet, "w") as output:
+        output.write("\n".join(lines) + "\n")
     say(f"Written to {chosen.file.name}. Print it, lock it away, delete the file, then:")
     say(f"linli keys confirm {fingerprint(keyring)}")
     return 0
@@ -131,25 +139,36 @@ def import_keys(chosen: argparse.Namespace) -> int:
     settings = Settings()
     if (settings.keys_dir / KEY_FILE).exists():
         raise CommandRefused(f"there are keys in {settings.keys_dir}; move them away first")
-    current_key, roots, expected = 0, {}, ""
     try:
-        for line in chosen.file.read_text().splitlines():
-            words = line.split()
-            if words[:1] == ["fingerprint"]:
-                expected = words[1]
-            elif words[:1] == ["current"]:
-                current_key = int(words[1])
-            elif words[:1] == ["key"]:
-                roots[int(words[1])] = base64.b32decode("".join(words[2:]))
-        keyring = Keyring(current=current_key, roots=roots)
-        if fingerprint(keyring) != expected:
-            raise CommandRefused("a character of the sheet is wrong: the fingerprint does not fit")
-        save_keyring(keyring, settings.keys_dir)
-        load_keyring(settings.keys_dir)
-    except (OSError, ValueError, IndexError, KeysUnreadable) as problem:
-        raise CommandRefused(f"{chosen.file.name} is not a recovery sheet: {problem}") from problem
+        keyring, expected = _read_sheet(chosen.file.read_text())
+    except (OSError, ValueError, IndexError) as problem:
+        raise CommandRefused(f"{chosen.file.name} is not a recovery sheet") from problem
+    if fingerprint(keyring) != expected or keyring.current not in keyring.roots:
+        raise CommandRefused("a character of the sheet is wrong: the fingerprint does not fit")
+    save_keyring(keyring, settings.keys_dir)
+    load_keyring(settings.keys_dir)
     say(f"Keys {expected} are in place.")
     return 0
+
+
+def _spelled(root: bytes) -> str:
+    """A key in groups of four letters and digits, for a hand that types it in again."""
+    text = base64.b32encode(root).decode().rstrip("=")
+    return " ".join(text[start : start + 4] for start in range(0, len(text), 4))
+
+
+def _read_sheet(text: str) -> tuple[Keyring, str]:
+    current_key, roots, expected = 0, dict[int, bytes](), ""
+    for line in text.splitlines():
+        words = line.split()
+        if words[:1] == ["fingerprint"]:
+            expected = words[1].upper()
+        elif words[:1] == ["current"]:
+            current_key = int(words[1])
+        elif words[:1] == ["key"]:
+            spelled = "".join(words[2:])
+            roots[int(words[1])] = base64.b32decode(spelled + "=" * (-len(spelled) % 8), casefold=True, map01="L")
+    return Keyring(current=current_key, roots=roots), expected
 
 
 def _confirmed(settings: Settings) -> str | None:

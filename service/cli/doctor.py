@@ -5,13 +5,16 @@ from collections.abc import Sequence
 import asyncpg
 
 from migrations.runner import expected_head
-from service.cli.places import Place
+from service import identity
+from service.cli.places import Place, opened
+from service.kit.crypto import Keyring
+from service.kit.db import DatabaseAway, open_connection
 
 OLDEST_SERVER = 150_000
 
 _SETTINGS = """
 SELECT name, setting FROM pg_settings
- WHERE name IN ('fsync', 'full_page_writes', 'synchronous_commit', 'data_checksums', 'server_encoding')
+ WHERE name IN ('fsync', 'full_page_writes', 'synchronous_commit', 'server_encoding')
 """
 _WRITABLE = """
 SELECT format('%I.%I', table_schema, table_name) FROM information_schema.role_table_grants
@@ -20,16 +23,36 @@ SELECT format('%I.%I', table_schema, table_name) FROM information_schema.role_ta
 """
 
 
-async def complaints(place: Place) -> Sequence[str]:
+async def complaints(place: Place, keyring: Keyring) -> Sequence[str]:
     """Every reason not to serve, in words; empty when all is well."""
     try:
-        connection = await asyncpg.connect(place.app_url, timeout=10)
-    except (OSError, TimeoutError, asyncpg.PostgresError) as problem:
+        connection = await open_connection(place.app_url)
+    except DatabaseAway as problem:
         return [f"the database does not answer: {problem}"]
     try:
-        return [*await _about_role(connection), *await _about_server(connection), *await _about_tables(connection)]
+        found = [*await _about_role(connection), *await _about_server(connection), *await _about_tables(connection)]
     finally:
         await connection.close()
+    return found or await _about_keys(place, keyring)
+
+
+async def parked(place: Place) -> Sequence[str]:
+    """What the worker could not deliver and waits for somebody to look at."""
+    connection = await open_connection(place.app_url)
+    try:
+        waiting = await connection.fetchval("SELECT count(*) FROM jobs.pgqueuer WHERE status = 'failed'")
+    finally:
+        await connection.close()
+    return (
+        [f"{waiting} deliveries failed too often and are parked; `linli worker --retry` tries again"] if waiting else []
+    )
+
+
+async def _about_keys(place: Place, keyring: Keyring) -> Sequence[str]:
+    async with opened(place, keyring) as (_, sessions), sessions() as session:
+        if await identity.can_read_names(session):
+            return []
+    return ["the keys here do not open the names in this database; `linli keys import FILE` puts the right ones back"]
 
 
 async def _about_role(connection: asyncpg.Connection) -> Sequence[str]:
@@ -42,6 +65,10 @@ async def _about_role(connection: asyncpg.Connection) -> Sequence[str]:
     owner = await connection.fetchval("SELECT pg_get_userbyid(relowner) FROM pg_class WHERE relname = 'audit'")
     if owner == role["rolname"]:
         found.append(f"the service would connect as {owner}, who owns the tables; use linli_app")
+    if owner and await connection.fetchval(
+        "SELECT pg_has_role(current_user, $1, 'MEMBER') AND current_user <> $1", owner
+    ):
+        found.append(f"{role['rolname']} may act as {owner}, who owns the tables; revoke that")
     return found
 
 

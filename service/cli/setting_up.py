@@ -8,8 +8,8 @@ from typing import Any
 from migrations.runner import current, expected_head, upgrade
 from service import communities, identity
 from service.cli.copies import back_up
-from service.cli.doctor import complaints
-from service.cli.places import CommandRefused, Place, database, keys, opened, run, say
+from service.cli.doctor import complaints, parked
+from service.cli.places import CommandRefused, Place, database, first_keys, keys, opened, run, say
 from service.kit.access import Role
 from service.kit.clock import local_day
 from service.kit.crypto import Keyring
@@ -43,44 +43,47 @@ def add_to(commands: Any) -> None:
 def found(chosen: argparse.Namespace) -> int:
     """Make keys and tables where they are missing, then the community and its administrator with a one-time code."""
     settings = Settings()
-    card = identity.normal_card(chosen.admin_card)
-    if card is None:
-        raise CommandRefused("a card number looks like 0012-0001")
+    card = _card(chosen.admin_card)
+    if not 10**11 <= chosen.number < 10**12:
+        raise CommandRefused("a community's official code has 12 digits")
     with database(settings) as place:
-        keyring = keys(settings, may_make=True)
         _migrate(place)
+        keyring = first_keys(settings, place)
         code = run(_found(place, keyring, chosen, card))
     say(f"{chosen.name} is founded. {chosen.admin_name} opens {settings.origin}/activate and types this code once:")
     say(code)
     return 0
 
 
+def _card(typed: str) -> str:
+    card = identity.normal_card(typed)
+    if card is None:
+        raise CommandRefused("a card number looks like 0012-0001")
+    return card
+
+
 async def _found(place: Place, keyring: Keyring, chosen: argparse.Namespace, card: str) -> str:
     now = datetime.now(UTC)
-    async with opened(place, keyring) as (_, sessions):
-        async with sessions.begin() as session:
-            await communities.found_community(
-                session,
-                number=chosen.number,
-                name=chosen.name,
-                street=chosen.street,
-                street_code=str(chosen.number)[:9],
-                phone=chosen.phone,
-                now=now,
-            )
-        async with sessions.begin() as session:
-            member_id = new_id()
-            admin = identity.NewPerson(
-                member_id, card, chosen.admin_name, roles=((Role.ADMIN, None), (Role.STAFF, None))
-            )
-            await identity.enrol_people(
-                session, community_id=chosen.number, people=[admin], actor=None, day=local_day(now), now=now
-            )
-        async with sessions.begin() as session:
-            codes = await identity.issue_activations(
-                session, community_id=chosen.number, actor=None, member_ids=[member_id], now=now
-            )
-            return codes[member_id]
+    member_id = new_id()
+    admin = identity.NewPerson(member_id, card, chosen.admin_name, roles=((Role.ADMIN, None), (Role.STAFF, None)))
+    # One transaction: a community without anybody who can enter it could neither be used nor founded again.
+    async with opened(place, keyring) as (_, sessions), sessions.begin() as session:
+        await communities.found_community(
+            session,
+            number=chosen.number,
+            name=chosen.name,
+            street=chosen.street,
+            street_code=str(chosen.number)[:9],
+            phone=chosen.phone,
+            now=now,
+        )
+        await identity.enrol_people(
+            session, community_id=chosen.number, people=[admin], actor=None, day=local_day(now), now=now
+        )
+        codes = await identity.issue_activations(
+            session, community_id=chosen.number, actor=None, member_ids=[member_id], now=now
+        )
+        return codes[member_id]
 
 
 def _migrate(place: Place) -> None:
@@ -115,33 +118,30 @@ def upgrade_safely(chosen: argparse.Namespace) -> int:
 def let_in(chosen: argparse.Namespace) -> int:
     """Print a one-time code for a card. The audit log keeps that it was made at the server."""
     settings = Settings()
+    card = _card(chosen.card)
     with database(settings) as place:
-        keyring = keys(settings)
-
-        async def make() -> str:
-            async with opened(place, keyring) as (_, sessions), sessions.begin() as session:
-                members = await identity.members_by_card(session, chosen.community, [chosen.card])
-                if chosen.card not in members:
-                    raise CommandRefused(f"no card {chosen.card} in community {chosen.community}")
-                member_id = members[chosen.card].member_id
-                codes = await identity.issue_activations(
-                    session,
-                    community_id=chosen.community,
-                    actor=None,
-                    member_ids=[member_id],
-                    now=datetime.now(UTC),
-                )
-                return codes[member_id]
-
-        say(run(make()))
+        say(run(_new_code(place, keys(settings), chosen.community, card)))
     return 0
 
 
+async def _new_code(place: Place, keyring: Keyring, community_id: int, card: str) -> str:
+    async with opened(place, keyring) as (_, sessions), sessions.begin() as session:
+        member = (await identity.members_by_card(session, community_id, [card])).get(card)
+        if member is None or member.closed_at is not None:
+            raise CommandRefused(f"nobody open has card {card} in community {community_id}")
+        codes = await identity.issue_activations(
+            session, community_id=community_id, actor=None, member_ids=[member.member_id], now=datetime.now(UTC)
+        )
+        return codes[member.member_id]
+
+
 def examine(_: argparse.Namespace) -> int:
-    """Say what is wrong, or that nothing is."""
-    with database(Settings()) as place:
-        found = run(complaints(place))
-    for line in found:
+    """Say what is wrong, or that nothing is. What cannot be delivered is said, too, and keeps nobody from serving."""
+    settings = Settings()
+    with database(settings) as place:
+        found = run(complaints(place, keys(settings)))
+        undelivered = [] if found else run(parked(place))
+    for line in [*found, *undelivered]:
         say(f"- {line}")
     say("Not fit to serve." if found else "All is well.")
     return 1 if found else 0

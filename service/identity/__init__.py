@@ -40,6 +40,7 @@ from service.identity.histories import (
 )
 from service.identity.queries import (
     Person,
+    can_read_names,
     find_people,
     holders_of,
     lock_people,
@@ -61,6 +62,7 @@ __all__ = [
     "SessionOpen",
     "actor_of_cookie",
     "all_particulars",
+    "can_read_names",
     "check_name",
     "close_people",
     "contact_of",

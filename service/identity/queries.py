@@ -7,6 +7,7 @@ from typing import Any
 from uuid import UUID
 
 import sqlalchemy as sa
+from cryptography.exceptions import InvalidTag
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
@@ -51,6 +52,15 @@ def to_person(keys: Keyring, row: Member) -> Person:
         is_open=row.closed_at is None,
         revision=row.revision,
     )
+
+
+async def can_read_names(session: AsyncSession) -> bool:
+    """True when the keys at hand open a name that is stored here, or none is stored."""
+    row = (await session.exec(select(Member).limit(1))).first()
+    try:
+        return row is None or bool(to_person(keyring(session), row).name)
+    except (InvalidTag, KeyError):  # another root, or one that the keyring does not have
+        return False
 
 
 async def person(session: AsyncSession, community_id: int, member_id: UUID) -> Person:
