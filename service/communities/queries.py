@@ -6,6 +6,7 @@ from datetime import date
 from uuid import UUID
 
 import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import distinct_on
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
@@ -98,7 +99,7 @@ async def settings_on(session: AsyncSession, community_id: int, names: Collectio
     """What several settings were worth on a day, in one query. A name without a row is a bug of ours: KeyError."""
     rows = await session.execute(
         sa.select(col(DatedSetting.name), col(DatedSetting.value))
-        .distinct(col(DatedSetting.name))
+        .ext(distinct_on(col(DatedSetting.name)))
         .where(
             col(DatedSetting.community_id) == community_id,
             col(DatedSetting.name).in_(list(names)),

@@ -24,7 +24,14 @@ def key() -> Any:
 
 def counted_key() -> Any:
     """A bigint the database counts up; unique, not gapless, and never an order of commits."""
-    return Field(default=None, sa_type=sa.BigInteger, primary_key=True, sa_column_args=[sa.Identity(always=True)])
+    return Field(
+        default=None,
+        sa_type=sa.BigInteger,
+        primary_key=True,
+        sa_column_args=[sa.Identity(always=True)],
+        # Tells SQLAlchemy how to match the rows of one big INSERT, so that it does not send them one by one.
+        sa_column_kwargs={"insert_sentinel": True},
+    )
 
 
 def big(*, nullable: bool = False, default: int | None = None) -> Any:

@@ -1,9 +1,11 @@
 """The only place where a no becomes a number: problem details (RFC 9457) for programs, a page in house style for people."""
 
+import dataclasses
 import traceback
-from typing import Any
+from typing import Any, cast
 from urllib.parse import quote
 
+import msgspec
 import structlog
 from litestar import Request, Response
 from litestar.exceptions import HTTPException, PermissionDeniedException, ValidationException
@@ -53,6 +55,12 @@ HTTP_STATUS: tuple[tuple[type[Exception], int], ...] = (
     (Unavailable, 503),
     (Conflict, 409),
     (Refusal, 409),
+    (redemption.OfferUnknown, 404),
+    (redemption.VoucherUnknown, 404),
+    (redemption.SettlementUnknown, 404),
+    (redemption.LineUnknown, 404),
+    (redemption.UseUnknown, 404),
+    (redemption.VoucherExpired, 410),
     (ledger.LedgerRefusal, 409),
     (redemption.RedemptionRefusal, 409),
 )
@@ -83,17 +91,14 @@ def answer(request: AnyRequest, refusal: Exception) -> Answer:
     sentence = refusal_sentence(refusal)
     headers = {"Retry-After": "5"} if status == 503 else {}
     if wants_json(request):
-        data = refusal.data() if isinstance(refusal, Refusal) else {}
+        data = refusal.data() if isinstance(refusal, Refusal) else _library_data(refusal)
         body = {
             "type": "about:blank",
             "title": sentence,
             "status": status,
             "code": getattr(refusal, "code", "kit.refused"),
             "request_id": audit.request_id.get(),
-            **{
-                name: str(value) if not isinstance(value, int | dict | type(None)) else value
-                for name, value in data.items()
-            },
+            **cast("dict[str, object]", msgspec.to_builtins(data, enc_hook=str)),
         }
         return Response(body, status_code=status, media_type="application/problem+json", headers=headers)
     shown = page(
@@ -108,6 +113,13 @@ def answer(request: AnyRequest, refusal: Exception) -> Answer:
     )
     shown.headers.update(headers)
     return shown
+
+
+def _library_data(refusal: object) -> dict[str, object]:
+    """The facts of a library's refusal; its own `detail` is for logs and stays inside."""
+    if not dataclasses.is_dataclass(refusal):
+        return {}
+    return {item.name: getattr(refusal, item.name) for item in dataclasses.fields(refusal) if item.name != "detail"}
 
 
 def on_refusal(request: AnyRequest, refusal: Exception) -> Answer:

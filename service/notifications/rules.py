@@ -72,7 +72,11 @@ def _hours(fact: facts.AttendanceApproved) -> Sequence[Letter]:
     return [Letter("/passbook", members=(fact.member_id,))]
 
 
-def _hours_returned(fact: facts.AttendanceReturned) -> Sequence[Letter]:
+def _shift_cancelled(fact: facts.ShiftCancelled) -> Sequence[Letter]:
+    return [Letter(f"/shifts/{fact.shift_id}", members=fact.member_ids)]
+
+
+def _hours_returned(fact: facts.AttendanceReturned | facts.AttendanceApprovalUndone) -> Sequence[Letter]:
     return [Letter("/activities/mine", members=(fact.member_id,))]
 
 
@@ -106,6 +110,8 @@ POST: dict[type[Fact], Callable[..., Sequence[Letter]]] = {
     facts.ActivityCancelled: _cancelled,
     facts.AttendanceApproved: _hours,
     facts.AttendanceReturned: _hours_returned,
+    facts.AttendanceApprovalUndone: _hours_returned,
+    facts.ShiftCancelled: _shift_cancelled,
     facts.VoucherIssued: _voucher,
     facts.VoucherRedeemed: _receipt,
     facts.VoucherUseReversed: _receipt,

@@ -141,7 +141,7 @@ async def test_only_finance_closes_and_pays(used, qian, wu, zheng, he, li, stran
     assert (await he.post(f"{address}/approve", data={})).status_code == 403
     assert (await stranger_staff.get(address)).status_code == 404
     answer = await stranger_staff.post(f"/api/settlements/{item['settlement_id']}/approval")
-    assert answer.status_code == 409
+    assert answer.status_code == 404
 
 
 async def test_paper_and_csv_say_the_same(used, qian):

@@ -294,7 +294,7 @@ SELECT a.reference, o.title, v.voucher_id
   JOIN redemption.offer o ON o.community_id = :community_id AND o.offer_id = v.offer_id
 """)
 
-PAGES = {"wish": "/wishes/{}", "voucher": "/vouchers/{}", "shift": "/shifts/{}", "activity": "/activities/{}"}
+PAGES = {"wish": "/wishes/{}", "voucher": "/vouchers/{}", "attendance": "/attendances/{}"}
 """Where the page of a source lies. A source without a page of its own is told by its title alone."""
 
 
