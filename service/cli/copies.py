@@ -141,9 +141,10 @@ def import_keys(chosen: argparse.Namespace) -> int:
         raise CommandRefused(f"there are keys in {settings.keys_dir}; move them away first")
     try:
         keyring, expected = _read_sheet(chosen.file.read_text())
+        found = fingerprint(keyring)
     except (OSError, ValueError, IndexError) as problem:
         raise CommandRefused(f"{chosen.file.name} is not a recovery sheet") from problem
-    if fingerprint(keyring) != expected or keyring.current not in keyring.roots:
+    if found != expected or keyring.current not in keyring.roots:
         raise CommandRefused("a character of the sheet is wrong: the fingerprint does not fit")
     save_keyring(keyring, settings.keys_dir)
     load_keyring(settings.keys_dir)

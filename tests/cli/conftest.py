@@ -85,7 +85,8 @@ class Installation:
                     started.wait(30)
                 except subprocess.TimeoutExpired:
                     started.kill()
-            started.communicate()
+            if started.stdout is not None and not started.stdout.closed:
+                started.communicate()
 
     def copy_to(self, folder: Path) -> "Installation":
         """The same data and keys elsewhere. Nobody may be serving them."""
