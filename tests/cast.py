@@ -7,7 +7,6 @@ database; a test that asks for any of its people gets a clone of its own, which 
 from collections.abc import AsyncIterator, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from importlib import import_module
 from typing import Any
 from uuid import UUID
 
@@ -28,9 +27,7 @@ from service.kit.crypto import Keyring
 from service.kit.db import Sessions, make_engine, make_sessions
 from service.kit.edge import SESSION_COOKIE
 from service.kit.ids import new_id
-from service.kit.manifest import Manifest
 from service.kit.settings import Settings
-from service.slices import SLICES
 from tests.db import Database, Steward, in_thread
 
 KEYRING = Keyring(current=1, roots={1: bytes(range(32))})
@@ -194,19 +191,7 @@ def town_template(steward: Steward) -> Iterator[tuple[Town, Steward]]:
 def the_app(town_template: object) -> Litestar:
     """The app, built once: building it costs more than any test. Each test hangs it on its own database."""
     settings = Settings(worker=False, public_url="https://linli.example.org")
-    return create_app(settings, KEYRING, database_url="postgresql://nobody@127.0.0.1:1/none", slices=_loadable())
-
-
-def _loadable() -> list[Manifest]:
-    found: list[Manifest] = []
-    for name in SLICES:
-        try:
-            offered = import_module(f"service.{name}.manifest").MANIFEST
-            create_app(Settings(worker=False), KEYRING, database_url="postgresql://nobody@127.0.0.1:1/none", slices=[offered])
-            found.append(offered)
-        except Exception as problem:  # noqa: BLE001
-            print("NOT LOADED", name, repr(problem)[:300])  # noqa: T201
-    return found
+    return create_app(settings, KEYRING, database_url="postgresql://nobody@127.0.0.1:1/none")
 
 
 @pytest.fixture

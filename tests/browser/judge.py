@@ -29,9 +29,7 @@ def axe(page: Page) -> list[str]:
     """Every violation axe finds, of any impact, best practice included."""
     page.evaluate(AXE.read_text())
     found = page.evaluate("async () => (await axe.run()).violations")
-    return [
-        f"{item['id']} ({item['impact']}): {node['html'][:140]}" for item in found for node in item["nodes"][:3]
-    ]
+    return [f"{item['id']} ({item['impact']}): {node['html'][:140]}" for item in found for node in item["nodes"][:3]]
 
 
 def sideways(page: Page) -> list[str]:

@@ -13,7 +13,7 @@ from litestar import Litestar
 
 from service.app import create_app
 from service.kit.settings import Settings
-from tests.cast import KEYRING, Town, TownClock, _loadable
+from tests.cast import KEYRING, Town, TownClock
 from tests.db import Database
 
 
@@ -41,7 +41,7 @@ def serving(database: Database, town: Town, *, worker: bool = True) -> Iterator[
     """Serve a town until the end of the block, in a thread with its own event loop."""
     port, clock = free_port(), TownClock()
     settings = Settings(host="127.0.0.1", port=port, worker=worker, public_url=None)
-    app = create_app(settings, KEYRING, database_url=database.app_url, clock=clock, slices=_loadable())
+    app = create_app(settings, KEYRING, database_url=database.app_url, clock=clock)
     server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=port, log_level="warning", access_log=False))
     thread = threading.Thread(target=lambda: asyncio.run(server.serve()), daemon=True)
     thread.start()
