@@ -18,6 +18,7 @@ from litestar.openapi.plugins import JsonRenderPlugin
 from litestar.plugins.jinja import JinjaTemplateEngine
 from litestar.static_files import create_static_files_router
 from litestar.template import TemplateConfig
+from litestar.types import ExceptionHandlersMap
 from sqlalchemy.ext.asyncio import AsyncEngine
 from sqlmodel.ext.asyncio.session import AsyncSession
 
@@ -101,6 +102,35 @@ async def work_inside(app: Litestar) -> AsyncIterator[None]:
         await cast("AsyncEngine", app.state.engine).dispose()
 
 
+def _built_files() -> Router:
+    """What the build made: named by content, so kept for ever by browsers."""
+    STATIC.mkdir(exist_ok=True)
+    return create_static_files_router(
+        path="/static",
+        directories=[STATIC],
+        opt=dict(PUBLIC) | {"authentication": "none"},
+        cache_control=CacheControlHeader(max_age=31_536_000, public=True, immutable=True),
+    )
+
+
+REFUSING: ExceptionHandlersMap = {
+    PageRefused: on_page_refused,
+    Refusal: on_refusal,
+    ledger.LedgerRefusal: on_refusal,
+    redemption.RedemptionRefusal: on_refusal,
+    HTTPException: on_http,
+    Exception: on_bug,
+}
+
+DESCRIPTION = OpenAPIConfig(
+    title="Linli",
+    version="1",
+    description="The same actions as the pages, as JSON. Times are RFC 3339, amounts are integers with their unit.",
+    openapi_router=Router(path="/schema", route_handlers=[], opt=dict(PUBLIC)),
+    render_plugins=[JsonRenderPlugin()],
+)
+
+
 def create_app(
     settings: Settings,
     keyring: Keyring,
@@ -114,13 +144,6 @@ def create_app(
     sessions = make_sessions(engine, keyring)
     offered = manifests() if slices is None else slices
     seal_cursors_with(keyring.key("cursor"))
-    STATIC.mkdir(exist_ok=True)
-    static = create_static_files_router(
-        path="/static",
-        directories=[STATIC],
-        opt=dict(PUBLIC) | {"authentication": "none"},
-        cache_control=CacheControlHeader(max_age=31_536_000, public=True, immutable=True),
-    )
     state = State(
         {
             "settings": settings,
@@ -134,7 +157,11 @@ def create_app(
         }
     )
     app = Litestar(
-        route_handlers=[static, *system_handlers(), *(handler for item in offered for handler in item.handlers)],
+        route_handlers=[
+            _built_files(),
+            *system_handlers(),
+            *(handler for item in offered for handler in item.handlers),
+        ],
         dependencies={
             "session": Provide(session_per_request),
             "actor": Provide(provide_actor),
@@ -143,14 +170,7 @@ def create_app(
         signature_types=[AsyncSession, Actor, datetime],
         guards=[guard],
         middleware=[identify],
-        exception_handlers={
-            PageRefused: on_page_refused,
-            Refusal: on_refusal,
-            ledger.LedgerRefusal: on_refusal,
-            redemption.RedemptionRefusal: on_refusal,
-            HTTPException: on_http,
-            Exception: on_bug,
-        },
+        exception_handlers=REFUSING,
         csrf_config=CSRFConfig(
             secret=keyring.key("csrf").hex(),
             cookie_secure=settings.is_secure,
@@ -158,13 +178,7 @@ def create_app(
             cookie_samesite="lax",
         ),
         template_config=TemplateConfig(instance=JinjaTemplateEngine.from_environment(templates())),
-        openapi_config=OpenAPIConfig(
-            title="Linli",
-            version="1",
-            description="The same actions as the pages, as JSON. Times are RFC 3339, amounts are integers with their unit.",
-            openapi_router=Router(path="/schema", route_handlers=[], opt=dict(PUBLIC)),
-            render_plugins=[JsonRenderPlugin()],
-        ),
+        openapi_config=DESCRIPTION,
         lifespan=[work_inside],
         logging_config=None,
         on_startup=[configure_logs],

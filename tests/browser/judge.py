@@ -20,7 +20,8 @@ TEXTS = """() => {
     if (text) found.push(text);
   }
   for (const name of ['placeholder', 'aria-label', 'title', 'alt'])
-    for (const home of document.querySelectorAll('[' + name + ']')) if (!home.closest('[lang]:not(html)')) found.push(home.getAttribute(name));
+    for (const home of document.querySelectorAll('[' + name + ']'))
+      if (!home.closest('[lang]:not(html)')) found.push(home.getAttribute(name));
   return found;
 }"""
 
@@ -59,11 +60,15 @@ def small(page: Page) -> list[str]:
         page.evaluate(
             """() => {
   const wrong = [];
-  const shown = e => { const r = e.getBoundingClientRect(), s = getComputedStyle(e); return r.width > 2 && r.height > 2 && s.visibility !== 'hidden' && s.display !== 'none'; };
+  const shown = e => {
+    const r = e.getBoundingClientRect(), s = getComputedStyle(e);
+    return r.width > 2 && r.height > 2 && s.visibility !== 'hidden' && s.display !== 'none';
+  };
   const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
   while (walker.nextNode()) {
     const home = walker.currentNode.parentElement;
-    if (!walker.currentNode.textContent.trim() || !home || home.closest('script, style, template, svg, .vh, option, [hidden]') || !shown(home)) continue;
+    if (!walker.currentNode.textContent.trim() || !home || !shown(home)) continue;
+    if (home.closest('script, style, template, svg, .vh, option, [hidden]')) continue;
     const size = parseFloat(getComputedStyle(home).fontSize);
     if (size < 18) wrong.push(size + 'px: ' + walker.currentNode.textContent.trim().slice(0, 30));
   }

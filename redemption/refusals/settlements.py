@@ -1,0 +1,73 @@
+"""Why a statement is not closed, confirmed, approved or paid."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from redemption.refusals.base import RedemptionRefusal
+
+
+@dataclass(eq=False)
+class MerchantUnknown(RedemptionRefusal):
+    """No offer ever named this shop."""
+
+    code = "redemption.merchant_unknown"
+
+
+@dataclass(eq=False)
+class PeriodWrong(RedemptionRefusal):
+    """A batch must end in the past and after the one before."""
+
+    code = "redemption.period_wrong"
+    settled_until: datetime | None = None
+
+
+@dataclass(eq=False)
+class NothingToSettle(RedemptionRefusal):
+    """The running batch is empty."""
+
+    code = "redemption.nothing_to_settle"
+
+
+@dataclass(eq=False)
+class SumsDiffer(RedemptionRefusal):
+    """Uses, lines and ledger disagree; `detail` has the figures of each. Nobody is paid before somebody has looked."""
+
+    code = "redemption.sums_differ"
+
+
+@dataclass(eq=False)
+class SettlementUnknown(RedemptionRefusal):
+    """No such settlement in this community."""
+
+    code = "redemption.settlement_unknown"
+
+
+@dataclass(eq=False)
+class SettlementStateWrong(RedemptionRefusal):
+    """Not the step that is due."""
+
+    code = "redemption.settlement_state"
+    state: str = ""
+
+
+@dataclass(eq=False)
+class BankReferenceMissing(RedemptionRefusal):
+    """A payment is recorded with the bank's reference."""
+
+    code = "redemption.bank_reference_missing"
+
+
+@dataclass(eq=False)
+class LineUnknown(RedemptionRefusal):
+    """No such line in this settlement."""
+
+    code = "redemption.line_unknown"
+
+
+@dataclass(eq=False)
+class AlreadyDisputed(RedemptionRefusal):
+    """The line is in dispute already."""
+
+    code = "redemption.already_disputed"
