@@ -87,9 +87,14 @@ async def reverse_use(
     reason: str,
     actor_id: UUID,
     on_behalf_of: UUID | None = None,
+    reversible_minutes: int,
+    reversals_per_day: int,
     now: datetime,
 ) -> Reversed:
-    """Take a use back within the hour, before a batch has it: by the clerk who scanned, or `as_owner` of the shop."""
+    """Take a use back in time, before a batch has it: by the clerk who scanned, or `as_owner` of the shop.
+
+    How long, and how often a device may do so in 24 hours, is the community's to say.
+    """
     replayed, detail = await act(
         session,
         "reverse_use",
@@ -102,6 +107,8 @@ async def reverse_use(
         actor_id,
         on_behalf_of,
         aware(now),
+        reversible_minutes,
+        reversals_per_day,
     )
     return Reversed(
         voucher_id=int(detail["voucher_id"]),

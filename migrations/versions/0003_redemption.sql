@@ -840,7 +840,8 @@ CREATE FUNCTION redemption.voucher_by_code(p_community bigint, p_code text) RETU
 $$;
 
 CREATE FUNCTION redemption.reversal_refusal(
-    p_voucher redemption.voucher, p_use redemption.use, p_as_owner boolean, p_reason text, p_actor uuid, p_now timestamptz
+    p_voucher redemption.voucher, p_use redemption.use, p_as_owner boolean, p_reason text, p_actor uuid, p_now timestamptz,
+    p_reversible_minutes int, p_reversals_per_day int
 ) RETURNS redemption.verdict
     LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -856,13 +857,13 @@ BEGIN
         RETURN redemption.said('already_reversed', v_detail);
     ELSIF p_use.state <> 'ACCEPTED' THEN
         RETURN redemption.said('use_settled', v_detail);
-    ELSIF p_now >= p_use.received_at + interval '1 hour' THEN
+    ELSIF p_now >= p_use.received_at + make_interval(mins => p_reversible_minutes) THEN
         RETURN redemption.said('reversal_too_late', v_detail || jsonb_build_object('received_at', p_use.received_at));
     ELSIF p_voucher.state NOT IN ('USED', 'PART_USED') THEN
         RETURN redemption.said(coalesce(redemption.state_refusal(p_voucher), 'state_wrong'), v_detail);
     ELSIF (SELECT count(*) FROM redemption.use u
             WHERE u.community_id = p_use.community_id AND u.device_id = p_use.device_id
-              AND u.reversed_at >= p_now - interval '24 hours') >= 3 THEN
+              AND u.reversed_at >= p_now - interval '24 hours') >= p_reversals_per_day THEN
         RETURN redemption.said('too_many_reversals', v_detail);
     END IF;
     RETURN NULL;
@@ -883,10 +884,10 @@ CREATE FUNCTION redemption.reversal_steps(p_old redemption.voucher, p_new redemp
         || redemption.hold_steps(p_new, redemption.open_quantity(p_new))
 $$;
 
--- Undo a use within the hour, while no batch has taken it. The code that was shown is dead afterwards.
+-- Undo a use within the time the community gives, while no batch has taken it. The code that was shown is dead afterwards.
 CREATE FUNCTION redemption.reverse_use(
     p_community bigint, p_key uuid, p_voucher_id bigint, p_seq int, p_as_owner boolean, p_reason text,
-    p_actor uuid, p_on_behalf_of uuid, p_now timestamptz
+    p_actor uuid, p_on_behalf_of uuid, p_now timestamptz, p_reversible_minutes int, p_reversals_per_day int
 ) RETURNS redemption.verdict
     LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -902,14 +903,15 @@ BEGIN
      WHERE v.community_id = p_community AND v.voucher_id = p_voucher_id FOR NO KEY UPDATE;
     SELECT * INTO v_use FROM redemption.use u
      WHERE u.community_id = p_community AND u.voucher_id = p_voucher_id AND u.seq = p_seq FOR NO KEY UPDATE;
-    -- The device's lock makes its three reversals a day a true limit.
+    -- The device's lock makes its number of reversals a day a true limit.
     PERFORM FROM redemption.device d
       WHERE d.community_id = p_community AND d.device_id = v_use.device_id FOR NO KEY UPDATE;
     v_before := redemption.remembered(p_community, p_key, 'reverse', v_request);
     IF v_before.code IS NOT NULL THEN
         RETURN v_before;
     END IF;
-    v_before := redemption.reversal_refusal(v_old, v_use, p_as_owner, p_reason, p_actor, p_now);
+    v_before := redemption.reversal_refusal(
+        v_old, v_use, p_as_owner, p_reason, p_actor, p_now, p_reversible_minutes, p_reversals_per_day);
     IF v_before.code IS NOT NULL THEN
         RETURN v_before;
     END IF;

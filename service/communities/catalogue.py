@@ -43,6 +43,7 @@ _ALL = (
     # Vouchers and settlement.
     Setting("voucher_days", 7, 1, 730),
     Setting("voucher_reverse_minutes", 60, 0, 1440),
+    Setting("voucher_reversals_per_day_max", 3, 0, 1000),
     Setting("voucher_code_seconds", 30, 10, 300),
     Setting("invalid_scans_max", 10, 1, 1000),
     Setting("invalid_scans_minutes", 10, 1, 1440),

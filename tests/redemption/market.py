@@ -176,6 +176,8 @@ class Market:
                 as_owner=as_owner,
                 reason="wrong voucher",
                 actor_id=actor or self.clerk,
+                reversible_minutes=60,
+                reversals_per_day=3,
                 now=self.now,
             )
 

@@ -13,7 +13,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 import redemption
 from redemption import CodeKeys, CodeVerdict
-from service.communities import setting
+from service.communities import settings_on
 from service.facts import VoucherUseReversed
 from service.kit import audit, outbox
 from service.kit.access import Actor
@@ -97,6 +97,9 @@ def device_of(keyring: Keyring, cookie: str, device_id: UUID | None) -> UUID:
     return device_id or UUID(bytes=keyring.token_hash(token)[:16])
 
 
+UNDO_TERMS = ("voucher_reverse_minutes", "voucher_reversals_per_day_max")
+
+
 async def undo_scan(
     session: AsyncSession, *, actor: Actor, shops: Mapping[UUID, Shop], device_id: UUID, nonce: UUID, now: datetime
 ) -> redemption.Use:
@@ -133,9 +136,9 @@ async def _reverse(
     session: AsyncSession, *, actor: Actor, shops: Mapping[UUID, Shop], use: redemption.Use, reason: str, now: datetime
 ) -> None:
     key = key_for(actor.member_id, f"undo:{use.voucher_id}:{use.seq}")
+    terms = await settings_on(session, actor.community_id, UNDO_TERMS, local_day(now))
     if use.state is not redemption.UseState.REVERSED:
-        minutes = await setting(session, actor.community_id, "voucher_reverse_minutes", local_day(now))
-        if now > use.received_at + timedelta(minutes=minutes):
+        if now > use.received_at + timedelta(minutes=terms["voucher_reverse_minutes"]):
             raise UndoOver
         audit.record(
             session,
@@ -166,5 +169,7 @@ async def _reverse(
         as_owner=shops[use.merchant_id].is_owner,
         reason=reason,
         actor_id=actor.member_id,
+        reversible_minutes=terms["voucher_reverse_minutes"],
+        reversals_per_day=terms["voucher_reversals_per_day_max"],
         now=now,
     )
