@@ -16,7 +16,7 @@ from service.identity.payloads import Me, SessionOut, Sessions, SignIn
 from service.kit.access import PUBLIC, SIGNED_IN, Actor
 from service.kit.clock import Clock
 from service.kit.crypto import Keyring
-from service.kit.db import Sessions as Pool
+from service.kit.db import sessions_of_app
 from service.kit.edge import SESSION_COOKIE
 
 AnyRequest = Request[Any, Any, Any]
@@ -26,7 +26,7 @@ AnyRequest = Request[Any, Any, Any]
 async def sign_in(request: AnyRequest, data: JSONBody[SignIn], state: State) -> Response[None]:
     """Open a session for a card or phone number and its PIN; the answer sets the session cookie."""
     entrance = await ways_in.sign_in(
-        cast("Pool", state.sessions),
+        sessions_of_app(state),
         cast("Keyring", state.keyring),
         typed=data.number,
         secret=data.secret,

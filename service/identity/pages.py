@@ -19,7 +19,7 @@ from service.identity.rules import ADDRESS_TRIES_MAX, SECRET_TRIES_MAX, SecretsD
 from service.kit.access import PUBLIC, SIGNED_IN, Actor
 from service.kit.clock import Clock
 from service.kit.crypto import Keyring
-from service.kit.db import Sessions, transaction
+from service.kit.db import sessions_of_app, transaction
 from service.kit.edge import SESSION_COOKIE
 from service.kit.i18n import _
 from service.kit.pages import form_of, go, page, refill, safe_path
@@ -49,7 +49,7 @@ async def sign_in_secret(request: AnyRequest, state: State) -> Redirect:
     with refill(request, "identity/secret.html", title=_("输入口令"), number=number, next=path):
         form = await form_of(request, SecretForm)
         entrance = await ways_in.sign_in(
-            cast("Sessions", state.sessions),
+            sessions_of_app(state),
             cast("Keyring", state.keyring),
             typed=form.number,
             secret=form.secret,
@@ -99,11 +99,11 @@ async def activate(request: AnyRequest, state: State) -> Redirect:
         form = await form_of(request, ActivateForm)
         if form.secret != form.again:
             raise SecretsDiffer
-        async with transaction(cast("Sessions", state.sessions)) as counting:
+        async with transaction(sessions_of_app(state)) as counting:
             await ways_in.count_try(
                 counting, [(keys.blind("try-address", address_of(request)), ADDRESS_TRIES_MAX)], now
             )
-        async with transaction(cast("Sessions", state.sessions)) as session:
+        async with transaction(sessions_of_app(state)) as session:
             entrance = await ways_in.activate(
                 session,
                 code=form.code,
@@ -154,8 +154,8 @@ async def change_secret(
         form = await form_of(request, ChangeSecretForm)
         if form.secret != form.again:
             raise SecretsDiffer
-        async with transaction(cast("Sessions", state.sessions)) as counting:
+        async with transaction(sessions_of_app(state)) as counting:
             subject = cast("Keyring", state.keyring).blind("try-member", actor.member_id.hex)
-            await ways_in.count_try(counting, [(subject, SECRET_TRIES_MAX)], now)
-        await ways_in.change_secret(session, actor=actor, old=form.old, secret=form.secret, now=now)
+            left = await ways_in.count_try(counting, [(subject, SECRET_TRIES_MAX)], now)
+        await ways_in.change_secret(session, actor=actor, old=form.old, secret=form.secret, tries_left=left, now=now)
     return go("/me", "secret_changed")

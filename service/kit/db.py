@@ -78,9 +78,14 @@ def keyring(session: AsyncSession) -> Keyring:
     return cast("Keyring", session.info["keyring"])
 
 
+def sessions_of_app(state: State) -> Sessions:
+    """The app's pool, for the few routes that need more than one transaction."""
+    return cast("Sessions", state.sessions)
+
+
 async def session_per_request(state: State) -> AsyncIterator[AsyncSession]:
     """One request, one transaction: committed before the first byte of the answer, rolled back on any exception."""
-    async with transaction(cast("Sessions", state.sessions)) as session:
+    async with transaction(sessions_of_app(state)) as session:
         yield session
 
 
