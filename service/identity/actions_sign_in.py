@@ -230,17 +230,22 @@ async def end_session(session: AsyncSession, *, actor: Actor, session_id: UUID, 
         )
 
 
+async def _end_sessions(
+    session: AsyncSession, community_id: int, member_id: UUID, *, ended_by: UUID, now: datetime, but: UUID | None = None
+) -> None:
+    of_member = [
+        col(SignedIn.community_id) == community_id,
+        col(SignedIn.member_id) == member_id,
+        col(SignedIn.ended_at).is_(None),
+    ]
+    if but is not None:
+        of_member.append(col(SignedIn.session_id) != but)
+    await session.execute(sa.update(SignedIn).where(*of_member).values(ended_at=now, ended_by=ended_by))
+
+
 async def end_sessions_of(session: AsyncSession, *, actor: Actor, member_id: UUID, now: datetime) -> None:
     """End every session of a person at once: a lost phone, a changed secret."""
-    await session.execute(
-        sa.update(SignedIn)
-        .where(
-            col(SignedIn.community_id) == actor.community_id,
-            col(SignedIn.member_id) == member_id,
-            col(SignedIn.ended_at).is_(None),
-        )
-        .values(ended_at=now, ended_by=actor.member_id)
-    )
+    await _end_sessions(session, actor.community_id, member_id, ended_by=actor.member_id, now=now)
     audit.record(session, actor, "identity.sessions_ended", kind="member", id=member_id, now=now)
 
 
@@ -259,11 +264,15 @@ async def find_activation(session: AsyncSession, code: str, now: datetime) -> Ac
 async def activate(
     session: AsyncSession, *, code: str, secret: str, device: str, is_shared: bool, now: datetime
 ) -> Entrance:
-    """Spend an activation code: set the person's secret and let them in."""
+    """Spend an activation code: set the person's secret, end whatever sessions there were, and let them in.
+
+    A code is given to somebody who lost a phone or forgot a PIN: whoever has the phone now must be out.
+    """
     check_secret(secret, is_pin=True)
     row = await find_activation(session, code, now)
     row.used_at = now
     await set_secret(session, community_id=row.community_id, member_id=row.member_id, secret=secret, now=now)
+    await _end_sessions(session, row.community_id, row.member_id, ended_by=row.member_id, now=now)
     return await enter(session, row.community_id, row.member_id, device=device, is_shared=is_shared, now=now)
 
 
@@ -289,21 +298,16 @@ async def set_secret(session: AsyncSession, *, community_id: int, member_id: UUI
     )
 
 
-async def change_secret(session: AsyncSession, *, actor: Actor, old: str, secret: str, now: datetime) -> None:
+async def change_secret(
+    session: AsyncSession, *, actor: Actor, old: str, secret: str, tries_left: int, now: datetime
+) -> None:
     """Set another PIN for somebody who knows the old one; every other session of theirs ends."""
     check_secret(secret, is_pin=True)
     row = await session.get(MemberSecret, (actor.community_id, actor.member_id))
     fits = await anyio.to_thread.run_sync(_matches, row.secret_hash if row else _nobodys_hash(), old[:200])
     if row is None or not fits:
-        raise SignInRefused(0)
+        raise SignInRefused(tries_left)
     await set_secret(session, community_id=actor.community_id, member_id=actor.member_id, secret=secret, now=now)
-    await session.execute(
-        sa.update(SignedIn)
-        .where(
-            col(SignedIn.community_id) == actor.community_id,
-            col(SignedIn.member_id) == actor.member_id,
-            col(SignedIn.session_id) != actor.session_id,
-            col(SignedIn.ended_at).is_(None),
-        )
-        .values(ended_at=now, ended_by=actor.member_id)
+    await _end_sessions(
+        session, actor.community_id, actor.member_id, ended_by=actor.member_id, now=now, but=actor.session_id
     )
