@@ -136,10 +136,14 @@ def create_app(
     keyring: Keyring,
     *,
     database_url: str,
+    direct_url: str | None = None,
     clock: Clock = system_clock,
     slices: Sequence[Manifest] | None = None,
 ) -> Litestar:
-    """The whole service over one database. Nothing is read from the environment here."""
+    """The whole service over one database, whose `direct_url` is another only behind a pooler.
+
+    Nothing is read from the environment here.
+    """
     engine = make_engine(database_url, pool_size=settings.pool_size, pgbouncer=settings.pgbouncer)
     sessions = make_sessions(engine, keyring)
     offered = manifests() if slices is None else slices
@@ -153,7 +157,7 @@ def create_app(
             "clock": clock,
             "slices": offered,
             "authenticate": authenticate,
-            "worker": Worker(sessions, clock, offered, database_url),
+            "worker": Worker(sessions, clock, offered, direct_url or database_url),
         }
     )
     app = Litestar(

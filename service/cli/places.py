@@ -23,8 +23,12 @@ class CommandRefused(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """The database's addresses; `is_embedded` when we run the server ourselves."""
+    """The database's addresses; `is_embedded` when we run the server ourselves.
 
+    Requests go to `pool_url`, which may be a transaction pooler; `app_url` is the server itself.
+    """
+
+    pool_url: str
     app_url: str
     owner_url: str | None
     is_embedded: bool
@@ -49,16 +53,21 @@ def database(settings: Settings, *, keep: bool = False) -> Iterator[Place]:
     hang on a server that stops with somebody else's command.
     """
     if settings.database_url:
-        yield Place(settings.database_url, settings.owner_url, is_embedded=False)
+        if settings.pgbouncer and settings.direct_url is None:
+            raise CommandRefused(
+                "behind a pooler LINLI_DIRECT_URL is needed too: the queue listens, which a pooler cuts"
+            )
+        direct = settings.direct_url or settings.database_url
+        yield Place(settings.database_url, direct, settings.owner_url, is_embedded=False)
         return
     folder = postgres_folder(settings)
     try:
         found = running(folder) if folder.exists() and not keep else None
         if found is not None:
-            yield Place(found.app_url, found.owner_url, is_embedded=True)
+            yield Place(found.app_url, found.app_url, found.owner_url, is_embedded=True)
             return
         with server(folder, keep=keep) as cluster:
-            yield Place(cluster.app_url, cluster.owner_url, is_embedded=True)
+            yield Place(cluster.app_url, cluster.app_url, cluster.owner_url, is_embedded=True)
     except EmbeddedPgError as reason:
         raise CommandRefused(str(reason)) from reason
 

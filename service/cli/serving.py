@@ -139,7 +139,7 @@ def _introduce(settings: Settings, *, has_demo: bool) -> None:
 
 
 def _serve(settings: Settings, keyring: Keyring, place: Place, certificate: tuple[Path, Path] | None) -> None:
-    app = create_app(settings, keyring, database_url=place.app_url)
+    app = create_app(settings, keyring, database_url=place.pool_url, direct_url=place.app_url)
     config = uvicorn.Config(
         app,
         host=settings.host,

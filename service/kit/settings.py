@@ -32,7 +32,9 @@ class Settings(BaseSettings):
     """Comma-separated addresses whose X-Forwarded-* headers are believed."""
     pool_size: int = 8
     pgbouncer: bool = False
-    """True behind a transaction pooler: no prepared statements are kept."""
+    """True when database_url leads to a transaction pooler: no prepared statements are kept."""
+    direct_url: str | None = None
+    """The same database for the same role past the pooler, for what outlives a transaction: the queue and the commands."""
     body_limit_bytes: int = 6_000_000
     worker: bool = True
     """False when another process delivers facts and timed jobs."""
