@@ -99,9 +99,7 @@ def common(request: AnyRequest) -> dict[str, object]:
         "assets": asset,
         "flash": flash if flash != done else None,
         "nav": sidebar(slices, actor, path) if isinstance(actor, Actor) else [],
-        "tabs": [
-            NavEntry(translate(label), url, icon, _within(path, url)) for label, url, icon in tabs_of(actor, path)
-        ],
+        "tabs": tabs(actor, path),
         "title": "",
         "values": Typed(),
         "problems": Typed(),
@@ -127,6 +125,13 @@ def tabs_of(actor: object, path: str) -> Sequence[tuple[str, str, str]]:
     return counter if actor.has(Role.MERCHANT_OWNER, Role.CLERK) else DESK_TABS
 
 
+def tabs(actor: object, path: str) -> list[NavEntry]:
+    """The same with the one place marked that this page belongs to."""
+    found = tabs_of(actor, path)
+    best = _nearest(path, [url for _label, url, _icon in found])
+    return [NavEntry(translate(label), url, icon, url == best) for label, url, icon in found]
+
+
 def _here(request: AnyRequest) -> str:
     """The page that somebody looks at, filters and all: where a change of size or language leads back to."""
     if request.method == "GET":
@@ -141,12 +146,13 @@ def sidebar(slices: Sequence[Manifest], actor: Actor, path: str) -> list[NavEntr
     """The staff's places that this person may open."""
     entries = [entry for item in slices for entry in item.nav if actor.has(*entry.roles)]
     entries.sort(key=lambda entry: entry.order)
-    best = max((entry.url for entry in entries if _within(path, entry.url)), key=len, default="")
+    best = _nearest(path, [entry.url for entry in entries])
     return [NavEntry(translate(entry.label), entry.url, entry.icon, entry.url == best) for entry in entries]
 
 
-def _within(path: str, url: str) -> bool:
-    return path == url or path.startswith(url + "/")
+def _nearest(path: str, places: Sequence[str]) -> str:
+    """The place that a page lies in: the innermost, for one place may lie in another."""
+    return max((url for url in places if path == url or path.startswith(url + "/")), key=len, default="")
 
 
 def refusal_sentence(refusal: Refusal | Any) -> str:

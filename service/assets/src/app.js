@@ -58,6 +58,12 @@ window.addEventListener('online', () => {
 });
 
 document.querySelectorAll('[data-toast]').forEach((toast) => expire(toast, Number(toast.dataset.toast)));
+// Each line of the summary names the field it is about, in the field's own words.
+document.querySelectorAll('.errors a[href^="#"]').forEach((link) => {
+  const field = document.getElementById(link.hash.slice(1));
+  const name = (field?.closest('fieldset')?.querySelector('legend') ?? field?.labels?.[0])?.firstChild?.textContent.trim();
+  if (name && !link.textContent.includes(name)) link.prepend(`${name} `);
+});
 document.querySelector('[data-focus]')?.focus();
 document.querySelectorAll('[data-step], [data-print]').forEach((button) => { button.hidden = false; });
 document.addEventListener('click', (event) => {

@@ -68,9 +68,11 @@ function show(answer) {
     way.textContent = answer.url_label || way.textContent;
   }
   part('again').hidden = !again;
+  // Only the screen of the sale itself offers to undo it: on a red one the button would seem to mean what was refused.
+  result.querySelector('[data-undo-last]').hidden = true;
   result.hidden = false;
   root.inert = true;
-  (way.hidden ? part('next') : way).focus();
+  [way, part('again'), part('next')].find((button) => !button.hidden).focus();
   feel(state);
   if (answer.today_count !== undefined) part('count').textContent = answer.today_count;
   if (answer.today_points !== undefined) part('points').textContent = answer.today_points;
@@ -124,9 +126,14 @@ function seen(code, deliberate = false) {
     part('msg').textContent = root.dataset.unreadable;
     return;
   }
+  // A typed code leaves the camera's memory alone: the phone still held there must not be read anew because of it.
+  if (deliberate) {
+    redeem(code);
+    return;
+  }
   const same = code === last.code && performance.now() - last.at < SAME_CODE_MS;
   last = { code, at: performance.now() };
-  if (deliberate || (!same && !open)) redeem(code);
+  if (!same && !open) redeem(code);
 }
 
 const eye = camera(part('camera'), seen);

@@ -16,3 +16,9 @@ document.addEventListener('keydown', (event) => {
   if (event.key === 'Escape') document.querySelector('.full')?.classList.remove('full');
 });
 document.querySelectorAll('[data-enlarge]').forEach((button) => { button.hidden = false; });
+// Used while it is being shown: what only a voucher that can still be used offers goes with the code.
+document.addEventListener('htmx:after:swap', () => {
+  if (document.querySelector('#voucher-code[hx-get]')) return;
+  document.querySelectorAll('[data-while-usable]').forEach((part) => { part.hidden = true; });
+  document.querySelector('[data-ticket]').classList.add('spent');
+});

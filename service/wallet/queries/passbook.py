@@ -104,7 +104,7 @@ async def earned_since(session: AsyncSession, community_id: int, member_id: UUID
     sums = []
     for unit in (chart.MINUTE, chart.POINT):
         page = await ledger.statement(session, community_id, chart.member(member_id), unit, limit=LINES_AT_ONCE)
-        sums.append(sum(line.amount for line in page.lines if line.amount > 0 and line.posted_at >= since))
+        sums.append(_in_and_out([line for line in page.lines if line.posted_at >= since])[0])
     return sums[0], sums[1]
 
 
@@ -263,9 +263,17 @@ def _months(lines: Sequence[Line], *, starts_inside: bool, goes_on: bool) -> Seq
     months = []
     for place, (first, own) in enumerate(grouped.items()):
         is_cut = (place == 0 and starts_inside) or (place == len(grouped) - 1 and goes_on)
-        sums = (sum(max(line.amount, 0) for line in own), sum(max(-line.amount, 0) for line in own))
-        months.append(Month(first, own, None if is_cut else sums))
+        months.append(Month(first, own, None if is_cut else _in_and_out(own)))
     return months
+
+
+def _in_and_out(lines: Sequence[Line] | Sequence[ledger.StatementLine]) -> tuple[int, int]:
+    """What came in and what went out; in minus out is the change of the balance.
+
+    A correction takes away from the side of the line it corrects: whoever was credited twice and corrected once earned it once.
+    """
+    came_in = sum(line.amount for line in lines if (line.amount > 0) is (line.reverses is None))
+    return came_in, came_in - sum(line.amount for line in lines)
 
 
 _VOUCHER = re.compile(r"redemption\.voucher:(\d+):ended")
