@@ -50,6 +50,7 @@ def edge(app: ASGIApp) -> ASGIApp:
         audit.request_id.set(secrets.token_hex(8))
         current_locale.set(negotiate(request.headers.get("accept-language"), request.cookies.get("locale")))
         scope["user"] = None
+        scope["query_string"] = _given(scope["query_string"])
         started = time.perf_counter()
 
         async def send_with_headers(message: Message) -> None:
@@ -60,6 +61,11 @@ def edge(app: ASGIApp) -> ASGIApp:
         await app(scope, receive, send_with_headers)
 
     return wrapped
+
+
+def _given(query: bytes) -> bytes:
+    """The query without inputs that were left empty: a filter form sends every one of its fields."""
+    return b"&".join(part for part in query.split(b"&") if part.partition(b"=")[2])
 
 
 def identify(app: ASGIApp) -> ASGIApp:

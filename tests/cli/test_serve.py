@@ -10,6 +10,7 @@ import httpx
 import pytest
 
 from service.kit.crypto import KEY_FILE, new_keyring, save_keyring
+from service.kit.embedded_pg import running
 from tests.cli.conftest import NUMBER, Installation
 from tests.db import Database, in_thread
 
@@ -135,7 +136,9 @@ def test_a_proxy_is_believed_only_when_it_is_named(founded: Installation, truste
             browser.post("/api/session", json=body, headers={"x-forwarded-for": address})
 
         async def subjects() -> int:
-            connection = await asyncpg.connect(f"postgresql://postgres@/linli?host={founded.data / 'postgres'}")
+            cluster = running(founded.data / "postgres")  # its socket lies elsewhere when the path is too long
+            assert cluster is not None
+            connection = await asyncpg.connect(cluster.superuser_url)
             try:
                 return int(await connection.fetchval("SELECT count(*) FROM sign_in_try"))
             finally:

@@ -73,6 +73,7 @@ async def activities_page(
         next_url=f"/activities?after={found.next}" if found.next else None,
         first_url="/activities" if after else None,
         leads=bool(await queries.shifts_led(session, actor, now)),
+        may_check_in=actor.has(*SERVING),
     )
 
 
