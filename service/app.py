@@ -140,10 +140,7 @@ def create_app(
     clock: Clock = system_clock,
     slices: Sequence[Manifest] | None = None,
 ) -> Litestar:
-    """The whole service over one database, whose `direct_url` is another only behind a pooler.
-
-    Nothing is read from the environment here.
-    """
+    """The whole service over one database; `direct_url` leads past a pooler. Nothing is read from the environment here."""
     engine = make_engine(database_url, pool_size=settings.pool_size, pgbouncer=settings.pgbouncer)
     sessions = make_sessions(engine, keyring)
     offered = manifests() if slices is None else slices
