@@ -131,6 +131,15 @@ DESCRIPTION = OpenAPIConfig(
 )
 
 
+def _csrf(settings: Settings, keyring: Keyring) -> CSRFConfig:
+    return CSRFConfig(
+        secret=keyring.key("csrf").hex(),
+        cookie_secure=settings.is_secure,
+        cookie_httponly=False,
+        cookie_samesite="lax",
+    )
+
+
 def create_app(
     settings: Settings,
     keyring: Keyring,
@@ -172,12 +181,7 @@ def create_app(
         guards=[guard],
         middleware=[identify],
         exception_handlers=REFUSING,
-        csrf_config=CSRFConfig(
-            secret=keyring.key("csrf").hex(),
-            cookie_secure=settings.is_secure,
-            cookie_httponly=False,
-            cookie_samesite="lax",
-        ),
+        csrf_config=_csrf(settings, keyring),
         template_config=TemplateConfig(instance=JinjaTemplateEngine.from_environment(templates())),
         openapi_config=DESCRIPTION,
         lifespan=[work_inside],
