@@ -24,17 +24,18 @@ def kind_of(url: str) -> str:
 
 @dataclass
 class Crawl:
-    """One person's walk; `pages` has one address for each kind of page found."""
+    """Everybody's walks; `pages` has one address, and who went there, for each kind of page found."""
 
     origin: str
-    pages: dict[str, str] = field(default_factory=dict)
+    pages: dict[str, tuple[str | None, str]] = field(default_factory=dict)
     failures: list[str] = field(default_factory=list)
+    seen: set[str] = field(default_factory=set)
 
-    def walk(self, page: Page, starts: tuple[str, ...], most: int = 120) -> dict[str, str]:
-        """Follow links from the starting pages; a page that does not answer 200 is a failure."""
-        waiting = deque(starts)
-        seen: set[str] = set()
-        while waiting and len(self.pages) < most:
+    def walk(self, page: Page, who: str | None, starts: tuple[str, ...]) -> None:
+        """Follow links from somebody's starting pages to kinds that nobody saw yet; all but an answer 200 is a failure."""
+        waiting, seen = deque(starts), self.seen
+        seen -= {kind_of(url) for url in starts}
+        while waiting:
             url = waiting.popleft()
             kind = kind_of(url)
             if kind in seen:
@@ -42,19 +43,18 @@ class Crawl:
             seen.add(kind)
             answer = page.goto(self.origin + url)
             if answer is None or answer.status != 200:
-                self.failures.append(f"{url} answered {answer.status if answer else 'nothing'}")
+                self.failures.append(f"{url} answered {who} {answer.status if answer else 'nothing'}")
                 continue
             if "text/html" not in answer.headers.get("content-type", ""):
                 continue
             landed = urlsplit(page.url)
             here = landed.path + (f"?{landed.query}" if landed.query else "")
-            self.pages.setdefault(kind_of(here), here)
+            self.pages.setdefault(kind_of(here), (who, here))
             seen.add(kind_of(here))
             for href in page.eval_on_selector_all("a[href]", LINKS):
                 target = self._inside(page.url, href)
                 if target and kind_of(target) not in seen:
                     waiting.append(target)
-        return self.pages
 
     def _inside(self, base: str, href: str) -> str | None:
         if href.startswith(("tel:", "mailto:", "#", "javascript:", "data:")):

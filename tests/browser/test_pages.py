@@ -1,9 +1,10 @@
 """Every page there is, found by walking the links, in every mode and both languages."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
-from playwright.sync_api import Browser
+from playwright.sync_api import Browser, Page
 
 from tests.browser.conftest import DESK, Visitor, shot
 from tests.browser.crawl import Crawl
@@ -34,35 +35,48 @@ def visitor(chromium: Browser, demo_live: Live) -> Iterator[Visitor]:
     assert visitor.troubles == []
 
 
-def _walk(visitor: Visitor, name: str | None, starts: tuple[str, ...]) -> dict[str, str]:
-    crawl = Crawl(visitor.live.origin)
-    pages = crawl.walk(visitor.page(name, viewport=DESK), starts)
-    assert crawl.failures == []
-    return pages
+WAYS: dict[str, dict[str, Any]] = {
+    "phone": {},
+    "elder": {"elder": True},
+    "desk": {"viewport": DESK},
+    "phone-en": {"english": True},
+    "elder-en": {"elder": True, "english": True},
+    "desk-en": {"viewport": DESK, "english": True},
+}
 
 
-@pytest.mark.parametrize("name", [None, *WALKS], ids=lambda name: name or "nobody")
-def test_every_page_is_accessible_narrow_enough_and_in_one_language(visitor: Visitor, name: str | None) -> None:
-    pages = _walk(visitor, name, WALKS[name] if name else STRANGERS)
+@pytest.fixture(scope="module")
+def walked(chromium: Browser, demo_live: Live) -> Iterator[Crawl]:
+    """Everybody has walked the site by its links, and every kind of page is known with somebody who may open it."""
+    visitor = Visitor(chromium, demo_live)
+    crawl = Crawl(demo_live.origin)
+    crawl.walk(visitor.page(None, viewport=DESK), None, STRANGERS)
+    for name, starts in WALKS.items():
+        crawl.walk(visitor.page(name, viewport=DESK), name, starts)
+    yield crawl
+    visitor.close()
+    assert visitor.troubles == []
+
+
+def test_every_link_leads_to_a_page(walked: Crawl) -> None:
+    assert walked.failures == []
+    assert len(walked.pages) > 60
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_every_page_is_accessible_narrow_enough_and_in_one_language(visitor: Visitor, walked: Crawl, way: str) -> None:
     known = texts_of_people(visitor.live.database)
-    ways: dict[str, dict[str, object]] = {
-        "phone": {},
-        "elder": {"elder": True},
-        "desk": {"viewport": DESK},
-        "phone-en": {"english": True},
-        "elder-en": {"elder": True, "english": True},
-        "desk-en": {"viewport": DESK, "english": True},
-    }
+    pages: dict[str | None, Page] = {}
     wrong = []
-    for way, how in ways.items():
-        page = visitor.page(name, **how)  # type: ignore[arg-type] # the ways above
-        for kind, url in sorted(pages.items()):
-            page.goto(visitor.live.origin + url)
-            found = axe(page) + sideways(page) + foreign(page, known)
-            if "elder" in way:
-                found += small(page)
-            wrong += [f"{kind} [{way}]: {item}" for item in found]
-            if way in ("phone", "elder", "desk", "desk-en"):
-                shot(page, f"pages/{name or 'nobody'}{kind.replace('/', '_').replace('?', '__')}.{way}")
-    assert len(pages) > 0
+    for kind, (who, url) in sorted(walked.pages.items()):
+        if who not in pages:
+            pages[who] = visitor.page(who, **WAYS[way])
+        page = pages[who]
+        page.goto(visitor.live.origin + url)
+        found = axe(page) + sideways(page) + foreign(page, known)
+        if "elder" in way:
+            found += small(page)
+        wrong += [f"{kind} [{way}]: {item}" for item in found]
+        if way in ("phone", "elder", "desk", "desk-en"):
+            shot(page, f"pages/{kind.strip('/').replace('/', '_').replace('?', '__') or 'front'}.{way}")
     assert wrong == []
