@@ -5,7 +5,7 @@ stars read it. A mistake is corrected by a row with the opposite minutes, linked
 """
 
 from service.records.actions import Service, correct_record, record_services
-from service.records.queries import RecordLine, minutes_by_member, record_lines, record_minutes
+from service.records.queries import RecordLine, earned_since, minutes_by_member, record_lines, record_minutes
 from service.records.rules import (
     RecordAlreadyCorrected,
     RecordKind,
@@ -24,6 +24,7 @@ __all__ = [
     "ServiceClass",
     "correct_record",
     "earned_points",
+    "earned_since",
     "minutes_by_member",
     "record_lines",
     "record_minutes",

@@ -18,7 +18,8 @@ from service.kit.clock import HOME_ZONE
 from service.kit.i18n import _
 from service.kit.manifest import Manifest
 from service.kit.pages import common, page
-from service.wallet.queries.passbook import earned_since, figures
+from service.records import earned_since
+from service.wallet.queries.passbook import figures
 
 AnyRequest = Request[Any, Any, Any]
 OFFERS_SHOWN = 3

@@ -99,15 +99,6 @@ async def figures(session: AsyncSession, community_id: int, member_id: UUID) -> 
     )
 
 
-async def earned_since(session: AsyncSession, community_id: int, member_id: UUID, since: datetime) -> tuple[int, int]:
-    """Coins and points that came in since an instant, from the first page of each passbook; enough for one month."""
-    sums = []
-    for unit in (chart.MINUTE, chart.POINT):
-        page = await ledger.statement(session, community_id, chart.member(member_id), unit, limit=LINES_AT_ONCE)
-        sums.append(_in_and_out([line for line in page.lines if line.posted_at >= since])[0])
-    return sums[0], sums[1]
-
-
 async def passbook(
     session: AsyncSession,
     community_id: int,
