@@ -34,8 +34,13 @@ def axe(page: Page) -> list[str]:
 
 
 def sideways(page: Page) -> list[str]:
-    """Whether the page is wider than the screen."""
-    wide = page.evaluate("() => document.documentElement.scrollWidth - window.innerWidth")
+    """Whether the page is wider than the screen; sheets for the printer keep the size of their paper.
+
+    On a phone `innerWidth` grows with a page that is too wide, the layout's width does not.
+    """
+    if page.locator("link[href*=print]").count():
+        return []
+    wide = page.evaluate("() => document.documentElement.scrollWidth - document.documentElement.clientWidth")
     return [f"{wide} px wider than the screen"] if wide > 1 else []
 
 

@@ -13,7 +13,14 @@ from tests.browser.conftest import DESK, Visitor, shot
 pytestmark = [pytest.mark.browser, pytest.mark.slow, needs_zbar, needs_poppler]
 
 Row = dict[str, str]
-LIN: Row = {"卡号": "0012-7001", "姓名": "林小满", "手机号": "13800138001", "网格": "第一网格", "楼栋": "1号楼", "门牌": "101"}
+LIN: Row = {
+    "卡号": "0012-7001",
+    "姓名": "林小满",
+    "手机号": "13800138001",
+    "网格": "第一网格",
+    "楼栋": "1号楼",
+    "门牌": "101",
+}
 HE: Row = {"卡号": "0012-7002", "姓名": "何谷雨", "出生日期": "1950-03-05"}
 BAD_DAY: Row = {**HE, "出生日期": "1950年13月5日"}
 NO_NAME: Row = {**LIN, "姓名": ""}
