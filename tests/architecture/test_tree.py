@@ -12,13 +12,13 @@ EVERYTHING = ("service", "redemption", "ledger", "migrations", "tests", "bench",
 
 # Put together, so that this file does not name what it forbids.
 _HOSTS = [
-    "pypi" + ".org",
+    "py" + "pi.org",
     "python" + "hosted.org",
-    "registry.npm" + "js",
+    "registry" + ".npm" + "js",
     "npm" + "mirror",
     "proxy.go" + "lang",
-    "pypi.tu" + "na",
-    "registry.ya" + "rnpkg",
+    "py" + "pi.tuna",
+    "registry" + ".yarn" + "pkg",
     "unpkg" + ".com",
     "jsdel" + "ivr",
 ]
