@@ -44,6 +44,9 @@ def sheets_of(page: Page, *, dpi: int = 150) -> list[bytes]:
     """The page as a printer puts it on paper, one picture for each sheet."""
     with tempfile.TemporaryDirectory() as folder:
         paper = Path(folder) / "paper.pdf"
+        # A click returns before the next page is there; on a busy machine an empty sheet would be printed.
+        page.wait_for_selector(".sheet, .pb")
+        page.wait_for_load_state("load")
         page.pdf(path=str(paper), prefer_css_page_size=True)
         subprocess.run(["pdftoppm", "-r", str(dpi), "-png", str(paper), f"{folder}/sheet"], check=True)
         return [file.read_bytes() for file in sorted(Path(folder).glob("sheet*.png"))]
