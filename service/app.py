@@ -9,10 +9,13 @@ from typing import Any, cast
 
 from jinja2 import Environment, FileSystemLoader, PrefixLoader, StrictUndefined
 from litestar import Litestar, Request, Router
+from litestar.config.compression import CompressionConfig
 from litestar.config.csrf import CSRFConfig
 from litestar.datastructures import CacheControlHeader, State
 from litestar.di import Provide
 from litestar.exceptions import HTTPException
+from litestar.middleware import DefineMiddleware
+from litestar.middleware.compression import CompressionMiddleware
 from litestar.openapi.config import OpenAPIConfig
 from litestar.openapi.plugins import JsonRenderPlugin
 from litestar.plugins.jinja import JinjaTemplateEngine
@@ -103,12 +106,16 @@ async def work_inside(app: Litestar) -> AsyncIterator[None]:
 
 
 def _built_files() -> Router:
-    """What the build made: named by content, so kept for ever by browsers."""
+    """What the build made: named by content, so kept for ever by browsers.
+
+    Only files are compressed. A page holds a token, which its compressed length would help to guess.
+    """
     STATIC.mkdir(exist_ok=True)
     return create_static_files_router(
         path="/static",
         directories=[STATIC],
         opt=dict(PUBLIC) | {"authentication": "none"},
+        middleware=[DefineMiddleware(CompressionMiddleware, config=CompressionConfig(backend="gzip"))],
         cache_control=CacheControlHeader(max_age=31_536_000, public=True, immutable=True),
     )
 

@@ -192,3 +192,16 @@ def test_the_largest_letters_fit_the_smallest_phone(demo_live: Live, chromium: B
     visitor.close()
     assert wrong == []
     assert visitor.troubles == []
+
+
+def test_a_strangers_first_page_is_light(visit: Visitor) -> None:
+    answers: list[Response] = []
+    page = visit.page(None)
+    page.on("response", lambda answer: answers.append(answer))  # noqa: PLW0108  (playwright marks what it calls)
+    page.goto(f"{visit.live.origin}/sign-in", wait_until="networkidle")
+    weight = sum(
+        sizes["responseBodySize"] + sizes["responseHeadersSize"] for sizes in (a.request.sizes() for a in answers)
+    )
+    assert len(answers) <= 5
+    assert weight <= 30_000
+    assert "content-encoding" not in answers[0].headers

@@ -1,16 +1,4 @@
-import 'htmx.org';
-import { headers } from './token.js';
 import { expire, said, say } from './toast.js';
-
-document.addEventListener('htmx:config:request', (event) => Object.assign(event.detail.ctx.request.headers, headers()));
-// A poll that fails says nothing: what stands on the page stays, and the next one may succeed.
-const failed = ({ detail }) => {
-  const method = detail.ctx?.request.method ?? 'GET';
-  const kept = detail.ctx?.response ? detail.ctx.response.status >= 500 || [401, 403, 404].includes(detail.ctx.response.status) : true;
-  if (method !== 'GET' && kept) say(navigator.onLine ? said.failed : said.offline);
-};
-document.addEventListener('htmx:error', failed);
-document.addEventListener('htmx:response:error', failed);
 
 // One press, one act. The button works at once, a second press is dropped, and after eight seconds we say so and let go:
 // trying again is harmless, because the form carries its own key.
@@ -36,8 +24,7 @@ document.addEventListener('submit', (event) => {
 
 window.addEventListener('submit', (event) => {
   const form = event.target;
-  const byHtmx = form.matches('[hx-post], [hx-put], [hx-delete]');
-  if (form.method !== 'post' || (event.defaultPrevented && !byHtmx)) return;
+  if (form.method !== 'post' || event.defaultPrevented) return;
   const button = event.submitter;
   button?.setAttribute('aria-busy', 'true');
   const timer = setTimeout(() => {
@@ -46,7 +33,6 @@ window.addEventListener('submit', (event) => {
   }, GIVE_UP_MS);
   busy.set(form, { button, timer });
 });
-document.addEventListener('htmx:finally:request', (event) => release(event.detail.ctx.request.form));
 window.addEventListener('pageshow', () => [...busy.keys()].forEach(release));
 
 let offline = null;

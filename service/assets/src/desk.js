@@ -46,7 +46,6 @@ if (bar) {
   });
   bar.querySelector('[data-select-none]').addEventListener('click', () => choose(false));
   bar.querySelector('[data-select-matching]').addEventListener('click', () => show('matching'));
-  document.addEventListener('htmx:after:swap', () => show());
   show();
 }
 

@@ -1,4 +1,6 @@
 // The counter's screen: htmx renews the code; here the screen stays on, and an old code is never left standing as if it were good.
+// A poll that fails says nothing: what stands on the page stays, and the next one may succeed.
+import 'htmx.org';
 import { stayAwake } from './wake.js';
 
 stayAwake();

@@ -1,4 +1,6 @@
 // A voucher in the hand: the screen stays on, and one tap makes the code as large as the phone. htmx asks for its state.
+// A poll that fails says nothing: what stands on the page stays, and the next one may succeed.
+import 'htmx.org';
 import { stayAwake } from './wake.js';
 
 stayAwake();
