@@ -32,13 +32,14 @@ PHONE = {"width": 390, "height": 844}
 DESK = {"width": 1440, "height": 900}
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def playwright() -> Iterator[Playwright]:
+    """Playwright for one file of tests: as long as it lives, its thread has a running loop and no async test can start."""
     with sync_playwright() as running:
         yield running
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def chromium(playwright: Playwright) -> Iterator[Browser]:
     """Chromium that can reach this machine and nothing else."""
     browser = playwright.chromium.launch(executable_path=CHROMIUM, args=list(QUIET))
