@@ -5,9 +5,12 @@ from collections.abc import Awaitable, Callable
 from uuid import UUID
 
 import pytest
+import sqlalchemy as sa
 from litestar import Litestar
+from sqlmodel import col
 
 from service.identity import actions_sign_in
+from service.identity.tables import SignInTry
 from tests.cast import ELSEWHERE, HERE, Client, TownClock, client_of
 from tests.identity.conftest import PHONE, PIN
 
@@ -86,10 +89,14 @@ async def test_every_spelling_of_a_number_is_one_count(with_pin: Client, anon: C
     assert (await _try(anon, PIN))[0] == 429
 
 
-async def test_one_address_may_not_try_everybodys_number(anon: Client, clock: TownClock) -> None:
-    statuses = [(await _try(anon, "0", f"7777-{number:04}"))[0] for number in range(101)]
+async def test_one_address_may_not_try_everybodys_number(anon: Client, clock: TownClock, app: Litestar) -> None:
+    for number in (1, 2):
+        assert (await _try(anon, "0", f"7777-{number:04}"))[0] == 401
+    # What both share is the address. Ninety-seven slow hashes more would prove nothing.
+    async with app.state.sessions.begin() as session:
+        await session.execute(sa.update(SignInTry).where(col(SignInTry.tries) == 2).values(tries=99))
 
-    assert statuses == [401] * 100 + [429]
+    assert [(await _try(anon, "0", f"7777-{number:04}"))[0] for number in (3, 4)] == [401, 429]
     clock.move(minutes=16)
     assert (await _try(anon, "0", "7777-0000"))[0] == 401
 
