@@ -37,6 +37,7 @@ from service.kit.edge import edge, identify
 from service.kit.i18n import _, ngettext, translate
 from service.kit.logs import configure_logs
 from service.kit.manifest import Manifest
+from service.kit.pace import Paces
 from service.kit.pages import STATIC, PageRefused, refusal_sentence
 from service.kit.paging import seal_cursors_with
 from service.kit.problems import on_bug, on_http, on_page_refused, on_refusal
@@ -170,6 +171,10 @@ def create_app(
             "clock": clock,
             "slices": offered,
             "authenticate": authenticate,
+            "paces": Paces(
+                session_per_minute=settings.session_requests_per_minute,
+                address_per_minute=settings.address_requests_per_minute,
+            ),
             "worker": Worker(sessions, clock, offered, direct_url or database_url),
         }
     )

@@ -63,6 +63,8 @@ ORGANISATIONS: dict[str, tuple[int, OrganisationKind, str]] = {
     "team": (HERE, OrganisationKind.REPAIR_TEAM, "乐修匠"),
     "elsewhere_shop": (ELSEWHERE, OrganisationKind.MERCHANT, "外乡小店"),
 }
+UNLIMITED: Mapping[str, Any] = {"session_requests_per_minute": 0, "address_requests_per_minute": 0}
+"""For tests that ask as a few people, for minutes, faster than anybody may; tests/kit/test_pace.py has the limits."""
 SPONSOR_POINTS, SPONSOR_FEN = 1_000_000, 10_000_000
 """What the sponsor has pledged: 10,000 points and 100,000 yuan."""
 
@@ -190,7 +192,7 @@ def town_template(steward: Steward) -> Iterator[tuple[Town, Steward]]:
 @pytest.fixture(scope="session")
 def the_app(town_template: object) -> Litestar:
     """The app, built once: building it costs more than any test. Each test hangs it on its own database."""
-    settings = Settings(worker=False, public_url="https://linli.example.org")
+    settings = Settings(worker=False, public_url="https://linli.example.org", **UNLIMITED)
     return create_app(settings, KEYRING, database_url="postgresql://nobody@127.0.0.1:1/none")
 
 

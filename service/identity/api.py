@@ -10,7 +10,7 @@ from litestar.params import FromPath, JSONBody
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from service.identity import actions_sign_in as ways_in
-from service.identity.browsers import address_of, device_of, session_cookie
+from service.identity.browsers import device_of, session_cookie
 from service.identity.histories import sessions_of
 from service.identity.payloads import Me, SessionOut, Sessions, SignIn
 from service.kit.access import PUBLIC, SIGNED_IN, Actor
@@ -18,6 +18,7 @@ from service.kit.clock import Clock
 from service.kit.crypto import Keyring
 from service.kit.db import sessions_of_app
 from service.kit.edge import SESSION_COOKIE
+from service.kit.pace import network_of
 
 AnyRequest = Request[Any, Any, Any]
 
@@ -30,7 +31,7 @@ async def sign_in(request: AnyRequest, data: JSONBody[SignIn], state: State) -> 
         cast("Keyring", state.keyring),
         typed=data.number,
         secret=data.secret,
-        address=address_of(request),
+        address=network_of(request),
         device=device_of(request),
         is_shared=data.shared,
         now=cast("Clock", state.clock)(),

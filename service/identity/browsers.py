@@ -29,11 +29,6 @@ def device_of(request: AnyRequest) -> str:
     return "?"
 
 
-def address_of(request: AnyRequest) -> str:
-    """The network address a try came from; uvicorn has already believed the trusted proxies, and nobody else."""
-    return request.client.host if request.client else "?"
-
-
 def session_cookie(state: State, entrance: Entrance, *, is_shared: bool) -> Cookie:
     """The session in the browser: unreadable to scripts, sent to this site only; a shared device forgets it when it closes."""
     return Cookie(

@@ -11,7 +11,7 @@ from litestar.response import Redirect, Template
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from service.identity import actions_sign_in as ways_in
-from service.identity.browsers import address_of, device_of, session_cookie
+from service.identity.browsers import device_of, session_cookie
 from service.identity.histories import sessions_of
 from service.identity.payloads import ActivateForm, ChangeSecretForm, NumberForm, SecretForm
 from service.identity.queries import person
@@ -22,6 +22,7 @@ from service.kit.crypto import Keyring
 from service.kit.db import sessions_of_app, transaction
 from service.kit.edge import SESSION_COOKIE
 from service.kit.i18n import _
+from service.kit.pace import network_of
 from service.kit.pages import form_of, go, page, refill, safe_path
 
 AnyRequest = Request[Any, Any, Any]
@@ -53,7 +54,7 @@ async def sign_in_secret(request: AnyRequest, state: State) -> Redirect:
             cast("Keyring", state.keyring),
             typed=form.number,
             secret=form.secret,
-            address=address_of(request),
+            address=network_of(request),
             device=device_of(request),
             is_shared=form.shared,
             now=cast("Clock", state.clock)(),
@@ -101,7 +102,7 @@ async def activate(request: AnyRequest, state: State) -> Redirect:
             raise SecretsDiffer
         async with transaction(sessions_of_app(state)) as counting:
             await ways_in.count_try(
-                counting, [(keys.blind("try-address", address_of(request)), ADDRESS_TRIES_MAX)], now
+                counting, [(keys.blind("try-address", network_of(request)), ADDRESS_TRIES_MAX)], now
             )
         async with transaction(sessions_of_app(state)) as session:
             entrance = await ways_in.activate(

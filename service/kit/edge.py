@@ -4,6 +4,7 @@ import secrets
 import time
 from collections.abc import Awaitable, Callable
 from typing import Any, cast
+from urllib.parse import parse_qsl
 
 import structlog
 from litestar.connection import Request
@@ -14,9 +15,17 @@ from litestar.types import ASGIApp, HTTPScope, Message, Receive, Scope, Send
 from service.kit import audit
 from service.kit.access import Actor
 from service.kit.i18n import current_locale, negotiate
+from service.kit.pace import Paces, TooFast
+from service.kit.problems import Again, answer, wants_json
 
 SESSION_COOKIE = "linli_session"
 DEVICE_COOKIE = "linli_device"
+FORM_KEPT_BYTES, FORM_KEPT_FIELDS = 65_536, 500
+"""A form up to this size is handed back to whoever was too fast."""
+SECRET_FIELDS = frozenset({"secret", "old", "again"})
+"""What is typed into a password field: never written into a page."""
+
+AnyRequest = Request[Any, Any, Any]
 
 log = structlog.get_logger("linli")
 
@@ -58,9 +67,50 @@ def edge(app: ASGIApp) -> ASGIApp:
                 _finish(scope, message, started)
             await send(message)
 
+        try:
+            _paces(request).check(request, request.cookies.get(SESSION_COOKIE))
+        except TooFast as refusal:
+            await _refuse(request, refusal, receive, send_with_headers)
+            return
         await app(scope, receive, send_with_headers)
 
     return wrapped
+
+
+def _paces(request: AnyRequest) -> Paces:
+    return cast("Paces", request.app.state.paces)
+
+
+async def _refuse(request: AnyRequest, refusal: TooFast, receive: Receive, send: Send) -> None:
+    """Answer before any work; a person's form is handed back whole, so that one press sends it again."""
+    again = None
+    if request.method == "POST" and not wants_json(request):
+        again = await _posted(request, receive)
+    shown = answer(request, refusal, again=again)
+    response = shown.to_asgi_response(app=None, request=request)
+    await response(request.scope, receive, send)
+
+
+async def _posted(request: AnyRequest, receive: Receive) -> Again | None:
+    """What a form brought, read only if it is small; secrets are left out, files cannot be handed back."""
+    length = request.headers.get("content-length", "")
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if kind != "application/x-www-form-urlencoded" or not length.isdecimal() or int(length) > FORM_KEPT_BYTES:
+        return None
+    body = b""
+    while len(body) <= FORM_KEPT_BYTES:
+        message = await receive()
+        if message["type"] != "http.request":
+            return None
+        body += message["body"]
+        if not message.get("more_body"):
+            break
+    try:
+        fields = parse_qsl(body.decode(), keep_blank_values=True, max_num_fields=FORM_KEPT_FIELDS)
+    except ValueError:
+        return None
+    # The token is the one that was sent: a form from another site has none, and is refused when it comes again.
+    return Again(request.url.path, [(name, value) for name, value in fields if name not in SECRET_FIELDS])
 
 
 def _given(query: bytes) -> bytes:
@@ -79,6 +129,7 @@ def identify(app: ASGIApp) -> ASGIApp:
             if cookie and options.get("authentication") not in ("in_database", "none"):
                 authenticate = cast("Authenticate", request.app.state.authenticate)
                 scope["user"] = await authenticate(request.app.state, cookie)
+                _paces(request).prove(cookie, is_open=scope["user"] is not None)
         await app(scope, receive, send)
 
     return wrapped

@@ -2,6 +2,7 @@
 
 import dataclasses
 import traceback
+from collections.abc import Sequence
 from typing import Any, cast
 from urllib.parse import quote
 
@@ -85,11 +86,19 @@ def wants_json(request: AnyRequest) -> bool:
     )
 
 
-def answer(request: AnyRequest, refusal: Exception) -> Answer:
+@dataclasses.dataclass(frozen=True, slots=True)
+class Again:
+    """A form that was not even read: where it goes and everything that was typed, to be sent again by one press."""
+
+    url: str
+    fields: Sequence[tuple[str, str]]
+
+
+def answer(request: AnyRequest, refusal: Exception, *, again: Again | None = None) -> Answer:
     """The refusal as this reader wants it."""
     status = status_of(refusal)
     sentence = refusal_sentence(refusal)
-    headers = {"Retry-After": "5"} if status == 503 else {}
+    headers = _come_again(refusal, status)
     if wants_json(request):
         data = refusal.data() if isinstance(refusal, Refusal) else _library_data(refusal)
         body = {
@@ -110,9 +119,16 @@ def answer(request: AnyRequest, refusal: Exception) -> Answer:
         message=sentence,
         request_id=(audit.request_id.get() or "") if status >= 500 else "",
         retry_after=headers.get("Retry-After"),
+        again=again,
     )
     shown.headers.update(headers)
     return shown
+
+
+def _come_again(refusal: Exception, status: int) -> dict[str, str]:
+    """When the same request may come again, where anybody knows."""
+    seconds = 5 if status == 503 else refusal.retry_seconds if isinstance(refusal, TooMany) else None
+    return {"Retry-After": str(seconds)} if seconds else {}
 
 
 def _library_data(refusal: object) -> dict[str, object]:
@@ -143,7 +159,9 @@ def on_page_refused(request: AnyRequest, refused: PageRefused) -> Answer:
     problems = refused.context.get("problems")
     errors = dict(problems) if isinstance(problems, dict) and problems else {"_": sentence}
     context = {**refused.context, "refusal": sentence, "errors": errors}
-    return page(request, refused.template, status_code=status, **context)
+    shown = page(request, refused.template, status_code=status, **context)
+    shown.headers.update(_come_again(refused.refusal, status))
+    return shown
 
 
 def on_http(request: AnyRequest, problem: HTTPException) -> Answer:

@@ -59,6 +59,12 @@ class TooMany(Refusal):
 
     code: ClassVar[str] = "kit.too_many"
 
+    @property
+    def retry_seconds(self) -> int | None:
+        """After so many seconds at most it may be tried again; None when nobody can say."""
+        minutes = getattr(self, "minutes", None)
+        return minutes * 60 if isinstance(minutes, int) else None
+
 
 @dataclass(eq=False)
 class Invalid(Refusal):

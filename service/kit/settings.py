@@ -36,6 +36,10 @@ class Settings(BaseSettings):
     direct_url: str | None = None
     """The same database for the same role past the pooler, for what outlives a transaction: the queue and the commands."""
     body_limit_bytes: int = 6_000_000
+    session_requests_per_minute: Annotated[int, Field(ge=0)] = 600
+    """So many requests one signed-in session may make at once, and then so many a minute; 0 for no limit."""
+    address_requests_per_minute: Annotated[int, Field(ge=0)] = 3_000
+    """The same for everybody at one address who is not signed in: a whole hall of people may share one."""
     worker: bool = True
     """False when another process delivers facts and timed jobs."""
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.browser.live import Live, serving
-from tests.cast import Town
+from tests.cast import UNLIMITED, Town
 from tests.db import Steward
 
 
@@ -13,5 +13,5 @@ from tests.db import Steward
 def served(town_template: tuple[Town, Steward]) -> Iterator[Live]:
     """A town of this file's own, served; its worker is at work."""
     town, cloner = town_template
-    with cloner.clone() as database, serving(database, town) as live:
+    with cloner.clone() as database, serving(database, town, **UNLIMITED) as live:
         yield live

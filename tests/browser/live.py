@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import uvicorn
 from litestar import Litestar
@@ -37,10 +38,10 @@ def free_port() -> int:
 
 
 @contextlib.contextmanager
-def serving(database: Database, town: Town, *, worker: bool = True) -> Iterator[Live]:
-    """Serve a town until the end of the block, in a thread with its own event loop."""
+def serving(database: Database, town: Town, **chosen: Any) -> Iterator[Live]:
+    """Serve a town until the end of the block, in a thread with its own event loop; further settings may be chosen."""
     port, clock = free_port(), TownClock()
-    settings = Settings(host="127.0.0.1", port=port, worker=worker, public_url=None)
+    settings = Settings(host="127.0.0.1", port=port, public_url=None, **chosen)
     app = create_app(settings, KEYRING, database_url=database.app_url, clock=clock)
     server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=port, log_level="warning", access_log=False))
     thread = threading.Thread(target=lambda: asyncio.run(server.serve()), daemon=True)

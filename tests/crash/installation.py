@@ -60,6 +60,8 @@ class Installation:
             "LINLI_DATA_DIR": str(self.folder / "data"),
             "LINLI_KEYS_DIR": str(self.folder / "keys"),
             "LINLI_PORT": str(self.port),
+            "LINLI_SESSION_REQUESTS_PER_MINUTE": "0",  # these people ask as fast as a machine can
+            "LINLI_ADDRESS_REQUESTS_PER_MINUTE": "0",
             **self.settings,
         }
 

@@ -13,7 +13,7 @@ from service.app import create_app
 from service.kit.access import Actor
 from service.kit.manifest import InboxRow, Manifest
 from service.kit.settings import Settings
-from tests.cast import KEYRING
+from tests.cast import KEYRING, UNLIMITED
 
 WAITING: list[InboxRow] = []
 ASKED_BY: list[tuple[Actor, datetime]] = []
@@ -29,7 +29,7 @@ def the_app() -> Litestar:
     """Built once; each test hangs it on its own database."""
     offered = [import_module(f"service.{name}.manifest").MANIFEST for name in ("identity", "desk", "notifications")]
     probe = Manifest(name="probe", staff_inbox=[_what_waits])
-    settings = Settings(worker=False, public_url="https://linli.example.org")
+    settings = Settings(worker=False, public_url="https://linli.example.org", **UNLIMITED)
     return create_app(settings, KEYRING, database_url="postgresql://nobody@127.0.0.1:1/none", slices=[*offered, probe])
 
 

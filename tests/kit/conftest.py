@@ -12,7 +12,7 @@ from service.app import create_app
 from service.kit.logs import configure_logs
 from service.kit.settings import Settings
 from service.kit.tables import Audit
-from tests.cast import KEYRING
+from tests.cast import KEYRING, UNLIMITED
 from tests.kit.probe import PROBE, Gate
 
 SLICES = ("identity", "desk", "notifications")
@@ -21,7 +21,7 @@ SLICES = ("identity", "desk", "notifications")
 @pytest.fixture(scope="session")
 def the_app() -> Litestar:
     """Built once; each test hangs it on its own database."""
-    settings = Settings(worker=False, public_url="https://linli.example.org")
+    settings = Settings(worker=False, public_url="https://linli.example.org", **UNLIMITED)
     offered = [import_module(f"service.{name}.manifest").MANIFEST for name in SLICES]
     return create_app(settings, KEYRING, database_url="postgresql://nobody@127.0.0.1:1/none", slices=[*offered, PROBE])
 
