@@ -7,9 +7,11 @@ reversed. The functions in `sql/` are the only writers; this package passes them
 
 Everything takes the caller's session and the time and never commits. Posting locks the book's head until the
 transaction ends, so an action posts last, after flushing its own rows, and locks nothing afterwards. The isolation
-level is READ COMMITTED.
+level is READ COMMITTED. `GroupPoster` is the exception: it has transactions of its own, in which it posts together what
+concurrent callers of one process ask for.
 """
 
+from ledger.group import Effects, GroupPoster, Limits, OutcomeUnknown, Transactions
 from ledger.journal import (
     capture,
     close_account,
@@ -64,6 +66,7 @@ from ledger.rules import (
     StatementPlaceNotFound,
     Step,
     StepMalformed,
+    TooBusy,
     UnitMismatch,
     UnitNotFound,
 )
@@ -96,8 +99,10 @@ __all__ = [
     "BookNotFound",
     "Capture",
     "EffectiveInFuture",
+    "Effects",
     "EscrowReserved",
     "Fault",
+    "GroupPoster",
     "Hold",
     "HoldClosed",
     "HoldExceeded",
@@ -112,9 +117,11 @@ __all__ = [
     "JournalMalformed",
     "LedgerRefusal",
     "Leg",
+    "Limits",
     "OriginalHasHolds",
     "OriginalIsReversal",
     "OriginalNotFound",
+    "OutcomeUnknown",
     "OverCeiling",
     "Posted",
     "PostedJournal",
@@ -128,6 +135,8 @@ __all__ = [
     "StatementPlaceNotFound",
     "Step",
     "StepMalformed",
+    "TooBusy",
+    "Transactions",
     "Transfer",
     "UnitMismatch",
     "UnitNotFound",

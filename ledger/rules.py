@@ -372,6 +372,13 @@ class StatementPlaceNotFound(AccountRefusal):
     before: int
 
 
+@dataclass(eq=False, kw_only=True)
+class TooBusy(LedgerRefusal):
+    """Too many wait, or the process is stopping: nothing was tried, and the same may come again in a moment."""
+
+    code = "ledger.too_busy"
+
+
 _ON_ACCOUNTS: tuple[type[LedgerRefusal], ...] = (
     AccountMalformed,
     UnitNotFound,

@@ -32,7 +32,7 @@ from service.kit import words
 from service.kit.access import PUBLIC, Actor, guard
 from service.kit.clock import Clock, provide_now, system_clock
 from service.kit.crypto import Keyring
-from service.kit.db import make_engine, make_sessions, session_per_request
+from service.kit.db import make_engine, make_poster, make_sessions, session_per_request
 from service.kit.edge import edge, identify
 from service.kit.i18n import _, ngettext, translate
 from service.kit.logs import configure_logs
@@ -103,6 +103,7 @@ async def work_inside(app: Litestar) -> AsyncIterator[None]:
         if task is not None:
             await asyncio.wait([task], timeout=10)
             task.cancel()
+        await cast("ledger.GroupPoster[object]", app.state.poster).close()
         await cast("AsyncEngine", app.state.engine).dispose()
 
 
@@ -168,6 +169,7 @@ def create_app(
             "keyring": keyring,
             "engine": engine,
             "sessions": sessions,
+            "poster": make_poster(sessions),
             "clock": clock,
             "slices": offered,
             "authenticate": authenticate,

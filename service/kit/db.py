@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import Any, Protocol, cast
 from uuid import uuid4
 
@@ -14,6 +15,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncEngine, async_sessionmaker, create_async_engine
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+import ledger
 from service.kit.crypto import Keyring
 
 Sessions = async_sessionmaker[AsyncSession]
@@ -90,10 +92,20 @@ async def session_per_request(state: State) -> AsyncIterator[AsyncSession]:
 
 
 @asynccontextmanager
-async def transaction(sessions: Sessions) -> AsyncIterator[AsyncSession]:
-    """A transaction for workers and commands, the same way a request gets one."""
+async def transaction(sessions: Sessions, *, one_statement: bool = False) -> AsyncIterator[AsyncSession]:
+    """A transaction for workers and commands, the same way a request gets one.
+
+    With `one_statement` the one that will be sent commits by itself, without a round trip for BEGIN and one for COMMIT.
+    """
     async with sessions.begin() as session:
+        if one_statement:
+            await session.connection(execution_options={"isolation_level": "AUTOCOMMIT"})
         yield session
+
+
+def make_poster(sessions: Sessions) -> ledger.GroupPoster[object]:
+    """The process's door to the ledger for single journals that come from many people at once."""
+    return ledger.GroupPoster(partial(transaction, sessions), is_connection_trouble)
 
 
 async def raw(session: AsyncSession) -> asyncpg.Connection:

@@ -62,6 +62,7 @@ HTTP_STATUS: tuple[tuple[type[Exception], int], ...] = (
     (redemption.LineUnknown, 404),
     (redemption.UseUnknown, 404),
     (redemption.VoucherExpired, 410),
+    (ledger.TooBusy, 503),
     (ledger.LedgerRefusal, 409),
     (redemption.RedemptionRefusal, 409),
 )
