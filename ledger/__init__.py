@@ -11,6 +11,7 @@ level is READ COMMITTED. `GroupPoster` is the exception: it has transactions of 
 concurrent callers of one process ask for.
 """
 
+from ledger.export import ExportForm, export
 from ledger.group import Effects, GroupPoster, Limits, OutcomeUnknown, Transactions
 from ledger.journal import (
     capture,
@@ -101,6 +102,7 @@ __all__ = [
     "EffectiveInFuture",
     "Effects",
     "EscrowReserved",
+    "ExportForm",
     "Fault",
     "GroupPoster",
     "Hold",
@@ -144,6 +146,7 @@ __all__ = [
     "balances",
     "capture",
     "close_account",
+    "export",
     "hold",
     "holds",
     "journal",

@@ -30,6 +30,15 @@ FUND = "fund:charity"
 """The community's charity fund, in fen."""
 
 
+ROOTS = {
+    **dict.fromkeys(("member", "group", "merchant", "budget", "pool", "fund", ESCROW), "Liabilities"),
+    BANK: "Assets",
+    PAID: "Expenses",
+    "donor": "Income",
+}
+"""Where the first word of a code stands in an ordinary chart; the rest is equity. For exports."""
+
+
 def member(member_id: UUID) -> str:
     """What a person can spend."""
     return f"member:{member_id.hex}"

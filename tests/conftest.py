@@ -30,12 +30,13 @@ BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stab
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Without a browser its tests are left out and counted, unless somebody insists on them."""
-    if os.environ.get("LINLI_REQUIRE_BROWSER") or any(shutil.which(name) for name in BROWSERS):
-        return
-    for item in items:
-        if item.get_closest_marker("browser"):
-            item.add_marker(pytest.mark.skip(reason="there is no Chromium here"))
+    """Without a program its tests are left out and counted, unless somebody insists on them."""
+    for marker, name, programs in (("browser", "Chromium", BROWSERS), ("hledger", "hledger", ("hledger",))):
+        if os.environ.get(f"LINLI_REQUIRE_{marker.upper()}") or any(map(shutil.which, programs)):
+            continue
+        for item in items:
+            if item.get_closest_marker(marker):
+                item.add_marker(pytest.mark.skip(reason=f"there is no {name} here"))
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -1,12 +1,19 @@
-"""verify: tells whether the books are whole."""
+"""verify and export: tell whether the books are whole, and let anyone else tell."""
 
 import argparse
-from typing import Any
+import os
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, TextIO
 
+from ledger import ExportForm
 from service import communities
 from service.cli.places import CommandRefused, database, keys, opened, run, say
+from service.kit.clock import system_clock
 from service.kit.settings import Settings
-from service.wallet import verify_books
+from service.wallet import book_pieces, file_name, verify_books
 
 
 def add_to(commands: Any) -> None:
@@ -14,6 +21,11 @@ def add_to(commands: Any) -> None:
     verify = commands.add_parser("verify", help="recompute the books and name the first fault of each kind")
     verify.add_argument("--community", type=int, help="one community only")
     verify.set_defaults(do=check)
+    export = commands.add_parser("export", help="write a book for bean-check, hledger or a spreadsheet")
+    export.add_argument("form", choices=[form.name.lower() for form in ExportForm], help="what the file is for")
+    export.add_argument("--community", type=int, help="whose book; may be left out where there is one community only")
+    export.add_argument("--out", type=Path, help="the file to make; by default named after community and day")
+    export.set_defaults(do=write)
 
 
 def check(chosen: argparse.Namespace) -> int:
@@ -40,3 +52,69 @@ def check(chosen: argparse.Namespace) -> int:
 
         faults = run(examine())
     return 1 if faults else 0
+
+
+def write(chosen: argparse.Namespace) -> int:
+    """One file, whole or not there. Never overwrites."""
+    settings, form = Settings(), ExportForm[chosen.form.upper()]
+    with database(settings) as place:
+        keyring = keys(settings)
+
+        async def founded() -> list[int]:
+            async with opened(place, keyring) as (_, sessions), sessions() as session:
+                return [one.community_id for one in await communities.communities(session)]
+
+        async def copy(book: int, file: TextIO) -> None:
+            async with opened(place, keyring) as (_, sessions), sessions() as session:
+                async for piece in book_pieces(session, book, form, _told):
+                    file.write(piece)
+
+        book = _chosen(run(founded()), chosen.community)
+        target = chosen.out or Path(file_name(book, form, system_clock()))
+        with _whole(target) as file:
+            run(copy(book, file))
+        say(f"Wrote {target}")
+    return 0
+
+
+@contextmanager
+def _whole(target: Path) -> Iterator[TextIO]:
+    """A new file that gets its name when it is complete."""
+    part = target.with_name(target.name + ".part")
+    try:
+        if target.exists():
+            raise CommandRefused(f"{target} is there already; name another file with --out")
+        file = part.open("x", encoding="utf-8", newline="")
+    except FileExistsError as there:
+        raise CommandRefused(
+            f"{part} is there: another export is at work, or one was cut off; delete it then"
+        ) from there
+    except OSError as trouble:
+        raise CommandRefused(f"{target} cannot be written: {trouble.strerror}") from trouble
+    try:
+        with file:
+            yield file
+        part.rename(target)
+    except OSError as trouble:
+        part.unlink(missing_ok=True)
+        raise CommandRefused(f"{target} cannot be written: {trouble.strerror}") from trouble
+    except BaseException:
+        part.unlink(missing_ok=True)
+        raise
+
+
+def _chosen(founded: Sequence[int], named: int | None) -> int:
+    """The book that is meant."""
+    if named is None and len(founded) == 1:
+        return founded[0]
+    if named is not None and named in founded:
+        return named
+    known = ", ".join(map(str, founded)) or "none"
+    raise CommandRefused(f"say whose book with --community; there are: {known}")
+
+
+def _told(done: int, total: int) -> None:
+    """Progress for whoever watches; a file or a timer gets none."""
+    if sys.stderr.isatty():
+        end = os.linesep if done == total else ""
+        print(f"\r{done:,} of {total:,} transfers", end=end, file=sys.stderr, flush=True)

@@ -5,11 +5,12 @@ UTF-8 with a byte order mark, so that Excel reads Chinese; every line ends as RF
 
 import csv
 import io
-from collections.abc import Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 from datetime import date, datetime
 from urllib.parse import quote
 
 from litestar import Response
+from litestar.response import Stream
 
 from service.kit.clock import HOME_ZONE
 
@@ -65,3 +66,8 @@ def csv_answer(name: str, content: bytes) -> Response[bytes]:
             "Cache-Control": "no-store",
         },
     )
+
+
+def file_stream(name: str, pieces: AsyncIterator[bytes], media_type: str) -> Stream:
+    """A long file to save, sent while it is made. The name is of plain letters."""
+    return Stream(pieces, media_type=media_type, headers={"content-disposition": f'attachment; filename="{name}"'})

@@ -5,6 +5,7 @@ value moved, from which service or voucher, by whom. 服务时长 (the record), 
 积分 (points) are three figures that never share a column.
 """
 
+from service.wallet.queries.exports import book_pieces, file_name
 from service.wallet.verify import verify_books
 
-__all__ = ["verify_books"]
+__all__ = ["book_pieces", "file_name", "verify_books"]

@@ -7,6 +7,7 @@ import sqlalchemy as sa
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 import ledger
+from ledger import ExportForm
 from service.chart import Reason
 from service.kit import audit
 from service.kit.access import Actor
@@ -73,3 +74,10 @@ async def _record_of(session: AsyncSession, community_id: int, reference: str) -
     )
     record_id: UUID | None = found.scalar_one_or_none()
     return record_id
+
+
+def note_export(session: AsyncSession, *, actor: Actor, form: ExportForm, now: datetime) -> None:
+    """Say in the log who took the books away, and as what."""
+    audit.record(
+        session, actor, "books.exported", kind="book", id=actor.community_id, now=now, detail={"form": form.value}
+    )

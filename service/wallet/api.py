@@ -4,17 +4,22 @@ from datetime import datetime
 from typing import Any
 
 from litestar import Request, Response, get, post
+from litestar.datastructures import State
 from litestar.di import NamedDependency
 from litestar.params import FromPath, FromQuery, JSONBody
+from litestar.response import Stream
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from ledger import ExportForm
 from service.chart import MINUTE, POINT
 from service.kit.access import SIGNED_IN, Actor, allow
+from service.kit.db import sessions_of_app
+from service.kit.export import file_stream
 from service.kit.once import once
 from service.kit.paging import decode_cursor, encode_cursor
 from service.kit.words import sentence
 from service.records import record_lines
-from service.wallet.actions import reverse_journal
+from service.wallet.actions import note_export, reverse_journal
 from service.wallet.payloads import (
     Amount,
     FaultOut,
@@ -32,7 +37,7 @@ from service.wallet.payloads import (
     VerificationOut,
     WalletOut,
 )
-from service.wallet.queries import books
+from service.wallet.queries import books, exports
 from service.wallet.queries.passbook import Line, figures, passbook
 from service.wallet.rules import CORRECTORS, READERS, BookUnit, Unit
 from service.wallet.verify import verify_books
@@ -197,3 +202,17 @@ async def verification(
     """Recompute the books and say that they are whole, or name the first faults."""
     faults = await verify_books(session, actor.community_id)
     return VerificationOut(not faults, [FaultOut(item.kind, item.place, item.detail) for item in faults], now)
+
+
+@get("/api/books/export/{form:str}", opt=allow(*READERS), operation_id="exportBook")
+async def export(
+    form: FromPath[ExportForm],
+    session: NamedDependency[AsyncSession],
+    actor: NamedDependency[Actor],
+    now: NamedDependency[datetime],
+    state: State,
+) -> Stream:
+    """The whole book as a file for Beancount, for hledger (`journal`) or as comma-separated values."""
+    note_export(session, actor=actor, form=form, now=now)
+    pieces = exports.book_bytes(sessions_of_app(state), actor.community_id, form)
+    return file_stream(exports.file_name(actor.community_id, form, now), pieces, exports.MEDIA_TYPES[form])

@@ -21,6 +21,8 @@ MANIFEST = Manifest(
         books.journal_page,
         books.reverse,
         books.verify_page,
+        books.export_page,
+        books.export,
         api.wallet,
         api.statement,
         api.records,
@@ -29,6 +31,7 @@ MANIFEST = Manifest(
         api.journal,
         api.reverse,
         api.verification,
+        api.export,
     ],
     nav=[
         Nav(

@@ -14,6 +14,8 @@ from service.kit.embedded_pg import server
 
 def main() -> None:
     """Start, say the server's pid and address on one line, and wait to be killed."""
+    # A shell starts what runs in the background with this signal ignored, and children inherit that.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     data = Path(sys.argv[1])
     with server(data) as cluster:
         if sys.argv[2] == "zombie":

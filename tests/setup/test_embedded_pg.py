@@ -146,7 +146,7 @@ def test_an_ordinary_stop_leaves_no_server(data: Path, number: signal.Signals) -
     with holder(data) as app:
         app.process.send_signal(number)
 
-        app.process.wait()
+        app.process.wait(60)
         wait_until_gone(app.postgres_pid)
 
     assert not (data / "postmaster.pid").exists()

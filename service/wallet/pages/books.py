@@ -6,19 +6,23 @@ from urllib.parse import urlencode
 
 import msgspec
 from litestar import Request, get, post
+from litestar.datastructures import State
 from litestar.di import NamedDependency
 from litestar.params import FromPath, FromQuery
-from litestar.response import Redirect, Template
+from litestar.response import Redirect, Stream, Template
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 import ledger
+from ledger import ExportForm
 from service.identity import normal_card, people_by_ids
 from service.kit.access import Actor, allow
+from service.kit.db import sessions_of_app
+from service.kit.export import file_stream
 from service.kit.i18n import _, translate
 from service.kit.once import once_page
 from service.kit.pages import form_of, page, refill
-from service.wallet.actions import reverse_journal
-from service.wallet.queries import books
+from service.wallet.actions import note_export, reverse_journal
+from service.wallet.queries import books, exports
 from service.wallet.rules import CORRECTORS, READERS, BookUnit, Mistake
 from service.wallet.verify import verify_books
 
@@ -195,3 +199,26 @@ async def verify_page(
     return page(
         request, "wallet/verify.html", title=_("核验账簿"), was_run=run is not None, faults=faults, checked_at=now
     )
+
+
+@get("/desk/books/export", opt=allow(*READERS), include_in_schema=False)
+async def export_page(request: AnyRequest) -> Template:
+    """Which files there are, and how a stranger checks them."""
+    forms = [
+        (form.value, translate(f"export.{form.value}"), translate(f"export.{form.value}.use")) for form in ExportForm
+    ]
+    return page(request, "wallet/export.html", title=_("导出账簿"), forms=forms)
+
+
+@get("/desk/books/export/{form:str}", opt=allow(*READERS), include_in_schema=False)
+async def export(
+    form: FromPath[ExportForm],
+    session: NamedDependency[AsyncSession],
+    actor: NamedDependency[Actor],
+    now: NamedDependency[datetime],
+    state: State,
+) -> Stream:
+    """The whole book as a file."""
+    note_export(session, actor=actor, form=form, now=now)
+    pieces = exports.book_bytes(sessions_of_app(state), actor.community_id, form)
+    return file_stream(exports.file_name(actor.community_id, form, now), pieces, exports.MEDIA_TYPES[form])

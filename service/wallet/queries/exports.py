@@ -1,0 +1,40 @@
+"""The community's book as files for programs that are not ours."""
+
+from collections.abc import AsyncIterator, Callable, Mapping
+from datetime import datetime
+
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+import ledger
+from ledger import ExportForm
+from service import chart
+from service.kit.clock import HOME_ZONE, local_day
+from service.kit.db import Sessions
+
+MEDIA_TYPES: Mapping[ExportForm, str] = {
+    ExportForm.BEANCOUNT: "text/plain; charset=utf-8",
+    ExportForm.HLEDGER: "text/plain; charset=utf-8",
+    ExportForm.CSV: "text/csv; charset=utf-8",
+}
+
+
+def book_pieces(
+    session: AsyncSession,
+    community_id: int,
+    form: ExportForm,
+    progress: Callable[[int, int], None] | None = None,
+) -> AsyncIterator[str]:
+    """A community's book as text, piece by piece. It names people by their ids alone."""
+    return ledger.export(session, community_id, form, zone=HOME_ZONE, roots=chart.ROOTS, progress=progress)
+
+
+def file_name(community_id: int, form: ExportForm, now: datetime) -> str:
+    """Which book, on which day."""
+    return f"linli-{community_id}-{local_day(now):%Y%m%d}.{form.value}"
+
+
+async def book_bytes(sessions: Sessions, community_id: int, form: ExportForm) -> AsyncIterator[bytes]:
+    """The book for a download, on a connection of its own: it goes on when the request's transaction is over."""
+    async with sessions() as session:
+        async for piece in book_pieces(session, community_id, form):
+            yield piece.encode()
