@@ -118,7 +118,8 @@ async def enrol_people(
 ) -> None:
     """Add people with their households, roles and accounts, all or none, in a number of statements that does not grow.
 
-    A card number that exists breaks `uq_member_card_no`; importers look first and say it row by row.
+    A card number that exists breaks `uq_member_card_no`, a number that signs somebody in `uq_member_login`; importers
+    look first and say it row by row.
     """
     for person in people:
         check_name(person.name)
@@ -194,7 +195,10 @@ async def _open_accounts(session: AsyncSession, community_id: int, people: Seque
 async def update_people(
     session: AsyncSession, *, community_id: int, people: Sequence[NewPerson], actor: Actor, now: datetime
 ) -> None:
-    """Give people other names, phones or doors. Their member ids must exist; roles are not touched."""
+    """Give people other names, phones or doors. Their member ids must exist; roles are not touched.
+
+    A number that signs somebody else in breaks `uq_member_login`.
+    """
     for person in people:
         check_name(person.name)
     keys = keyring(session)

@@ -18,6 +18,7 @@ class Member(SQLModel, table=True):
     __table_args__ = (
         sa.PrimaryKeyConstraint("community_id", "member_id", name="pk_member"),
         sa.UniqueConstraint("community_id", "card_no", name="uq_member_card_no"),
+        sa.UniqueConstraint("community_id", "login_id", name="uq_member_login"),
         sa.CheckConstraint("revision >= 1", name="ck_member_revision"),
         to_community("fk_member_community"),
         sa.ForeignKeyConstraint(

@@ -5,4 +5,6 @@ kept sealed; nothing else is written. The clerk sees what would be new, changed,
 then applies all good rows in one transaction. The card number is the key, so the same sheet applied twice changes
 nothing. A sheet that was exported here carries each person's revision; whoever was changed since is a conflict and is
 left alone. An import can be taken back for thirty days; whoever has been active since stays.
+
+A form for one person is a sheet of one row that is checked and applied at once: one way to read, to judge and to write.
 """

@@ -33,14 +33,29 @@ async def check_sheet(session: AsyncSession, *, actor: Actor, file_name: str, co
     """Read a sheet, judge every row and keep the result sealed. Nobody is enrolled or changed by this."""
     day = local_day(now)
     read = await anyio.to_thread.run_sync(read_sheet, content, day)
-    judged, places = await _judged(session, actor.community_id, read.rows, day)
+    judged, places = await judged_rows(session, actor.community_id, read.rows, day)
+    batch = await keep(session, actor, file_name[-120:], read.unused, judged, places, now)
+    record(session, actor, "imports.checked", batch, now)
+    return batch.import_id
+
+
+async def keep(
+    session: AsyncSession,
+    actor: Actor,
+    file_name: str,
+    unused: Sequence[str],
+    judged: Sequence[Judged],
+    places: list[str],
+    now: datetime,
+) -> ImportBatch:
+    """Keep judged rows sealed, to be applied."""
     counts = _counts(judged)
     batch = ImportBatch(
         community_id=actor.community_id,
         import_id=new_id(),
         state=BatchState.CHECKED,
-        file_name=file_name[-120:],
-        unused=list(read.unused),
+        file_name=file_name,
+        unused=list(unused),
         new_places=places,
         uploaded_by=actor.member_id,
         uploaded_at=now,
@@ -54,8 +69,7 @@ async def check_sheet(session: AsyncSession, *, actor: Actor, file_name: str, co
     session.add(batch)
     await session.flush()
     await _keep_rows(session, actor.community_id, batch.import_id, judged)
-    record(session, actor, "imports.checked", batch, now)
-    return batch.import_id
+    return batch
 
 
 async def check_again(session: AsyncSession, *, actor: Actor, import_id: UUID, now: datetime) -> None:
@@ -65,7 +79,7 @@ async def check_again(session: AsyncSession, *, actor: Actor, import_id: UUID, n
         raise BatchNotOpen
     stored = await queries.all_rows(session, actor.community_id, import_id, list(Verdict))
     rows = [item.row for item in stored]
-    judged, batch.new_places = await _judged(session, actor.community_id, rows, local_day(now))
+    judged, batch.new_places = await judged_rows(session, actor.community_id, rows, local_day(now))
     await session.execute(
         sa.delete(ImportRow).where(
             col(ImportRow.community_id) == actor.community_id, col(ImportRow.import_id) == import_id
@@ -87,7 +101,7 @@ async def take_out_errors(session: AsyncSession, *, actor: Actor, import_id: UUI
     return await queries.all_rows(session, actor.community_id, import_id, [Verdict.ERROR])
 
 
-async def _judged(
+async def judged_rows(
     session: AsyncSession, community_id: int, rows: Sequence[Row], day: date
 ) -> tuple[Sequence[Judged], list[str]]:
     """Every row with its verdict, and the buildings that would be new."""

@@ -60,10 +60,10 @@ async def apply_import(session: AsyncSession, *, actor: Actor, import_id: UUID, 
     )
     people = {row.row_no: person_of(row.member_id or new_id(), row.row.card_no, each, buildings) for row, each in meant}
     changed = [pair for pair in meant if pair[0].verdict is Verdict.CHANGED]
-    await _apply_changes(session, actor, import_id, changed, people, now)
     fresh = [people[row.row_no] for row, _ in meant if row.verdict is Verdict.NEW]
-    if fresh:
-        try:
+    try:
+        await _apply_changes(session, actor, import_id, changed, people, now)
+        if fresh:
             await identity.enrol_people(
                 session,
                 community_id=actor.community_id,
@@ -73,10 +73,11 @@ async def apply_import(session: AsyncSession, *, actor: Actor, import_id: UUID, 
                 now=now,
                 import_id=import_id,
             )
-        except IntegrityError as error:
-            if broken_constraint(error) == "uq_member_card_no":  # another import enrolled them a moment ago
-                raise CheckedTooLongAgo(1) from error
-            raise
+    except IntegrityError as error:
+        # Another clerk enrolled them, or gave away the number they sign in with, a moment ago.
+        if broken_constraint(error) in ("uq_member_card_no", "uq_member_login"):
+            raise CheckedTooLongAgo(1) from error
+        raise
     return Applied(import_id, batch.new_rows, batch.changed_rows)
 
 

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 import sqlalchemy as sa
+from sqlalchemy.exc import IntegrityError
 from sqlmodel import col
 from sqlmodel.ext.asyncio.session import AsyncSession
 
@@ -15,10 +16,19 @@ from service.imports import queries
 from service.imports.actions import record
 from service.imports.actions_apply import GOOD, mark_rows
 from service.imports.queries import RowView
-from service.imports.rules import KEEP_DAYS, BatchNotApplied, BatchState, NothingToUndo, TooLateToUndo, Verdict
+from service.imports.rules import (
+    KEEP_DAYS,
+    BatchNotApplied,
+    BatchState,
+    LoginTakenSince,
+    NothingToUndo,
+    TooLateToUndo,
+    Verdict,
+)
 from service.imports.tables import ImportBatch, ImportRow
 from service.kit.access import Actor, Role
 from service.kit.clock import local_day
+from service.kit.db import broken_constraint
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +67,12 @@ async def undo_import(session: AsyncSession, *, actor: Actor, import_id: UUID, n
     )
     record(session, actor, "imports.undone", batch, now)
     await mark_rows(session, actor.community_id, import_id, "kept", sorted(kept.items()))
-    await _revert(session, actor, [row for row in back if row.verdict is Verdict.CHANGED], now)
+    try:
+        await _revert(session, actor, [row for row in back if row.verdict is Verdict.CHANGED], now)
+    except IntegrityError as error:
+        if broken_constraint(error) == "uq_member_login":
+            raise LoginTakenSince from error
+        raise
     new = [row.member_id for row in back if row.verdict is Verdict.NEW and row.member_id]
     returned = [row.member_id for row in back if row.before is not None and not row.before.is_open and row.member_id]
     if new or returned:

@@ -148,6 +148,11 @@ def row_of(row_no: int, header: Mapping[Column, int], cells: Sequence[object], d
     return _Reader(header, cells, day).row(row_no)
 
 
+def typed_row(cells: Mapping[Column, object], day: date) -> Row:
+    """One person typed into a form, read as the only row of a sheet would be."""
+    return row_of(1, {column: position for position, column in enumerate(cells)}, list(cells.values()), day)
+
+
 class _Reader:
     """Reads the cells of one row and gathers what is wrong."""
 

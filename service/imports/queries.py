@@ -24,6 +24,7 @@ from service.kit.db import keyring
 from service.kit.paging import PAGE_SIZE, Page, decode_cursor, encode_cursor, page_of
 from service.kit.tables import Audit
 
+CHANGES_SHOWN = 20
 _UUIDS = sa.ARRAY(sa.Uuid())
 
 
@@ -205,6 +206,54 @@ def _row_view(keys: Keyring, row: ImportRow) -> RowView:
         granted=tuple(row.granted),
         kept=row.kept,
     )
+
+
+@dataclass(frozen=True, slots=True)
+class PastChange:
+    """What a sheet or a form did to one person, as long as it is remembered."""
+
+    import_id: UUID
+    state: BatchState
+    file_name: str
+    by: UUID | None
+    at: datetime
+    is_new: bool
+    changes: tuple[Change, ...]
+
+
+async def changes_of(session: AsyncSession, community_id: int, member_id: UUID) -> Sequence[PastChange]:
+    """What was written about a person, the newest first, for whoever wants to take it back."""
+    found = await session.execute(
+        sa.select(ImportBatch, ImportRow)
+        .join(
+            ImportRow,
+            sa.and_(
+                col(ImportRow.community_id) == col(ImportBatch.community_id),
+                col(ImportRow.import_id) == col(ImportBatch.import_id),
+            ),
+        )
+        .where(
+            col(ImportRow.community_id) == community_id,
+            col(ImportRow.member_id) == member_id,
+            col(ImportRow.verdict).in_([Verdict.NEW.value, Verdict.CHANGED.value]),
+            col(ImportBatch.applied_at).is_not(None),
+        )
+        .order_by(col(ImportBatch.applied_at).desc(), col(ImportBatch.import_id).desc())
+        .limit(CHANGES_SHOWN)
+    )
+    keys = keyring(session)
+    return [
+        PastChange(
+            batch.import_id,
+            BatchState(batch.state),
+            batch.file_name,
+            batch.applied_by,
+            batch.applied_at or batch.uploaded_at,
+            row.verdict == Verdict.NEW,
+            _row_view(keys, row).changes,
+        )
+        for batch, row in found.all()
+    ]
 
 
 async def known_to(session: AsyncSession, community_id: int, rows: Sequence[Row], day: date) -> Known:

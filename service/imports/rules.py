@@ -191,6 +191,38 @@ class NothingToUndo(Conflict):
     code: ClassVar[str] = "imports.nothing_to_undo"
 
 
+class LoginTakenSince(Conflict):
+    """Taking back would give somebody a number that signs a neighbour in by now."""
+
+    code: ClassVar[str] = "imports.login_taken_since"
+
+
+@dataclass(eq=False)
+class CardTaken(Conflict):
+    """There is somebody with this card number: correct that person instead."""
+
+    code: ClassVar[str] = "imports.card_taken"
+    card_no: str
+
+
+class PersonChanged(Conflict):
+    """Somebody else changed this person, or took the card or the number, since the form was opened."""
+
+    code: ClassVar[str] = "imports.person_changed"
+
+
+@dataclass(eq=False)
+class PersonRefused(Invalid):
+    """One person as typed breaks a rule of the sheet; `said` has the values that its sentences name, by field."""
+
+    said: dict[str, dict[str, str]]
+    catalogue: ClassVar[str] = "import_problem"
+
+    def problem_values(self, name: str) -> dict[str, str]:
+        """What the sentence beside this field names."""
+        return self.said.get(name, {})
+
+
 class NobodyNeedsSlips(Conflict):
     """Everybody of this part can sign in already."""
 

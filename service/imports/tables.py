@@ -30,6 +30,7 @@ class ImportBatch(SQLModel, table=True):
     import_id: UUID = key()
     state: str = Field(sa_type=sa.Text)
     file_name: str = Field(sa_type=sa.Text)
+    """Empty for one person who was typed into a form."""
     unused: list[str] = Field(sa_type=ARRAY(sa.Text))
     """Headings that were left aside."""
     new_places: list[str] = Field(sa_type=ARRAY(sa.Text))
@@ -64,6 +65,7 @@ class ImportRow(SQLModel, table=True):
             ["import_batch.community_id", "import_batch.import_id"],
             name="fk_import_row_batch",
         ),
+        sa.Index("ix_import_row_member", "community_id", "member_id"),
         sa.Index("ix_import_row_verdict", "community_id", "import_id", "verdict", "row_no"),
     )
 

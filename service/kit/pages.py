@@ -198,7 +198,12 @@ def refill(request: AnyRequest, template: str, **context: object) -> Iterator[No
         values = Typed({name: str(texts[-1]) for name, texts in _typed(request).items() if texts})
         problems = Typed()
         if isinstance(refusal, Invalid):
-            problems.update({name: translate(f"problem.{code}") for name, code in refusal.problems.items()})
+            problems.update(
+                {
+                    name: translate(f"{refusal.catalogue}.{code}", **refusal.problem_values(name))
+                    for name, code in refusal.problems.items()
+                }
+            )
         raise PageRefused(refusal, template, {"values": values, "problems": problems, **context}) from refusal
 
 

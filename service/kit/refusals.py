@@ -71,7 +71,14 @@ class Invalid(Refusal):
     """What was sent cannot be read; `problems` names each field and the code of what is wrong with it."""
 
     code: ClassVar[str] = "kit.invalid"
+    catalogue: ClassVar[str] = "problem"
+    """Where the sentence of each problem stands: `<catalogue>.<code>`."""
     problems: dict[str, str]
+
+    def problem_values(self, name: str) -> dict[str, str]:
+        """What the sentence beside a field names; most name nothing."""
+        del name
+        return {}
 
 
 class TooLarge(Refusal):
