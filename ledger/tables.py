@@ -154,3 +154,57 @@ hold = sa.Table(
     sa.CheckConstraint("captured >= 0 AND released >= 0 AND captured + released <= amount", name="ck_hold_parts"),
     postgresql_with={"fillfactor": 70},
 )
+
+tree = sa.Table(
+    "tree",
+    metadata,
+    _community(),
+    _number("size"),
+    sa.Column("edge", sa.LargeBinary, nullable=False),
+    _number("patrolled"),
+    _instant("patrolled_at", nullable=True),
+    sa.PrimaryKeyConstraint("community_id", name="pk_tree"),
+    sa.ForeignKeyConstraint(["community_id"], ["ledger.book.community_id"], name="fk_tree_book"),
+    sa.CheckConstraint("size >= 0 AND patrolled BETWEEN 0 AND size", name="ck_tree_size"),
+    sa.CheckConstraint("octet_length(edge) % 32 = 0", name="ck_tree_edge"),
+)
+"""How far the book has been read into its tree. `edge` are the hashes of the tree's perfect subtrees, the largest first."""
+
+tile = sa.Table(
+    "tile",
+    metadata,
+    _community(),
+    sa.Column("height", sa.SmallInteger, nullable=False),
+    _number("place"),
+    sa.Column("hash", sa.LargeBinary, nullable=False),
+    sa.PrimaryKeyConstraint("community_id", "height", "place", name="pk_tile"),
+    sa.ForeignKeyConstraint(["community_id"], ["ledger.tree.community_id"], name="fk_tile_tree"),
+    sa.CheckConstraint("height BETWEEN 8 AND 56 AND height % 8 = 0 AND place >= 0", name="ck_tile_place"),
+    sa.CheckConstraint("octet_length(hash) = 32", name="ck_tile_hash"),
+)
+"""A node of the tree that covers 2**height leaves, the place-th such from the left."""
+
+seal = sa.Table(
+    "seal",
+    metadata,
+    _community(),
+    _number("number"),
+    _number("size"),
+    sa.Column("root", sa.LargeBinary, nullable=False),
+    sa.Column("edge", sa.LargeBinary, nullable=False),
+    sa.Column("previous", sa.LargeBinary, nullable=False),
+    _instant("sealed_at"),
+    _text("key"),
+    sa.Column("public_key", sa.LargeBinary, nullable=False),
+    sa.Column("signature", sa.LargeBinary, nullable=False),
+    sa.Column("totals", sa.ARRAY(sa.Text), nullable=False),
+    sa.PrimaryKeyConstraint("community_id", "number", name="pk_seal"),
+    sa.ForeignKeyConstraint(["community_id"], ["ledger.tree.community_id"], name="fk_seal_tree"),
+    sa.CheckConstraint("number >= 1 AND size >= 1", name="ck_seal_number"),
+    sa.CheckConstraint(
+        "octet_length(root) = 32 AND octet_length(previous) = 32 AND octet_length(edge) % 32 = 0",
+        name="ck_seal_hashes",
+    ),
+    sa.CheckConstraint("octet_length(public_key) = 32 AND octet_length(signature) = 64", name="ck_seal_signature"),
+)
+"""A signed statement of the book's first `size` transfers; `previous` is the hash of the seal before it."""

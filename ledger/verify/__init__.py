@@ -4,22 +4,13 @@ Each query is one statement, so it sees one moment of the book and may run besid
 in the database and returns, for every kind of fault, the first bad row.
 """
 
-from dataclasses import dataclass
-
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from ledger.driver import fetch
 from ledger.verify import balances, entries
+from ledger.verify.kinds import Fault
 
-
-@dataclass(frozen=True, slots=True)
-class Fault:
-    """The first row that is wrong in one way: where it is, and what it says against what it should say."""
-
-    kind: str
-    book: int
-    place: str
-    detail: str
+__all__ = ["Fault", "verify"]
 
 
 async def verify(session: AsyncSession, book: int | None = None) -> list[Fault]:

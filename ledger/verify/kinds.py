@@ -1,6 +1,17 @@
 """How a check is written: one query, and the ways in which one of its rows can be wrong."""
 
+from dataclasses import dataclass
 from typing import NamedTuple
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """The first row that is wrong in one way: where it is, and what it says against what it should say."""
+
+    kind: str
+    book: int
+    place: str
+    detail: str
 
 
 class Kind(NamedTuple):

@@ -63,6 +63,8 @@ HTTP_STATUS: tuple[tuple[type[Exception], int], ...] = (
     (redemption.UseUnknown, 404),
     (redemption.VoucherExpired, 410),
     (ledger.TooBusy, 503),
+    (ledger.SealNotFound, 404),
+    (ledger.EntryNotFound, 404),
     (ledger.LedgerRefusal, 409),
     (redemption.RedemptionRefusal, 409),
 )

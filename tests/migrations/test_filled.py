@@ -29,6 +29,11 @@ SELECT format('%I.%I', n.nspname, c.relname)
 """
 # What neither the demo nor the actions below leave rows in, because only a request, a scan or the queue does.
 BY_HAND = """
+INSERT INTO ledger.tree (community_id, size, edge, patrolled) SELECT community_id, 0, '', 0 FROM ledger.book
+ ON CONFLICT DO NOTHING;
+INSERT INTO ledger.tile SELECT community_id, 8, 0, sha256('') FROM ledger.tree ON CONFLICT DO NOTHING;
+INSERT INTO ledger.seal SELECT community_id, 1, 1, sha256(''), '', sha256(''), now(), '', sha256(''), sha256('') || sha256(''),
+ '{}' FROM ledger.tree ON CONFLICT DO NOTHING;
 INSERT INTO answered (community_id, member_id, key, fingerprint, status, body, at)
 SELECT community_id, member_id, 'once', '\\x00', 204, '{"content": null}', now() FROM member LIMIT 1;
 INSERT INTO scan_refusal (community_id, device_id, nonce, member_id, asked, code, answer, is_invalid, refused_at)
