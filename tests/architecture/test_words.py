@@ -18,6 +18,7 @@ import redemption
 from service.kit.i18n import CATALOGUES, FOLDERS, LOCALES
 from service.kit.outbox import Fact
 from service.kit.refusals import Refusal
+from service.wishes.actions.steps import TOLD_AS
 from tests.architecture.sources import ROOT, modules, python, subclasses
 
 HAN = re.compile(r"[\u3400-\u9fff]")
@@ -57,6 +58,30 @@ def test_every_refusal_has_its_sentence_in_both_languages() -> None:
     wanted = [f"refusal.{vars(cls)['code']}" for cls in refusals()]
     missing = [f"{locale}: {key}" for locale in FOLDERS.values() for key in wanted if not messages(locale).get(key)]
 
+    assert missing == []
+
+
+def deeds() -> set[str]:
+    """Every action that an audit line may name, and every kind of thing."""
+    found: set[str] = set()
+    for source in python("service"):
+        for call in (node for node in ast.walk(source.tree) if isinstance(node, ast.Call)):
+            name = call.func.attr if isinstance(call.func, ast.Attribute) else getattr(call.func, "id", "")
+            if name in ("record", "record_many"):
+                named = [
+                    node.value for arg in call.args[2:3] for node in ast.walk(arg) if isinstance(node, ast.Constant)
+                ]
+                found |= {f"deed.{word}" for word in named if CODED.match(str(word))}
+                kinds = [part.value for part in call.keywords if part.arg == "kind"]
+                found |= {f"thing.{kind.value}" for kind in kinds if isinstance(kind, ast.Constant)}
+    return found | {f"deed.{action}" for action in TOLD_AS.values()}
+
+
+def test_the_log_says_every_deed_in_both_languages() -> None:
+    wanted = sorted(deeds())
+    missing = [f"{locale}: {key}" for locale in FOLDERS.values() for key in wanted if not messages(locale).get(key)]
+
+    assert len(wanted) > 80
     assert missing == []
 
 
