@@ -26,6 +26,7 @@ from ledger.journal import (
     reverse,
 )
 from ledger.patrol import Patrol, least_patrolled, patrol
+from ledger.periods import Period, balance_before, mark_lines, period
 from ledger.proofs import (
     Consistency,
     EntryNotFound,
@@ -158,6 +159,7 @@ __all__ = [
     "OutcomeUnknown",
     "OverCeiling",
     "Patrol",
+    "Period",
     "Posted",
     "PostedJournal",
     "ReferenceReused",
@@ -182,6 +184,7 @@ __all__ = [
     "UnitMismatch",
     "UnitNotFound",
     "balance",
+    "balance_before",
     "balances",
     "capture",
     "close_account",
@@ -194,11 +197,13 @@ __all__ = [
     "last_seal",
     "least_patrolled",
     "leaves_file",
+    "mark_lines",
     "most_behind",
     "open_account",
     "open_accounts",
     "open_book",
     "patrol",
+    "period",
     "post",
     "post_many",
     "prove",

@@ -208,3 +208,22 @@ seal = sa.Table(
     sa.CheckConstraint("octet_length(public_key) = 32 AND octet_length(signature) = 64", name="ck_seal_signature"),
 )
 """A signed statement of the book's first `size` transfers; `previous` is the hash of the seal before it."""
+
+mark = sa.Table(
+    "mark",
+    metadata,
+    _community(),
+    _number("account_id"),
+    _number("seq"),
+    sa.PrimaryKeyConstraint("community_id", "account_id", "seq", name="pk_mark"),
+)
+
+marked = sa.Table(
+    "marked",
+    metadata,
+    _community(),
+    _number("seq"),
+    sa.PrimaryKeyConstraint("community_id", name="pk_marked"),
+    sa.ForeignKeyConstraint(["community_id"], ["ledger.book.community_id"], name="fk_marked_book"),
+    sa.CheckConstraint("seq >= 0", name="ck_marked_seq"),
+)

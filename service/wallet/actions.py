@@ -81,3 +81,8 @@ def note_export(session: AsyncSession, *, actor: Actor, form: ExportForm, now: d
     audit.record(
         session, actor, "books.exported", kind="book", id=actor.community_id, now=now, detail={"form": form.value}
     )
+
+
+async def mark_lines(session: AsyncSession, now: datetime) -> int:
+    """Mark the lines of accounts behind the posters' backs, so that old months are found at once."""
+    return await ledger.mark_lines(session)

@@ -1,9 +1,12 @@
 """What the wallet offers the app."""
 
-from service.kit.manifest import Manifest, Nav
+from service.kit.manifest import Manifest, Nav, Timed
 from service.wallet import api
+from service.wallet.actions import mark_lines
 from service.wallet.pages import books, home, passbook
 from service.wallet.rules import READERS
+
+MINUTE = 60
 
 MANIFEST = Manifest(
     name="wallet",
@@ -33,6 +36,7 @@ MANIFEST = Manifest(
         api.verification,
         api.export,
     ],
+    timed=[Timed("wallet.mark_lines", MINUTE, mark_lines)],
     nav=[
         Nav(
             "账簿",

@@ -73,7 +73,11 @@ def deeds() -> set[str]:
                 ]
                 found |= {f"deed.{word}" for word in named if CODED.match(str(word))}
                 kinds = [part.value for part in call.keywords if part.arg == "kind"]
-                found |= {f"thing.{kind.value}" for kind in kinds if isinstance(kind, ast.Constant)}
+                found |= {
+                    f"thing.{kind.value}"
+                    for kind in kinds
+                    if isinstance(kind, ast.Constant) and isinstance(kind.value, str)
+                }
     return found | {f"deed.{action}" for action in TOLD_AS.values()}
 
 

@@ -50,14 +50,21 @@ def amount_text(unit: Unit, amount: int) -> str:
     return f"{hours(amount)} {_('小时')}" if unit is Unit.MINUTE else f"{points(amount)} {_('分')}"
 
 
+OLDEST_YEAR, NEWEST_YEAR = 1900, 2999
+"""Months that a calendar, a time zone and a database agree on."""
+
+
 def month_of(text: str | None) -> date | None:
     """The first day of a month typed as 2026-11; nothing for no filter."""
     if not text:
         return None
     try:
-        return date.fromisoformat(f"{text}-01")
+        first = date.fromisoformat(f"{text}-01")
     except ValueError as problem:
         raise Invalid({"month": "date"}) from problem
+    if not OLDEST_YEAR <= first.year <= NEWEST_YEAR:
+        raise Invalid({"month": "date"})
+    return first
 
 
 @get("/passbook", opt=SIGNED_IN, include_in_schema=False)

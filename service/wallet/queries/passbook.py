@@ -3,7 +3,7 @@
 import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, time, timedelta
 from uuid import UUID
 
 import sqlalchemy as sa
@@ -214,19 +214,23 @@ async def _seqs_of(
 async def _lines_of(
     session: AsyncSession, community_id: int, member_id: UUID, unit: Unit, month: date
 ) -> Sequence[ledger.StatementLine]:
-    """All lines of a month. Walks back from today, a thousand a step: a month long ago costs what lies between."""
+    """All lines of a month, however long ago it was."""
+    since = datetime.combine(month, time(), HOME_ZONE)
+    until = datetime.combine((month + timedelta(days=31)).replace(day=1), time(), HOME_ZONE)
     found: list[ledger.StatementLine] = []
     before: int | None = None
     while True:
-        page = await ledger.statement(
-            session, community_id, chart.member(member_id), unit, before=before, limit=LINES_AT_ONCE
+        page = await ledger.period(
+            session,
+            community_id,
+            chart.member(member_id),
+            unit,
+            since=since,
+            until=until,
+            before=before,
+            limit=LINES_AT_ONCE,
         )
-        for line in page.lines:
-            first = line.posted_at.astimezone(HOME_ZONE).date().replace(day=1)
-            if first < month:
-                return found
-            if first == month:
-                found.append(line)
+        found += page.lines
         before = page.next
         if before is None:
             return found
