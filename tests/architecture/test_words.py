@@ -68,10 +68,10 @@ def deeds() -> set[str]:
         for call in (node for node in ast.walk(source.tree) if isinstance(node, ast.Call)):
             name = call.func.attr if isinstance(call.func, ast.Attribute) else getattr(call.func, "id", "")
             if name in ("record", "record_many"):
-                named = [
-                    node.value for arg in call.args[2:3] for node in ast.walk(arg) if isinstance(node, ast.Constant)
-                ]
-                found |= {f"deed.{word}" for word in named if CODED.match(str(word))}
+                inside = (node for arg in call.args[2:3] for node in ast.walk(arg) if isinstance(node, ast.Constant))
+                found |= {
+                    f"deed.{node.value}" for node in inside if isinstance(node.value, str) and CODED.match(node.value)
+                }
                 kinds = [part.value for part in call.keywords if part.arg == "kind"]
                 found |= {
                     f"thing.{kind.value}"
