@@ -83,6 +83,6 @@ def note_export(session: AsyncSession, *, actor: Actor, form: ExportForm, now: d
     )
 
 
-async def mark_lines(session: AsyncSession, now: datetime) -> int:
+async def mark_lines(session: AsyncSession, _now: datetime) -> int:
     """Mark the lines of accounts behind the posters' backs, so that old months are found at once."""
     return await ledger.mark_lines(session)
