@@ -79,18 +79,49 @@ def xls(rows: Sequence[Sequence[str]], *, locked: bool = False) -> bytes:
     return compound("Workbook", head + page)
 
 
+def xls_of(sheets: int, cells: bytes, shared: str = "") -> bytes:
+    """An old .xls of many sheets, each with these records, and perhaps one shared text: as nobody's program writes it."""
+    page = _record(0x0809, struct.pack("<HHHHII", 0x0600, 0x0010, 0, 0, 0, 6)) + cells + _record(0x000A, b"")
+    head = _record(0x0809, struct.pack("<HHHHII", 0x0600, 0x0005, 0, 0, 0, 6)) + _record(
+        0x0042, struct.pack("<H", 1200)
+    )
+    texts = b""
+    if shared:
+        texts = _record(0x00FC, struct.pack("<IIHB", 1, 1, len(shared), 0) + shared.encode("latin-1"))
+    names = [f"s{number}".encode("utf-16-le") for number in range(sheets)]
+    start = len(head) + sum(4 + 8 + len(name) for name in names) + len(texts) + 4
+    for number, name in enumerate(names):
+        bound = struct.pack("<IBBBB", start + number * len(page), 0, 0, len(name) // 2, 1) + name
+        head += _record(0x0085, bound)
+    return compound("Workbook", head + texts + _record(0x000A, b"") + page * sheets)
+
+
+def number_cell(row: int, column: int) -> bytes:
+    """One number somewhere."""
+    return _record(0x0203, struct.pack("<HHHd", row, column, 0, 1.0))
+
+
+def shared_cell(row: int, column: int) -> bytes:
+    """A cell that shows the shared text."""
+    return _record(0x00FD, struct.pack("<HHHI", row, column, 0, 0))
+
+
 def compound(name: str, stream: bytes) -> bytes:
     """A compound file (OLE) that holds one stream."""
     stream = stream.ljust(max(4096, -(-len(stream) // 512) * 512), b"\0")
     sectors = len(stream) // 512
-    table = [0xFFFFFFFD, 0xFFFFFFFE, *range(3, sectors + 2), 0xFFFFFFFE]
-    assert len(table) <= 128, "one sector of the table is enough for tests"
-    table += [0xFFFFFFFF] * (128 - len(table))
+    tables = 1
+    while tables * 128 < sectors + tables + 1:
+        tables += 1
+    assert tables <= 109, "as many as the header names"
+    chain = [*range(tables + 2, tables + sectors + 1), 0xFFFFFFFE]
+    table = [*[0xFFFFFFFD] * tables, 0xFFFFFFFE, *chain]
+    table += [0xFFFFFFFF] * (tables * 128 - len(table))
     header = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(16) + struct.pack("<HHHHH", 0x3E, 3, 0xFFFE, 9, 6) + bytes(6)
-    header += struct.pack("<IIIIIIIII", 0, 1, 1, 0, 4096, 0xFFFFFFFE, 0, 0xFFFFFFFE, 0)
-    header += struct.pack("<I", 0) + b"\xff" * (108 * 4)
-    entries = _entry("Root Entry", 5, 0xFFFFFFFE, 0, child=1) + _entry(name, 2, 2, len(stream)) + bytes(256)
-    return header + struct.pack("<128I", *table) + entries + stream
+    header += struct.pack("<IIIIIIIII", 0, tables, tables, 0, 4096, 0xFFFFFFFE, 0, 0xFFFFFFFE, 0)
+    header += struct.pack(f"<{tables}I", *range(tables)) + b"\xff" * ((109 - tables) * 4)
+    entries = _entry("Root Entry", 5, 0xFFFFFFFE, 0, child=1) + _entry(name, 2, tables + 1, len(stream)) + bytes(256)
+    return header + struct.pack(f"<{tables * 128}I", *table) + entries + stream
 
 
 def _record(kind: int, body: bytes) -> bytes:

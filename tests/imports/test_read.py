@@ -1,6 +1,9 @@
 """Every kind of file a clerk may send: what is read, and with which sentence the rest is refused."""
 
 import io
+import subprocess
+import sys
+import time
 import zipfile
 from datetime import date, datetime
 
@@ -8,8 +11,23 @@ import pytest
 
 from service.imports.cells import Row
 from service.imports.reading import read_sheet
-from service.imports.rules import ROWS_MAX, SheetRefused
-from tests.imports.sheets import HE, HEADINGS, LIN, comma, compound, part_of, people, with_part, xls, xlsx
+from service.imports.rules import COLUMNS_MAX, FILE_BYTES_MAX, ROWS_MAX, SheetRefused
+from service.imports.sheets import read_grid
+from tests.imports.sheets import (
+    HE,
+    HEADINGS,
+    LIN,
+    comma,
+    compound,
+    number_cell,
+    part_of,
+    people,
+    shared_cell,
+    with_part,
+    xls,
+    xls_of,
+    xlsx,
+)
 
 TODAY = date(2026, 11, 22)
 GOOD = [HEADINGS, LIN, HE]
@@ -119,6 +137,67 @@ def test_a_file_we_cannot_take_is_refused_with_its_own_sentence(content: bytes, 
         read_sheet(content, TODAY)
 
     assert refused.value.code == code
+
+
+FAR_APART = number_cell(0, 0) + number_cell(65_535, 255)
+"""Two cells that a reader lays out as sixteen million."""
+ONE_TEXT_EVERYWHERE = b"".join(shared_cell(row, column) for row in range(2_000) for column in range(60))
+
+
+@pytest.mark.parametrize(
+    ("content", "codes"),
+    [
+        (xls_of(1, FAR_APART), {"imports.file_swells", "imports.too_many_rows"}),
+        (xls_of(200, FAR_APART), {"imports.file_swells"}),
+        (xls_of(1, ONE_TEXT_EVERYWHERE, "x" * 8_000), {"imports.file_swells"}),
+    ],
+    ids=["two cells far apart", "in two hundred sheets", "one text in 120,000 cells"],
+)
+def test_a_crafted_xls_eats_neither_memory_nor_time(content: bytes, codes: set[str]) -> None:
+    """The second would take 80 GB and the third 1 GB of a reader that believes them."""
+    assert len(content) < FILE_BYTES_MAX
+    script = (
+        "import resource, sys\n"
+        "from datetime import date\n"
+        "from service.imports.reading import read_sheet\n"
+        "from service.imports.rules import SheetRefused\n"
+        "most = 700 * 1024 * 1024\n"
+        "resource.setrlimit(resource.RLIMIT_AS, (most, most))\n"
+        "try:\n"
+        "    read_sheet(sys.stdin.buffer.read(), date(2026, 11, 22))\n"
+        "except SheetRefused as no:\n"
+        "    print(no.code)\n"
+    )
+    started = time.monotonic()
+    # A process of its own, so that its memory is its own and can be measured.
+    done = subprocess.run([sys.executable, "-c", script], input=content, capture_output=True, check=True, timeout=60)
+
+    assert done.stdout.decode().strip() in codes
+    assert time.monotonic() - started < 30
+
+
+@pytest.mark.slow
+def test_a_large_honest_sheet_fits_into_what_the_reader_may_use() -> None:
+    wide = [f"第{column}列" for column in range(COLUMNS_MAX - len(HEADINGS))]
+    full = [f"备注{column}" for column in range(COLUMNS_MAX - len(HEADINGS))]
+    content = xlsx([[*HEADINGS, *wide], *[[f"0012-{number}", *LIN[1:], *full] for number in range(ROWS_MAX)]])
+
+    assert len(content) < FILE_BYTES_MAX
+    assert len(read_grid(content).rows) == ROWS_MAX + 1
+
+
+def test_the_reader_keeps_nothing_that_it_may_not_use() -> None:
+    """What `confine` promises, asked of the process itself."""
+    script = (
+        "import resource\n"
+        "from service.imports.caged import confine\n"
+        "confine()\n"
+        "print(*(resource.getrlimit(what) == (most, most) for what, most in ("
+        "(resource.RLIMIT_AS, 512 << 20), (resource.RLIMIT_CPU, 30), (resource.RLIMIT_FSIZE, 0))))\n"
+    )
+    done = subprocess.run([sys.executable, "-I", "-c", script], capture_output=True, check=True, timeout=60)
+
+    assert done.stdout.split() == [b"True", b"True", b"True"]
 
 
 def test_a_merged_title_above_the_headings_is_no_trouble() -> None:
