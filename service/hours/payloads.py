@@ -165,6 +165,12 @@ class CorrectionIn(Struct, frozen=True, kw_only=True):
     text: Reason
 
 
+class SeenIn(Struct, frozen=True, kw_only=True):
+    """An attendance as it was read."""
+
+    revision: int
+
+
 class TimesIn(Struct, frozen=True, kw_only=True):
     """The right times of the attendance as it was read."""
 

@@ -276,6 +276,34 @@ async def activate(
     return await enter(session, row.community_id, row.member_id, device=device, is_shared=is_shared, now=now)
 
 
+async def activate_from(
+    sessions: Sessions,
+    keys: Keyring,
+    *,
+    code: str,
+    secret: str,
+    address: str,
+    device: str,
+    is_shared: bool,
+    now: datetime,
+) -> Entrance:
+    """Count the try at its address, then activate: the count must survive a refusal. Raises TooManyTries as well."""
+    async with transaction(sessions) as counting:
+        await count_try(counting, [(keys.blind("try-address", address), ADDRESS_TRIES_MAX)], now)
+    async with transaction(sessions) as session:
+        return await activate(session, code=code, secret=secret, device=device, is_shared=is_shared, now=now)
+
+
+async def change_own_secret(
+    sessions: Sessions, keys: Keyring, *, actor: Actor, old: str, secret: str, now: datetime
+) -> None:
+    """Count the try of whoever is signed in, then set another PIN: the count must survive a refusal."""
+    async with transaction(sessions) as counting:
+        left = await count_try(counting, [(keys.blind("try-member", actor.member_id.hex), SECRET_TRIES_MAX)], now)
+    async with transaction(sessions) as session:
+        await change_secret(session, actor=actor, old=old, secret=secret, tries_left=left, now=now)
+
+
 async def set_secret(session: AsyncSession, *, community_id: int, member_id: UUID, secret: str, now: datetime) -> None:
     """Set a person's PIN; the old one is worth nothing from here on."""
     secret_hash = await anyio.to_thread.run_sync(_hasher.hash, secret)

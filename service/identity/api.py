@@ -3,7 +3,7 @@
 from typing import Any, cast
 from uuid import UUID
 
-from litestar import Request, Response, delete, get, post
+from litestar import Request, Response, delete, get, post, put
 from litestar.datastructures import State
 from litestar.di import NamedDependency
 from litestar.params import FromPath, JSONBody
@@ -12,7 +12,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from service.identity import actions_sign_in as ways_in
 from service.identity.browsers import device_of, session_cookie
 from service.identity.histories import sessions_of
-from service.identity.payloads import Me, SessionOut, Sessions, SignIn
+from service.identity.payloads import Activating, ChangingSecret, Me, SessionOut, Sessions, SignIn
 from service.kit.access import PUBLIC, SIGNED_IN, Actor
 from service.kit.clock import Clock
 from service.kit.crypto import Keyring
@@ -37,6 +37,35 @@ async def sign_in(request: AnyRequest, data: JSONBody[SignIn], state: State) -> 
         now=cast("Clock", state.clock)(),
     )
     return Response(None, status_code=204, cookies=[session_cookie(state, entrance, is_shared=data.shared)])
+
+
+@post("/api/activation", opt=PUBLIC, status_code=204)
+async def activate(request: AnyRequest, data: JSONBody[Activating], state: State) -> Response[None]:
+    """Spend a one-time code and choose a PIN; the answer sets the session cookie."""
+    entrance = await ways_in.activate_from(
+        sessions_of_app(state),
+        cast("Keyring", state.keyring),
+        code=data.code,
+        secret=data.secret,
+        address=network_of(request),
+        device=device_of(request),
+        is_shared=data.shared,
+        now=cast("Clock", state.clock)(),
+    )
+    return Response(None, status_code=204, cookies=[session_cookie(state, entrance, is_shared=data.shared)])
+
+
+@put("/api/me/secret", opt=SIGNED_IN, status_code=204)
+async def change_secret(data: JSONBody[ChangingSecret], actor: NamedDependency[Actor], state: State) -> None:
+    """Choose another PIN; the old one is asked for, and every other device is signed out."""
+    await ways_in.change_own_secret(
+        sessions_of_app(state),
+        cast("Keyring", state.keyring),
+        actor=actor,
+        old=data.old,
+        secret=data.secret,
+        now=cast("Clock", state.clock)(),
+    )
 
 
 @delete("/api/session", opt=SIGNED_IN, status_code=204)

@@ -19,6 +19,8 @@ MANIFEST = Manifest(
         pages.change_secret,
         api.sign_in,
         api.sign_out,
+        api.activate,
+        api.change_secret,
         api.me,
         api.my_sessions,
         api.end_my_session,

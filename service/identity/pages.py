@@ -15,11 +15,11 @@ from service.identity.browsers import device_of, session_cookie
 from service.identity.histories import sessions_of
 from service.identity.payloads import ActivateForm, ChangeSecretForm, NumberForm, SecretForm
 from service.identity.queries import person
-from service.identity.rules import ADDRESS_TRIES_MAX, SECRET_TRIES_MAX, SecretsDiffer
+from service.identity.rules import SecretsDiffer
 from service.kit.access import PUBLIC, SIGNED_IN, Actor
 from service.kit.clock import Clock
 from service.kit.crypto import Keyring
-from service.kit.db import sessions_of_app, transaction
+from service.kit.db import sessions_of_app
 from service.kit.edge import SESSION_COOKIE
 from service.kit.i18n import _
 from service.kit.pace import network_of
@@ -95,24 +95,20 @@ async def activate(request: AnyRequest, state: State) -> Redirect:
     typed = await request.form()
     code = str(typed.get("code", ""))[:80]
     now = cast("Clock", state.clock)()
-    keys = cast("Keyring", state.keyring)
     with refill(request, "identity/activate.html", title=_("设置口令"), code=code, who="", card_no=""):
         form = await form_of(request, ActivateForm)
         if form.secret != form.again:
             raise SecretsDiffer
-        async with transaction(sessions_of_app(state)) as counting:
-            await ways_in.count_try(
-                counting, [(keys.blind("try-address", network_of(request)), ADDRESS_TRIES_MAX)], now
-            )
-        async with transaction(sessions_of_app(state)) as session:
-            entrance = await ways_in.activate(
-                session,
-                code=form.code,
-                secret=form.secret,
-                device=device_of(request),
-                is_shared=form.shared,
-                now=now,
-            )
+        entrance = await ways_in.activate_from(
+            sessions_of_app(state),
+            cast("Keyring", state.keyring),
+            code=form.code,
+            secret=form.secret,
+            address=network_of(request),
+            device=device_of(request),
+            is_shared=form.shared,
+            now=now,
+        )
     return Redirect("/", status_code=303, cookies=[session_cookie(state, entrance, is_shared=form.shared)])
 
 
@@ -146,17 +142,19 @@ async def secret_page(request: AnyRequest) -> Template:
 
 
 @post("/me/secret", opt=SIGNED_IN, include_in_schema=False)
-async def change_secret(
-    request: AnyRequest, session: NamedDependency[AsyncSession], actor: NamedDependency[Actor], state: State
-) -> Redirect:
+async def change_secret(request: AnyRequest, actor: NamedDependency[Actor], state: State) -> Redirect:
     """Change one's PIN: the old one is asked for, and every other device is signed out."""
     now = cast("Clock", state.clock)()
     with refill(request, "identity/change_secret.html", title=_("换口令")):
         form = await form_of(request, ChangeSecretForm)
         if form.secret != form.again:
             raise SecretsDiffer
-        async with transaction(sessions_of_app(state)) as counting:
-            subject = cast("Keyring", state.keyring).blind("try-member", actor.member_id.hex)
-            left = await ways_in.count_try(counting, [(subject, SECRET_TRIES_MAX)], now)
-        await ways_in.change_secret(session, actor=actor, old=form.old, secret=form.secret, tries_left=left, now=now)
+        await ways_in.change_own_secret(
+            sessions_of_app(state),
+            cast("Keyring", state.keyring),
+            actor=actor,
+            old=form.old,
+            secret=form.secret,
+            now=now,
+        )
     return go("/me", "secret_changed")

@@ -51,6 +51,21 @@ class SignIn(msgspec.Struct):
     shared: bool = False
 
 
+class Activating(msgspec.Struct):
+    """Choose a PIN with a one-time code, by JSON; the answer sets the session cookie."""
+
+    code: Annotated[str, msgspec.Meta(min_length=1, max_length=80)]
+    secret: Secret
+    shared: bool = False
+
+
+class ChangingSecret(msgspec.Struct):
+    """Choose another PIN, by JSON."""
+
+    old: Secret
+    secret: Secret
+
+
 class Me(msgspec.Struct):
     """The signed-in person."""
 

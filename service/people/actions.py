@@ -53,6 +53,14 @@ async def end_role(session: AsyncSession, *, actor: Actor, member_id: UUID, role
     await identity.end_role(session, actor=actor, member_id=member_id, role=role, day=local_day(now), now=now)
 
 
+async def end_session(session: AsyncSession, *, actor: Actor, member_id: UUID, session_id: UUID, now: datetime) -> None:
+    """Sign a person out on one device; a session of somebody else looks like one that has ended."""
+    await identity.person(session, actor.community_id, member_id)
+    open_now = await identity.sessions_of(session, actor.community_id, member_id, now)
+    if session_id in {item.session_id for item in open_now}:
+        await identity.end_session(session, actor=actor, session_id=session_id, now=now)
+
+
 async def issue_slip(session: AsyncSession, *, actor: Actor, member_id: UUID, now: datetime) -> str:
     """A one-time code for one person, told once."""
     person = await identity.person(session, actor.community_id, member_id)

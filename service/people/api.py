@@ -115,6 +115,18 @@ async def end_sessions(
     await identity.end_sessions_of(session, actor=actor, member_id=member_id, now=now)
 
 
+@post("/api/people/{member_id:uuid}/sessions/{session_id:uuid}/end", opt=CLERKS, status_code=204)
+async def end_session(
+    session: NamedDependency[AsyncSession],
+    actor: NamedDependency[Actor],
+    now: NamedDependency[datetime],
+    member_id: FromPath[UUID],
+    session_id: FromPath[UUID],
+) -> None:
+    """Sign the person out on one device; one that is not theirs looks like one that has ended."""
+    await actions.end_session(session, actor=actor, member_id=member_id, session_id=session_id, now=now)
+
+
 @post("/api/people/{member_id:uuid}/slip", opt=CLERKS, status_code=200)
 async def slip(
     session: NamedDependency[AsyncSession],

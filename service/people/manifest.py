@@ -26,6 +26,7 @@ MANIFEST = Manifest(
         api.give_role,
         api.end_role,
         api.end_sessions,
+        api.end_session,
         api.slip,
         api.organisations,
         api.open_organisation,

@@ -202,7 +202,7 @@ async def end_session(
     session_id: FromPath[UUID],
 ) -> Redirect:
     """Sign the person out on one device."""
-    await identity.end_session(session, actor=actor, session_id=session_id, now=now)
+    await actions.end_session(session, actor=actor, member_id=member_id, session_id=session_id, now=now)
     return go(f"/desk/people/{member_id}", "people.signed_out")
 
 

@@ -160,6 +160,13 @@ class OfferIn(msgspec.Struct):
     rules: list[Annotated[str, msgspec.Meta(max_length=60)]] = []
 
 
+class PrintedOut(msgspec.Struct):
+    """What stands in the code on paper."""
+
+    voucher_id: str
+    qr: str
+
+
 class OfferMade(msgspec.Struct):
     """The offer that was written down."""
 

@@ -177,6 +177,24 @@ async def test_returned_hours_carry_a_reason_and_the_volunteer_may_answer(
     assert await purse(app, chen) == (120, 120, 200)
 
 
+async def test_one_row_of_a_review_is_taken_back_alone(app, chen: Client, zheng: Client, li: Client, served) -> None:
+    attendance = served["attendance_id"]
+    assert (await decide(zheng, "approve", served)).json()["done"] == 1
+    seen = (await zheng.get(f"/api/reviews/attendances/{attendance}")).json()
+    url, now = f"/api/attendances/{attendance}/undo", {"revision": seen["revision"]}
+
+    assert (await li.post(url, json=now)).status_code == 403
+    stale = await zheng.post(url, json={"revision": seen["revision"] - 1})
+    assert (stale.status_code, stale.json()["code"]) == (409, "hours.attendance_not_in_review")
+    key = {"idempotency-key": "undo-one"}
+    first, again = [await zheng.post(url, json=now, headers=key) for _ in range(2)]
+    assert (first.status_code, again.status_code) == (204, 204)
+
+    assert await purse(app, chen) == (0, 0, 0)
+    assert (await chen.get(f"/api/attendances/{attendance}")).json()["state"] == "done"
+    assert await faults(app) == []
+
+
 async def test_a_return_can_be_undone(chen: Client, zheng: Client, served) -> None:
     review = (await decide(zheng, "return", served, reason="中途离开")).json()["review_id"]
     assert (await zheng.post(f"/api/reviews/{review}/undo")).json() == {"undone": 1}

@@ -107,6 +107,19 @@ async def test_a_place_can_be_given_back_until_the_deadline(
     assert (await chen.get(f"/api/shifts/{shift}")).json()["mine"] == "cancelled"
 
 
+async def test_a_leader_takes_somebody_off_by_the_api_too(
+    chen: Client, wei: Client, li: Client, shift, sign_up
+) -> None:
+    await sign_up(chen, shift)
+    whom = {"member_id": str(chen.actor.member_id)}
+
+    assert (await li.post(f"/api/shifts/{shift}/take-off", json=whom)).status_code == 403
+    assert (await wei.post(f"/api/shifts/{shift}/take-off", json=whom)).status_code == 204
+    assert (await chen.get(f"/api/shifts/{shift}")).json()["mine"] == "cancelled"
+    again = await wei.post(f"/api/shifts/{shift}/take-off", json=whom)
+    assert (again.status_code, again.json()["code"]) == (409, "hours.not_signed_up")
+
+
 async def test_who_has_no_place_has_none_to_give_back(sun: Client, shift) -> None:
     refused = await sun.post(f"/api/shifts/{shift}/cancel-sign-up")
 

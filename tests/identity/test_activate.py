@@ -36,6 +36,18 @@ async def test_a_code_lets_in_once(li: Client, anon: Client, code_for: CodeFor, 
         assert (await other.post("/api/session", json={"number": "0012-0001", "secret": PIN})).status_code == 204
 
 
+async def test_a_code_lets_in_once_by_the_api_too(li: Client, anon: Client, code_for: CodeFor, app: Litestar) -> None:
+    code = await code_for(li)
+    simple = await anon.post("/api/activation", json={"code": code, "secret": "111111"})
+    assert (simple.status_code, simple.json()["code"]) == (409, "identity.secret_too_simple")
+
+    assert (await anon.post("/api/activation", json={"code": code, "secret": PIN})).status_code == 204
+    assert (await anon.get("/api/me")).json()["card_no"] == "0012-0001"
+    async with client_of(app, None) as other:
+        spent = await other.post("/api/activation", json={"code": code, "secret": "246813"})
+        assert (spent.status_code, spent.json()["code"]) == (410, "identity.activation_spent")
+
+
 async def test_twenty_with_the_same_code_are_one(li: Client, app: Litestar, code_for: CodeFor) -> None:
     code = await code_for(li)
 

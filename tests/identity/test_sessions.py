@@ -72,6 +72,17 @@ async def test_a_changed_pin_signs_out_every_other_device(app: Litestar, with_pi
     assert (old.status_code, new.status_code) == (401, 204)
 
 
+async def test_a_pin_is_changed_by_the_api_too(app: Litestar, with_pin: Client) -> None:
+    async with await _another(app, with_pin) as phone:
+        wrong = await with_pin.put("/api/me/secret", json={"old": "999999", "secret": "246813"})
+        assert (wrong.status_code, wrong.json()["tries_left"]) == (401, 4)
+        assert (await phone.get("/api/me")).status_code == 200
+
+        assert (await with_pin.put("/api/me/secret", json={"old": PIN, "secret": "246813"})).status_code == 204
+        assert (await phone.get("/api/me")).status_code == 401
+        assert (await with_pin.get("/api/me")).status_code == 200
+
+
 @pytest.mark.parametrize(
     ("form", "status"),
     [

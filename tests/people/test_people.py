@@ -146,6 +146,16 @@ async def test_one_device_is_signed_out(wu: Client, li: Client) -> None:
     assert (await wu.get(f"/api/people/{li.actor.member_id}")).json()["sessions"] == []
 
 
+async def test_one_device_is_signed_out_by_the_api_and_only_that_persons(wu: Client, li: Client, chen: Client) -> None:
+    (open_,) = (await wu.get(f"/api/people/{li.actor.member_id}")).json()["sessions"]
+    end = f"sessions/{open_['session_id']}/end"
+
+    assert (await wu.post(f"/api/people/{chen.actor.member_id}/{end}")).status_code == 204
+    assert (await li.get("/api/me")).status_code == 200
+    assert (await wu.post(f"/api/people/{li.actor.member_id}/{end}")).status_code == 204
+    assert (await li.get("/api/me")).status_code == 401
+
+
 async def test_a_slip_lets_the_person_choose_a_pin(wu: Client, li: Client, anon: Client) -> None:
     slip = await wu.post(f"/desk/people/{li.actor.member_id}/slip")
 

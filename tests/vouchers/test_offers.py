@@ -1,5 +1,7 @@
 """The desk's offers: drafted, published within the budget, withdrawn; and what sponsors pledge."""
 
+from uuid import UUID
+
 from tests.cast import SPONSOR_FEN
 
 FORM = {
@@ -157,7 +159,10 @@ async def test_the_same_by_json(wu, qian, li, town, give):
         "valid_from": "2026-11-22",
         "valid_until": "2026-11-30",
     }
-    offer_id = (await wu.post("/api/offers", json=offer)).json()["offer_id"]
+    offer_id = (await wu.post("/api/offers", json=offer | {"title": "写错的名字"})).json()["offer_id"]
+    assert (await li.put(f"/api/offers/{offer_id}", json=offer)).status_code == 403
+    assert (await wu.put(f"/api/offers/{offer_id}", json=offer)).status_code == 204
+    assert (await wu.put(f"/api/offers/{UUID(int=9)}", json=offer)).status_code == 404
     short = await wu.post(f"/api/offers/{offer_id}/publication")
     assert (short.status_code, short.json()["code"]) == (409, "redemption.budget_short")
 
@@ -165,6 +170,10 @@ async def test_the_same_by_json(wu, qian, li, town, give):
     assert (await qian.post("/api/pledges", json=pledge)).status_code == 204
     assert (await wu.post(f"/api/offers/{offer_id}/publication")).status_code == 204
 
+    fixed = await wu.put(f"/api/offers/{offer_id}", json=offer)
+    assert (fixed.status_code, fixed.json()["code"]) == (409, "redemption.offer_not_draft")
+
     shown = (await li.get("/api/offers")).json()["items"][0]
+    assert shown["title"] == offer["title"]
     assert (shown["price"], shown["unit"], shown["voucher_days"]) == (200, "point", 7)
     assert (await wu.post(f"/api/offers/{offer_id}/withdrawal", json={"reason": "卖完"})).status_code == 204

@@ -108,6 +108,22 @@ async def test_a_typed_code_in_any_case_and_with_blanks(phone, haircut, clock):
     assert answer.json()["state"] == "ok"
 
 
+async def test_the_api_prints_again_for_the_holder_and_for_staff_and_nobody_else(li, wu, chen, phone, haircut, clock):
+    url = f"/api/vouchers/{haircut['voucher_id']}/printing"
+    assert (await chen.post(url)).status_code == 404
+
+    first = (await li.post(url, headers={"idempotency-key": "paper"})).json()
+    same = (await li.post(url, headers={"idempotency-key": "paper"})).json()
+    second = (await wu.post(url)).json()
+
+    assert first == same
+    assert first["qr"] != second["qr"]
+    dead = await phone.post("/api/scans", json=scan_of(first["qr"]))
+    assert dead.json()["state"] != "ok"
+    good = await phone.post("/api/scans", json=scan_of(second["qr"]))
+    assert good.json()["state"] == "ok"
+
+
 async def test_a_printed_code_stays_good_until_it_is_printed_again(li, phone, haircut, clock):
     first = code_of(haircut, clock.now, kind="printed")
     clock.move(days=1)

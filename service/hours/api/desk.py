@@ -24,6 +24,7 @@ from service.hours.payloads import (
     ReviewedOut,
     ReviewPageOut,
     ReviewRowOut,
+    SeenIn,
     ShiftIn,
     ShiftsOut,
     TimesIn,
@@ -264,6 +265,23 @@ async def undo_review(
         return UndoneOut(undone=await actions.undo_review(session, actor=actor, review_id=review_id, now=now))
 
     return await once(request, session, actor, now, work)
+
+
+@post("/api/attendances/{attendance_id:uuid}/undo", opt=REVIEWERS, status_code=204)
+async def undo_one(
+    request: AnyRequest,
+    session: NamedDependency[AsyncSession],
+    actor: NamedDependency[Actor],
+    now: NamedDependency[datetime],
+    attendance_id: FromPath[UUID],
+    data: JSONBody[SeenIn],
+) -> Response[None]:
+    """Take one decision of a review back; what it posted is reversed."""
+
+    async def work() -> None:
+        await actions.undo_approval(session, actor=actor, attendance_id=attendance_id, revision=data.revision, now=now)
+
+    return await once(request, session, actor, now, work, status=204)
 
 
 @put("/api/attendances/{attendance_id:uuid}/times", opt=REVIEWERS, status_code=204)

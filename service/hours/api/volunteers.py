@@ -263,6 +263,24 @@ async def lead_check_out(
     return await _tap(request, session, actor, now, shift_id, data.member_id, actions.check_out)
 
 
+@post("/api/shifts/{shift_id:uuid}/take-off", opt=LEADERS, status_code=204)
+async def take_off(
+    request: AnyRequest,
+    session: NamedDependency[AsyncSession],
+    actor: NamedDependency[Actor],
+    now: NamedDependency[datetime],
+    shift_id: FromPath[UUID],
+    data: JSONBody[PersonIn],
+) -> Response[None]:
+    """Take somebody off the list who called; the first who waits moves up."""
+    await _led(session, actor, shift_id)
+
+    async def work() -> None:
+        await actions.cancel_sign_up(session, actor=actor, shift_id=shift_id, member_id=data.member_id, now=now)
+
+    return await once(request, session, actor, now, work, status=204)
+
+
 @post("/api/shifts/{shift_id:uuid}/attendances/{attendance_id:uuid}/confirm", opt=LEADERS, status_code=204)
 async def confirm(
     session: NamedDependency[AsyncSession],

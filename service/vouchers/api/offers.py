@@ -5,7 +5,7 @@ from typing import Any, cast
 from urllib.parse import urlsplit
 from uuid import UUID
 
-from litestar import Request, Response, get, post
+from litestar import Request, Response, get, post, put
 from litestar.datastructures import State
 from litestar.di import NamedDependency
 from litestar.params import FromPath, FromQuery, JSONBody
@@ -30,12 +30,14 @@ from service.vouchers.payloads import (
     OfferOut,
     OffersOut,
     PledgeIn,
+    PrintedOut,
     ReasonIn,
     TakeIn,
     VoucherOut,
     VouchersOut,
 )
 from service.vouchers.queries.catalogue import VoucherCard, offers_for, voucher_cards, voucher_for, vouchers_for
+from service.vouchers.queries.office import offer_of
 from service.vouchers.rules import Tab
 from service.vouchers.terms import terms_of
 
@@ -152,6 +154,32 @@ async def cancel(
     return await once(request, session, actor, now, work, status=204)
 
 
+@post("/api/vouchers/{voucher_id:int}/printing", opt=SIGNED_IN, status_code=200)
+async def print_again(
+    request: AnyRequest,
+    voucher_id: FromPath[int],
+    state: State,
+    session: NamedDependency[AsyncSession],
+    actor: NamedDependency[Actor],
+    now: NamedDependency[datetime],
+) -> Response[PrintedOut]:
+    """A new code for paper, for oneself or for anybody by staff; every code shown or printed before dies."""
+
+    async def work() -> PrintedOut:
+        await taking.print_again(session, actor=actor, voucher_id=voucher_id, now=now)
+        await session.flush()
+        shown = await redemption.voucher(session, actor.community_id, voucher_id)
+        code = redemption.printed_code(
+            code_keys(cast("Keyring", state.keyring)),
+            community_id=actor.community_id,
+            voucher_id=voucher_id,
+            code_seq=shown.code_seq,
+        )
+        return PrintedOut(str(voucher_id), redemption.code_url(urlsplit(state.settings.origin).netloc, code))
+
+    return await once(request, session, actor, now, work)
+
+
 def _voucher(state: State, actor: Actor, card: VoucherCard, now: datetime) -> VoucherOut:
     qr = None
     if card.is_usable:
@@ -197,6 +225,25 @@ async def draft(
         return OfferMade(terms.offer_id)
 
     return await once(request, session, actor, now, work, status=201)
+
+
+@put("/api/offers/{offer_id:uuid}", opt=allow(*WRITERS), status_code=204)
+async def redraft(
+    request: AnyRequest,
+    offer_id: FromPath[UUID],
+    data: JSONBody[OfferIn],
+    session: NamedDependency[AsyncSession],
+    actor: NamedDependency[Actor],
+    now: NamedDependency[datetime],
+) -> Response[None]:
+    """Write a draft again. What is published is never edited."""
+    await offer_of(session, actor.community_id, offer_id)
+
+    async def work() -> None:
+        days = await setting(session, actor.community_id, "voucher_days", local_day(now))
+        await offering.draft_offer(session, actor=actor, terms=terms_of(offer_id, data, default_days=days), now=now)
+
+    return await once(request, session, actor, now, work, status=204)
 
 
 @post("/api/offers/{offer_id:uuid}/publication", opt=allow(Role.STAFF, Role.APPROVER, Role.ADMIN), status_code=204)
