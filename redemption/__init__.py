@@ -10,6 +10,7 @@ locks offers and vouchers before the ledger's head, which is the last lock: call
 """
 
 from redemption.desk import Reversed, Scan, redeem, register_device, reverse_use, revoke_device, voucher_by_code
+from redemption.disputes import Dispute, dispute_line, disputes, resolve_dispute
 from redemption.offers import Offer, OfferPage, OfferTerms, draft_offer, offer, offers, publish_offer, withdraw_offer
 from redemption.qr import qr_matrix, qr_svg
 from redemption.refusals import (
@@ -24,12 +25,14 @@ from redemption.refusals import (
     DeviceRefused,
     DeviceUnknown,
     DeviceWrong,
+    DisputeResolved,
     KeyDiffers,
     LedgerRefused,
     LineUnknown,
     MemberCap,
     MerchantUnknown,
     NonceDiffers,
+    NotDisputed,
     NothingToSettle,
     NotYourUse,
     OfferChanged,
@@ -94,7 +97,6 @@ from redemption.settlement import (
     approve_settlement,
     close_settlement,
     confirm_settlement,
-    dispute_line,
     open_batches,
     pay_settlement,
     settlement,
@@ -165,6 +167,8 @@ __all__ = [
     "DeviceRefused",
     "DeviceUnknown",
     "DeviceWrong",
+    "Dispute",
+    "DisputeResolved",
     "DisputeState",
     "Ended",
     "Expiry",
@@ -178,6 +182,7 @@ __all__ = [
     "MemberCap",
     "MerchantUnknown",
     "NonceDiffers",
+    "NotDisputed",
     "NotYourUse",
     "NothingToSettle",
     "Offer",
@@ -244,6 +249,7 @@ __all__ = [
     "code_url",
     "confirm_settlement",
     "dispute_line",
+    "disputes",
     "draft_offer",
     "expire_due",
     "freeze",
@@ -265,6 +271,7 @@ __all__ = [
     "redeem",
     "register_device",
     "renew_code",
+    "resolve_dispute",
     "reverse_use",
     "revoke_device",
     "settlement",

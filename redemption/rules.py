@@ -83,18 +83,19 @@ class SettlementState(StrEnum):
 
 
 class LineKind(StrEnum):
-    """A use, or a correction of one in a later batch."""
+    """A use, the same use again in a later batch after a dispute, or a correction of one in a later batch."""
 
     USE = "use"
+    CARRIED = "carried"
     ADJUSTMENT = "adjustment"
 
 
 class DisputeState(StrEnum):
-    """Upheld or rejected lines are corrected in a later batch."""
+    """Upheld is for the shop: the line joins its next batch. Reversed: the use is taken back and the line is closed."""
 
     DISPUTED = "DISPUTED"
     UPHELD = "UPHELD"
-    REJECTED = "REJECTED"
+    REVERSED = "REVERSED"
 
 
 class DeviceKind(StrEnum):
@@ -191,6 +192,13 @@ TRANSITIONS: Final = (
         "past the expiry, and 72 hours more for the offline classes",
         "the rest goes back to member and sponsor; stock returns",
         {_S.RESERVED: (_S.EXPIRED,), _S.ISSUED: (_S.EXPIRED,), _S.PART_USED: (_S.EXPIRED,)},
+    ),
+    Transition(
+        "refund",
+        "a second person, never who closed the batch or objected",
+        "the use stands in a batch and its line is in dispute; a reason",
+        "merchant back to member and sponsor, exactly; the pieces count as returned; stock returns",
+        {_S.USED: (_S.USED, _S.CANCELLED), _S.PART_USED: (_S.ISSUED, _S.PART_USED)},
     ),
     Transition(
         "freeze",

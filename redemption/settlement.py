@@ -1,4 +1,4 @@
-"""What each merchant is owed: close a batch, confirm, approve by a second person, pay; a line in dispute leaves its batch."""
+"""What each merchant is owed: close a batch, confirm, approve by a second person, pay."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from redemption.calls import act, aware, rows
 from redemption.refusals import SettlementUnknown
-from redemption.rules import LineKind, SettlementState
+from redemption.rules import DisputeState, LineKind, SettlementState
 from redemption.statements import Sums
 
 
@@ -45,6 +45,8 @@ class Settlement:
     paid_points: int | None
     paid_fen: int | None
     disputed_lines: int
+    open_disputes: int
+    """Disputed lines that nobody has decided yet."""
     disputed_points: int
     disputed_fen: int
 
@@ -91,9 +93,15 @@ class SettlementLine:
     payable_fen: int
     cash_fen: int
     received_at: datetime
+    dispute_state: DisputeState | None
     disputed_reason: str | None
     disputed_by: UUID | None
     disputed_at: datetime | None
+    resolution: str | None
+    resolved_by: UUID | None
+    resolved_at: datetime | None
+    carried_number: int | None
+    """The number of the shop's later batch that carries a line decided for it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,42 +175,16 @@ async def pay_settlement(
     await act(session, "pay_settlement", book, key, settlement_id, bank_reference, actor_id, aware(now))
 
 
-async def dispute_line(
-    session: AsyncSession,
-    book: int,
-    settlement_id: UUID,
-    line_no: int,
-    *,
-    key: UUID,
-    reason: str,
-    actor_id: UUID,
-    on_behalf_of: UUID | None = None,
-    now: datetime,
-) -> None:
-    """Take one line out of what is paid, before approval; the rest of the batch goes on."""
-    await act(
-        session,
-        "dispute_line",
-        book,
-        key,
-        settlement_id,
-        line_no,
-        reason,
-        actor_id,
-        on_behalf_of,
-        aware(now),
-    )
-
-
 _SETTLEMENT = """
 SELECT s.settlement_id, s.merchant_id, s.number, s.received_from, s.received_until, s.state, s.line_count,
        s.points, s.subsidy_points, s.payable_fen, s.cash_fen, s.previous_hash, s.hash, s.closed_by, s.closed_at,
        s.confirmed_by, s.confirmed_at, s.approved_by, s.approved_at,
        s.paid_by, s.paid_at, s.bank_reference, s.paid_points, s.paid_fen,
-       d.disputed_lines, d.disputed_points, d.disputed_fen
+       d.disputed_lines, d.open_disputes, d.disputed_points, d.disputed_fen
   FROM redemption.settlement s
  CROSS JOIN LATERAL (
-       SELECT count(*) AS disputed_lines, coalesce(sum(l.points + l.subsidy_points), 0)::bigint AS disputed_points,
+       SELECT count(*) AS disputed_lines, count(*) FILTER (WHERE x.state = 'DISPUTED') AS open_disputes,
+              coalesce(sum(l.points + l.subsidy_points), 0)::bigint AS disputed_points,
               coalesce(sum(l.payable_fen), 0)::bigint AS disputed_fen
          FROM redemption.dispute x
          JOIN redemption.settlement_line l
@@ -262,12 +244,14 @@ async def settlement_lines(
         session,
         """
         SELECT l.line_no, l.kind, l.voucher_id, l.use_seq, l.part, o.title, l.quantity, l.points, l.subsidy_points, l.payable_fen,
-               l.cash_fen, l.received_at, d.reason AS disputed_reason, d.raised_by AS disputed_by, d.raised_at AS disputed_at
+               l.cash_fen, l.received_at, d.state AS dispute_state, d.reason AS disputed_reason, d.raised_by AS disputed_by,
+               d.raised_at AS disputed_at, d.resolution, d.resolved_by, d.resolved_at, c.number AS carried_number
           FROM redemption.settlement_line l
           JOIN redemption.voucher v ON v.community_id = l.community_id AND v.voucher_id = l.voucher_id
           JOIN redemption.offer o ON o.community_id = v.community_id AND o.offer_id = v.offer_id
           LEFT JOIN redemption.dispute d
             ON d.community_id = l.community_id AND d.settlement_id = l.settlement_id AND d.line_no = l.line_no
+          LEFT JOIN redemption.settlement c ON c.community_id = d.community_id AND c.settlement_id = d.carried_settlement
          WHERE l.community_id = :book AND l.settlement_id = :settlement_id AND l.line_no > :after
          ORDER BY l.line_no LIMIT :limit + 1
         """,
@@ -276,19 +260,28 @@ async def settlement_lines(
         after=after,
         limit=limit,
     )
-    page = tuple(SettlementLine(**{**row, "kind": LineKind(row["kind"])}) for row in found[:limit])
+    page = tuple(_line(row) for row in found[:limit])
     return LinePage(page, page[-1].line_no if len(found) > limit else None)
 
 
 async def open_batches(session: AsyncSession, book: int, *, received_until: datetime) -> dict[UUID, Sums]:
-    """By merchant, what closing now would settle. A merchant with nothing open is not in it."""
+    """By merchant, what closing now would settle, with lines decided for it. A merchant with nothing open is not in it."""
     found = await rows(
         session,
         """
         SELECT merchant_id, count(*) AS count, sum(points + subsidy_points)::bigint AS points,
                sum(payable_fen)::bigint AS payable_fen, sum(cash_fen)::bigint AS cash_fen
-          FROM redemption.use
-         WHERE community_id = :book AND state = 'ACCEPTED' AND received_at < :received_until
+          FROM (SELECT merchant_id, points, subsidy_points, payable_fen, cash_fen
+                  FROM redemption.use
+                 WHERE community_id = :book AND state = 'ACCEPTED' AND received_at < :received_until
+                 UNION ALL
+                SELECT s.merchant_id, l.points, l.subsidy_points, l.payable_fen, l.cash_fen
+                  FROM redemption.dispute d
+                  JOIN redemption.settlement s ON s.community_id = d.community_id AND s.settlement_id = d.settlement_id
+                  JOIN redemption.settlement_line l
+                    ON l.community_id = d.community_id AND l.settlement_id = d.settlement_id AND l.line_no = d.line_no
+                 WHERE d.community_id = :book AND d.state = 'UPHELD' AND d.carried_settlement IS NULL
+                   AND d.resolved_at < :received_until) t
          GROUP BY merchant_id
         """,
         book=book,
@@ -301,3 +294,11 @@ def _settlement(row: RowMapping) -> Settlement:
     values = dict(row)
     values["state"] = SettlementState(values["state"])
     return Settlement(**values)
+
+
+def _line(row: RowMapping) -> SettlementLine:
+    values = dict(row)
+    values["kind"] = LineKind(values["kind"])
+    if values["dispute_state"] is not None:
+        values["dispute_state"] = DisputeState(values["dispute_state"])
+    return SettlementLine(**values)

@@ -36,9 +36,16 @@ _CHECKS: Final[dict[str, str]] = {
         HAVING v.quantity_used <> coalesce(sum(u.quantity), 0)
     """,
     "voucher_returned": """
-        SELECT v.community_id AS book, 'voucher ' || v.voucher_id AS place, v.quantity_returned AS says, 0 AS should
+        -- While a voucher lives, only what a dispute gave back is returned.
+        SELECT v.community_id AS book, 'voucher ' || v.voucher_id AS place, v.quantity_returned AS says, r.refunded AS should
           FROM redemption.voucher v
-         WHERE v.quantity_returned > 0 AND v.state NOT IN ('CANCELLED', 'EXPIRED', 'VOID')
+         CROSS JOIN LATERAL (
+               SELECT coalesce(sum(u.quantity), 0) AS refunded FROM redemption.use u
+                WHERE u.community_id = v.community_id AND u.voucher_id = v.voucher_id AND u.state = 'REVERSED'
+                  AND EXISTS (SELECT FROM redemption.settlement_line l
+                               WHERE l.community_id = u.community_id AND l.voucher_id = u.voucher_id AND l.use_seq = u.seq)) r
+         WHERE v.quantity_returned < r.refunded
+            OR (v.quantity_returned <> r.refunded AND v.state NOT IN ('CANCELLED', 'EXPIRED', 'VOID'))
     """,
     "voucher_escrow": """
         SELECT v.community_id AS book, 'voucher ' || v.voucher_id || ' ' || part.name AS place,
@@ -108,7 +115,13 @@ _CHECKS: Final[dict[str, str]] = {
           FROM redemption.use u
           LEFT JOIN redemption.settlement_line l
             ON l.community_id = u.community_id AND l.voucher_id = u.voucher_id AND l.use_seq = u.seq AND l.part = 0
-         WHERE (u.state IN ('SETTLED', 'ADJUSTED')) <> (l.line_no IS NOT NULL)
+         WHERE (u.state IN ('SETTLED', 'ADJUSTED')
+                OR (u.state = 'REVERSED'
+                    AND EXISTS (SELECT FROM redemption.settlement_line x
+                                  JOIN redemption.dispute d ON d.community_id = x.community_id
+                                       AND d.settlement_id = x.settlement_id AND d.line_no = x.line_no
+                                 WHERE x.community_id = u.community_id AND x.voucher_id = u.voucher_id AND x.use_seq = u.seq
+                                   AND d.state = 'REVERSED'))) <> (l.line_no IS NOT NULL)
     """,
     "settlement_line": """
         SELECT l.community_id AS book, 'line ' || l.settlement_id || '.' || l.line_no AS place,
@@ -117,8 +130,40 @@ _CHECKS: Final[dict[str, str]] = {
           FROM redemption.settlement_line l
           JOIN redemption.settlement s ON s.community_id = l.community_id AND s.settlement_id = l.settlement_id
           JOIN redemption.use u ON u.community_id = l.community_id AND u.voucher_id = l.voucher_id AND u.seq = l.use_seq
-         WHERE l.part = 0 AND (s.merchant_id, l.quantity, l.points, l.subsidy_points, l.payable_fen, l.cash_fen)
+         WHERE l.kind IN ('use', 'carried') AND (s.merchant_id, l.quantity, l.points, l.subsidy_points, l.payable_fen, l.cash_fen)
                <> (u.merchant_id, u.quantity, u.points, u.subsidy_points, u.payable_fen, u.cash_fen)
+    """,
+    "dispute_people": """
+        SELECT d.community_id AS book, 'dispute ' || d.settlement_id || '.' || d.line_no AS place,
+               'resolved by ' || d.resolved_by AS says, 'somebody else' AS should
+          FROM redemption.dispute d
+          JOIN redemption.settlement s ON s.community_id = d.community_id AND s.settlement_id = d.settlement_id
+         WHERE d.resolved_by IN (s.closed_by, d.raised_by)
+    """,
+    "dispute_reversed": """
+        SELECT d.community_id AS book, 'dispute ' || d.settlement_id || '.' || d.line_no AS place, d.state AS says,
+               'a use ' || u.state AS should
+          FROM redemption.dispute d
+          JOIN redemption.settlement_line l
+            ON l.community_id = d.community_id AND l.settlement_id = d.settlement_id AND l.line_no = d.line_no
+          JOIN redemption.use u ON u.community_id = l.community_id AND u.voucher_id = l.voucher_id AND u.seq = l.use_seq
+         WHERE d.state = 'REVERSED' AND u.state <> 'REVERSED'
+    """,
+    "dispute_carried": """
+        -- Each part after the first has exactly the one dispute that let it in, and follows it in the shop's own chain.
+        SELECT l.community_id AS book, 'line ' || l.settlement_id || '.' || l.line_no AS place,
+               coalesce(b.number || ' part ' || e.part, 'nobody decided it') AS says,
+               'before ' || a.number || ' part ' || l.part AS should
+          FROM redemption.settlement_line l
+          JOIN redemption.settlement a ON a.community_id = l.community_id AND a.settlement_id = l.settlement_id
+          LEFT JOIN (redemption.dispute d
+                     JOIN redemption.settlement_line e
+                       ON e.community_id = d.community_id AND e.settlement_id = d.settlement_id AND e.line_no = d.line_no
+                     JOIN redemption.settlement b ON b.community_id = d.community_id AND b.settlement_id = d.settlement_id)
+            ON d.community_id = l.community_id AND d.carried_settlement = l.settlement_id AND d.carried_line_no = l.line_no
+         WHERE (l.kind = 'carried' OR d.line_no IS NOT NULL)
+           AND (l.kind, b.merchant_id, e.voucher_id, e.use_seq, e.part + 1, b.number < a.number)
+               IS DISTINCT FROM ('carried', a.merchant_id, l.voucher_id, l.use_seq, l.part, true)
     """,
     "settlement_sums": """
         SELECT s.community_id AS book, 'settlement ' || s.settlement_id AS place,

@@ -198,6 +198,14 @@ class SettlementClosed(Fact, frozen=True, kw_only=True):
     merchant_id: UUID
 
 
+class DisputeResolved(Fact, frozen=True, kw_only=True):
+    """A line that a shop objected to was decided: it joins the next statement, or the points went back to the customer."""
+
+    settlement_id: UUID
+    merchant_id: UUID
+    line_no: int
+
+
 class SettlementPaid(Fact, frozen=True, kw_only=True):
     """A shop was paid."""
 

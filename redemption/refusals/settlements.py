@@ -71,3 +71,19 @@ class AlreadyDisputed(RedemptionRefusal):
     """The line is in dispute already."""
 
     code = "redemption.already_disputed"
+
+
+@dataclass(eq=False)
+class NotDisputed(RedemptionRefusal):
+    """Nobody objected to this line, so there is nothing to decide."""
+
+    code = "redemption.not_disputed"
+
+
+@dataclass(eq=False)
+class DisputeResolved(RedemptionRefusal):
+    """Somebody decided this line already; `state` says how."""
+
+    code = "redemption.dispute_resolved"
+    state: str = ""
+    resolved_at: datetime | None = None

@@ -22,7 +22,12 @@ CREATE FUNCTION redemption.three_sums(p_community bigint, p_merchant uuid, p_use
                                             'fen', coalesce(sum(u.quantity * v.payable_fen_each), 0))
                     FROM taken u JOIN redemption.voucher v ON v.community_id = p_community AND v.voucher_id = u.voucher_id
                    WHERE NOT EXISTS (SELECT FROM redemption.settlement_line l
-                                      WHERE l.community_id = p_community AND l.voucher_id = u.voucher_id AND l.use_seq = u.seq AND l.part = 0)),
+                                      WHERE l.community_id = p_community AND l.voucher_id = u.voucher_id AND l.use_seq = u.seq AND l.part = 0)
+                      OR EXISTS (SELECT FROM redemption.settlement_line l
+                                   JOIN redemption.dispute d ON d.community_id = l.community_id AND d.settlement_id = l.settlement_id
+                                                            AND d.line_no = l.line_no
+                                  WHERE l.community_id = p_community AND l.voucher_id = u.voucher_id AND l.use_seq = u.seq
+                                    AND d.state = 'UPHELD' AND d.carried_settlement IS NULL)),
         'ledger', jsonb_build_object(
             'points', (SELECT coalesce(sum(c.amount), 0) FROM credited c WHERE c.unit = 'point'),
             'fen', (SELECT coalesce(sum(c.amount), 0) FROM credited c WHERE c.unit = 'fen')))
@@ -62,7 +67,28 @@ BEGIN
      WHERE u.community_id = p_settlement.community_id AND u.voucher_id = t.voucher_id AND u.seq = t.seq;
 END $$;
 
--- Closes what the server received before p_until. The client's settlement id is the key.
+-- Lines of earlier batches that were decided for the shop join this one, once, after its own lines.
+CREATE FUNCTION redemption.carry_lines(p_settlement redemption.settlement, p_disputes redemption.dispute[], p_after int) RETURNS void
+    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    INSERT INTO redemption.settlement_line (community_id, settlement_id, line_no, kind, voucher_id, use_seq, part, quantity,
+                                            points, subsidy_points, payable_fen, cash_fen, received_at, journal_id)
+    SELECT l.community_id, p_settlement.settlement_id, p_after + row_number() OVER (ORDER BY l.received_at, l.voucher_id, l.use_seq), 'carried',
+           l.voucher_id, l.use_seq, l.part + 1, l.quantity, l.points, l.subsidy_points, l.payable_fen, l.cash_fen, l.received_at, l.journal_id
+      FROM unnest(p_disputes) d
+      JOIN redemption.settlement_line l
+        ON l.community_id = p_settlement.community_id AND l.settlement_id = d.settlement_id AND l.line_no = d.line_no;
+    UPDATE redemption.dispute d SET carried_settlement = n.settlement_id, carried_line_no = n.line_no
+      FROM unnest(p_disputes) t
+      JOIN redemption.settlement_line l
+        ON l.community_id = p_settlement.community_id AND l.settlement_id = t.settlement_id AND l.line_no = t.line_no
+      JOIN redemption.settlement_line n
+        ON n.community_id = l.community_id AND n.settlement_id = p_settlement.settlement_id AND n.kind = 'carried'
+       AND n.voucher_id = l.voucher_id AND n.use_seq = l.use_seq
+     WHERE d.community_id = p_settlement.community_id AND d.settlement_id = t.settlement_id AND d.line_no = t.line_no;
+END $$;
+
+-- Closes what the server received before p_until, and what was decided for the shop before then. The client's settlement id is the key.
 CREATE FUNCTION redemption.close_settlement(
     p_community bigint, p_settlement uuid, p_merchant uuid, p_until timestamptz, p_actor uuid, p_now timestamptz
 ) RETURNS redemption.verdict
@@ -72,6 +98,8 @@ DECLARE
     v_before redemption.verdict;
     v_merchant redemption.merchant;
     v_uses redemption.use[];
+    v_upheld redemption.dispute[];
+    v_all redemption.use[];
     v_sums jsonb;
     v redemption.settlement;
     v_detail jsonb;
@@ -94,26 +122,37 @@ BEGIN
         SELECT u FROM redemption.use u
          WHERE u.community_id = p_community AND u.merchant_id = p_merchant AND u.state = 'ACCEPTED' AND u.received_at < p_until
          ORDER BY u.voucher_id, u.seq FOR NO KEY UPDATE);
-    IF cardinality(v_uses) = 0 THEN
+    v_upheld := ARRAY(
+        SELECT d FROM redemption.dispute d
+         WHERE d.community_id = p_community AND d.state = 'UPHELD' AND d.carried_settlement IS NULL AND d.resolved_at < p_until
+           AND EXISTS (SELECT FROM redemption.settlement s
+                        WHERE s.community_id = d.community_id AND s.settlement_id = d.settlement_id AND s.merchant_id = p_merchant)
+         ORDER BY d.settlement_id, d.line_no FOR NO KEY UPDATE);
+    v_all := v_uses || ARRAY(
+        SELECT u FROM unnest(v_upheld) d
+          JOIN redemption.settlement_line l ON l.community_id = p_community AND l.settlement_id = d.settlement_id AND l.line_no = d.line_no
+          JOIN redemption.use u ON u.community_id = p_community AND u.voucher_id = l.voucher_id AND u.seq = l.use_seq);
+    IF cardinality(v_all) = 0 THEN
         RETURN redemption.said('nothing_to_settle');
     END IF;
-    v_sums := redemption.three_sums(p_community, p_merchant, v_uses);
+    v_sums := redemption.three_sums(p_community, p_merchant, v_all);
     IF v_sums -> 'uses' IS DISTINCT FROM v_sums -> 'lines' OR (v_sums -> 'uses') - 'count' IS DISTINCT FROM v_sums -> 'ledger' THEN
         RETURN redemption.said('sums_differ', v_sums);
     END IF;
 
     SELECT p_community, p_settlement, p_merchant, v_merchant.settled_number + 1,
-           least(v_merchant.settled_until, min(u.received_at)), p_until, 'CLOSED', count(*),
+           least(v_merchant.settled_until, (SELECT min(t.received_at) FROM unnest(v_uses) t)), p_until, 'CLOSED', count(*),
            sum(u.points), sum(u.subsidy_points), sum(u.payable_fen), sum(u.cash_fen)
       INTO v.community_id, v.settlement_id, v.merchant_id, v.number, v.received_from, v.received_until, v.state, v.line_count,
            v.points, v.subsidy_points, v.payable_fen, v.cash_fen
-      FROM unnest(v_uses) u;
+      FROM unnest(v_all) u;
     v.previous_hash := coalesce(v_merchant.settled_hash, sha256(''));
     v.hash := ''::bytea;
     v.closed_by := p_actor;
     v.closed_at := p_now;
     INSERT INTO redemption.settlement SELECT v.*;
     PERFORM redemption.add_lines(v, v_uses);
+    PERFORM redemption.carry_lines(v, v_upheld, cardinality(v_uses));
     v.hash := redemption.settlement_hash(v);
     UPDATE redemption.settlement s SET hash = v.hash WHERE s.community_id = p_community AND s.settlement_id = p_settlement;
     UPDATE redemption.merchant m SET settled_number = v.number, settled_hash = v.hash, settled_until = p_until

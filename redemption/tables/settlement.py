@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Column, Index, Integer, LargeBinary, Table, UniqueConstraint
+from sqlalchemy import BigInteger, Column, Index, Integer, LargeBinary, Table, UniqueConstraint, text
 from sqlalchemy.dialects.postgresql import JSONB
 
 from redemption.rules import DisputeState, LineKind, SettlementState
@@ -91,10 +91,11 @@ settlement_line = Table(
     check(
         "settlement_line",
         "amounts",
-        "kind <> 'use' OR (points >= 0 AND subsidy_points >= 0 AND payable_fen >= 0 AND cash_fen >= 0)",
+        "kind = 'adjustment' OR (points >= 0 AND subsidy_points >= 0 AND payable_fen >= 0 AND cash_fen >= 0)",
     ),
 )
-"""Append-only. Part 0 is the use itself, exactly once; later corrections are further parts with a sign, in a later batch."""
+"""Append-only. Part 0 is the use itself, exactly once. A line decided for the shop comes again as a further part, in a
+later batch; so do corrections, with a sign."""
 
 dispute = Table(
     "dispute",
@@ -109,12 +110,45 @@ dispute = Table(
     instant("raised_at"),
     identifier("resolved_by", nullable=True),
     instant("resolved_at", nullable=True),
+    words("resolution", nullable=True),
+    identifier("carried_settlement", nullable=True),
+    Column("carried_line_no", Integer, nullable=True),
     primary("dispute", "settlement_id", "line_no"),
+    UniqueConstraint("community_id", "carried_settlement", "carried_line_no", name="uq_dispute_carried"),
     refers("dispute", "line", ("settlement_id", "line_no"), "settlement_line"),
+    refers(
+        "dispute",
+        "carried",
+        ("carried_settlement", "carried_line_no"),
+        "settlement_line",
+        ("settlement_id", "line_no"),
+    ),
     one_of("dispute", "state", DisputeState),
     check("dispute", "reason", "length(reason) > 0"),
+    check("dispute", "two_people", "resolved_by <> raised_by"),
+    check(
+        "dispute",
+        "resolved",
+        "(state = 'DISPUTED') = (resolved_at IS NULL) AND (resolved_at IS NULL) = (resolved_by IS NULL)"
+        " AND (resolved_at IS NULL) = (coalesce(resolution, '') = '')",
+    ),
+    check(
+        "dispute",
+        "carried",
+        "(carried_settlement IS NULL) = (carried_line_no IS NULL) AND (carried_settlement IS NULL OR state = 'UPHELD')",
+    ),
+    Index(
+        "ix_dispute_waiting",
+        "community_id",
+        "state",
+        "raised_at",
+        postgresql_where=text("state <> 'REVERSED' AND carried_settlement IS NULL"),
+    ),
 )
-"""A line that left its batch: it stays in the statement, marked, and is not paid with it."""
+"""A line that left its batch: it stays in the statement, marked, and is not paid with it.
+
+Decided for the shop it names the line of the later batch that carries it; otherwise its use was taken back.
+"""
 
 command = Table(
     "command",

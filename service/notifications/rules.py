@@ -88,7 +88,7 @@ def _receipt(fact: facts.VoucherRedeemed | facts.VoucherUseReversed) -> Sequence
     return [Letter(f"/vouchers/{fact.voucher_id}", members=(fact.member_id,))]
 
 
-def _shop(fact: facts.SettlementClosed | facts.SettlementPaid) -> Sequence[Letter]:
+def _shop(fact: facts.SettlementClosed | facts.DisputeResolved | facts.SettlementPaid) -> Sequence[Letter]:
     return [Letter(f"/shop/settlements/{fact.settlement_id}", organisation=fact.merchant_id)]
 
 
@@ -118,5 +118,6 @@ POST: dict[type[Fact], Callable[..., Sequence[Letter]]] = {
     facts.VoucherReturned: _voucher,
     facts.VoucherExpiring: _voucher,
     facts.SettlementClosed: _shop,
+    facts.DisputeResolved: _shop,
     facts.SettlementPaid: _shop,
 }

@@ -6,6 +6,7 @@ from service.vouchers.actions import timed
 from service.vouchers.api import counter, offers, settlements
 from service.vouchers.pages import (
     code,
+    desk_disputes,
     desk_help,
     desk_offers,
     desk_settlements,
@@ -13,7 +14,7 @@ from service.vouchers.pages import (
     shop,
     statements,
 )
-from service.vouchers.queries.inbox import count_waiting, settlements_waiting, voucher_card
+from service.vouchers.queries.inbox import count_waiting, disputes_waiting, settlements_waiting, voucher_card
 
 MINUTE, HOUR = 60, 3600
 
@@ -64,6 +65,8 @@ MANIFEST = Manifest(
         desk_settlements.approve,
         desk_settlements.pay,
         desk_settlements.export,
+        desk_disputes.dispute_page,
+        desk_disputes.resolve,
         counter.scan,
         counter.undo,
         counter.takings,
@@ -86,6 +89,9 @@ MANIFEST = Manifest(
         settlements.pay,
         settlements.confirm,
         settlements.dispute,
+        settlements.disputes,
+        settlements.own_disputes,
+        settlements.resolve,
     ],
     timed=[
         Timed("vouchers.expire", MINUTE, timed.expire_vouchers),
@@ -118,6 +124,6 @@ MANIFEST = Manifest(
         ),
     ],
     home_cards=[voucher_card],
-    staff_inbox=[settlements_waiting],
+    staff_inbox=[settlements_waiting, disputes_waiting],
 )
 """Labels in the sidebar are copy: they are translated where the sidebar is drawn."""

@@ -7,7 +7,7 @@ from uuid import UUID
 import msgspec
 
 from redemption import CapPeriod, OfferKind
-from service.vouchers.rules import Pledge
+from service.vouchers.rules import Decision, Pledge
 
 Code = Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
 Count = Annotated[int, msgspec.Meta(ge=1, le=1_000_000)]
@@ -215,6 +215,38 @@ class DisputeIn(msgspec.Struct):
     reason: Reason
 
 
+class ResolveIn(msgspec.Struct):
+    """What was decided about a line in dispute, and why; the shop reads it."""
+
+    decision: Decision
+    reason: Reason
+
+
+class DisputeOut(msgspec.Struct):
+    """A line in dispute: what it is about, who objected, what was decided and which statement carries it."""
+
+    line_no: int
+    state: str
+    title: str
+    quantity: int
+    points: int
+    fen: int
+    received_at: datetime
+    reason: str
+    raised_by: UUID
+    raised_at: datetime
+    resolution: str | None
+    resolved_by: UUID | None
+    resolved_at: datetime | None
+    carried_number: int | None
+
+
+class DisputesOut(msgspec.Struct):
+    """Every line of a statement that was objected to, the oldest objection first."""
+
+    items: list[DisputeOut]
+
+
 class SettlementOut(msgspec.Struct):
     """A statement's head. What is due is what is left without the lines in dispute."""
 
@@ -228,6 +260,7 @@ class SettlementOut(msgspec.Struct):
     points: int
     fen: int
     disputed_lines: int
+    open_disputes: int
     due_points: int
     due_fen: int
     closed_by: UUID
@@ -309,6 +342,13 @@ class CloseForm(msgspec.Struct):
 
     until: date
     shop: UUID | None = None
+
+
+class ResolveForm(msgspec.Struct):
+    """What was decided about a line in dispute, and why."""
+
+    decision: Decision
+    reason: Reason
 
 
 class PayForm(msgspec.Struct):

@@ -37,6 +37,13 @@ class Tab(StrEnum):
     OVER = "over"
 
 
+class Decision(StrEnum):
+    """What becomes of a line in dispute."""
+
+    FOR_SHOP = "for_shop"
+    REVERSED = "reversed"
+
+
 class Pledge(StrEnum):
     """What a sponsor can promise."""
 
@@ -60,6 +67,12 @@ class StatementNotFound(NotFound):
     """No such settlement, or another shop's."""
 
     code: ClassVar[str] = "vouchers.statement_not_found"
+
+
+class DisputeNotFound(NotFound):
+    """Nobody objected to this line, or there is no such line."""
+
+    code: ClassVar[str] = "vouchers.dispute_not_found"
 
 
 @dataclass(eq=False)

@@ -7,7 +7,7 @@ import pytest
 from playwright.sync_api import Browser, Page
 
 from tests.browser.conftest import DESK, Visitor, shot
-from tests.browser.crawl import Crawl
+from tests.browser.crawl import Crawl, kind_of
 from tests.browser.judge import axe, foreign, sideways, small
 from tests.browser.live import Live
 from tests.browser.seen import texts_of_people
@@ -45,14 +45,31 @@ WAYS: dict[str, dict[str, Any]] = {
 }
 
 
+def dispute_a_line(visitor: Visitor) -> str:
+    """The week is settled and the baker objects to a line; where it is decided."""
+    origin = visitor.live.origin
+    qian = visitor.page("qian", viewport=DESK)
+    qian.goto(f"{origin}/desk/settlements")
+    qian.get_by_role("button", name="结账").click()
+    zhou = visitor.page("zhou")
+    zhou.goto(f"{origin}/shop/settlements")
+    zhou.get_by_role("link", name="第 1 期").click()
+    zhou.get_by_text("这一笔不对").first.click()
+    zhou.get_by_label("哪里不对").first.fill("顾客没有来")
+    zhou.get_by_role("button", name="提出异议").first.click()
+    return zhou.url.split("?")[0].replace(f"{origin}/shop/", "/desk/") + "/lines/1"
+
+
 @pytest.fixture(scope="module")
 def walked(chromium: Browser, demo_live: Live) -> Iterator[Crawl]:
     """Everybody has walked the site by its links, and every kind of page is known with somebody who may open it."""
     visitor = Visitor(chromium, demo_live)
     crawl = Crawl(demo_live.origin)
+    line = dispute_a_line(visitor)
     crawl.walk(visitor.page(None, viewport=DESK), None, STRANGERS)
     for name, starts in WALKS.items():
         crawl.walk(visitor.page(name, viewport=DESK), name, starts)
+    crawl.pages[kind_of(line)] = ("feng", line)  # who closed the statement sees no form
     yield crawl
     visitor.close()
     assert visitor.troubles == []

@@ -264,6 +264,29 @@ class Market:
                 now=self.now,
             )
 
+    async def resolve(
+        self,
+        settlement_id: UUID,
+        line_no: int = 1,
+        *,
+        for_shop: bool,
+        actor: UUID | None = None,
+        reason: str = "asked both",
+        key: UUID | None = None,
+    ) -> None:
+        async with self.sessions.begin() as session:
+            await redemption.resolve_dispute(
+                session,
+                self.book,
+                settlement_id,
+                line_no,
+                key=key or some_id(),
+                for_shop=for_shop,
+                reason=reason,
+                actor_id=actor or self.second,
+                now=self.now,
+            )
+
     async def dispute(self, settlement_id: UUID, line_no: int = 1, *, key: UUID | None = None) -> None:
         async with self.sessions.begin() as session:
             await redemption.dispute_line(
@@ -273,7 +296,7 @@ class Market:
                 line_no,
                 key=key or some_id(),
                 reason="never came",
-                actor_id=self.finance,
+                actor_id=self.clerk,
                 now=self.now,
             )
 

@@ -58,11 +58,20 @@ async def expire(market: Market, voucher_id: int) -> None:
         raise redemption.RedemptionRefusal
 
 
+async def refund(market: Market, voucher_id: int) -> None:
+    """Close the batch that has the use, object and decide against the shop."""
+    evening = market.at(hours=2)
+    batch = (await evening.close()).settlement_id
+    await evening.dispute(batch)
+    await evening.resolve(batch, for_shop=False)
+
+
 ACTIONS: dict[str, Callable[[Market, int], Awaitable[Any]]] = {
     "redeem": redeem,
     "reverse": lambda market, voucher_id: market.reverse(voucher_id),
     "cancel": lambda market, voucher_id: market.cancel(voucher_id),
     "expire": expire,
+    "refund": refund,
     "freeze": lambda market, voucher_id: market.freeze(voucher_id),
     "unfreeze": lambda market, voucher_id: market.unfreeze(voucher_id),
     "void": lambda market, voucher_id: market.void(voucher_id),

@@ -21,6 +21,11 @@ FAULTS = {
     "use_reversal": "UPDATE redemption.use SET reversal_journal_id = journal_id WHERE state = 'REVERSED'",
     "use_settlement": "UPDATE redemption.use SET state = 'ACCEPTED' WHERE state = 'SETTLED'",
     "settlement_line": "UPDATE redemption.settlement_line SET points = points + 1",
+    "dispute_people": "UPDATE redemption.dispute d SET resolved_by = s.closed_by FROM redemption.settlement s"
+    " WHERE s.settlement_id = d.settlement_id AND d.state = 'UPHELD'",
+    "dispute_reversed": "UPDATE redemption.dispute SET state = 'REVERSED', carried_settlement = NULL, carried_line_no = NULL"
+    " WHERE state = 'UPHELD'",
+    "dispute_carried": "UPDATE redemption.dispute SET carried_settlement = NULL, carried_line_no = NULL",
     "settlement_sums": "UPDATE redemption.settlement SET payable_fen = payable_fen + 1 WHERE number = 1",
     "settlement_hash": "UPDATE redemption.settlement SET closed_by = gen_random_uuid() WHERE number = 2",
     "settlement_chain": "UPDATE redemption.settlement SET previous_hash = sha256('x') WHERE number = 2",
@@ -32,16 +37,23 @@ FAULTS = {
 
 
 async def busy(market: Market) -> None:
-    """Vouchers and uses in every state that the library knows how to reach, one batch paid and one closed."""
+    """Vouchers and uses in every state that the library knows how to reach, one batch paid and one closed.
+
+    Two lines of the first were in dispute: the second carries one, the other was taken back.
+    """
     haircut = await market.publish(price_points=3, subsidy_points=1, cash_fen=100, stock_total=20)
     for settled in (False, True):
         day = market.at(days=int(settled))
         part, used, back = [await day.issue(haircut, quantity=quantity) for quantity in (3, 1, 1)]
-        for voucher_id in (part, used, back):
+        extra = await day.issue(haircut)
+        for voucher_id in (part, used, back, extra):
             await day.scan(voucher_id)
         await day.reverse(back)
         batch = await day.at(hours=2).close()
         if not settled:
+            for line in (1, 2):
+                await day.dispute(batch.settlement_id, line)
+                await day.resolve(batch.settlement_id, line, for_shop=line == 1)
             await day.confirm(batch.settlement_id)
             await day.approve(batch.settlement_id)
             await day.pay(batch.settlement_id)

@@ -103,6 +103,66 @@ async def test_a_disputed_line_leaves_the_batch_and_the_rest_is_paid(app, town, 
     assert (paid["state"], paid["due_points"], paid["due_fen"]) == ("paid", 40, 3000)
 
 
+async def disputed(app, town, client, barber):
+    """A closed statement with its second line in dispute."""
+    await as_owner(app, town, barber)
+    [item] = await closed(client)
+    shop = f"/api/shop/settlements/{item['settlement_id']}"
+    await barber.post(f"{shop}/disputes", json={"line_no": 2, "reason": "顾客没有来"})
+    return item["settlement_id"]
+
+
+async def test_a_line_decided_for_the_shop_joins_its_next_statement(app, town, used, qian, feng, barber, clock):
+    statement = await disputed(app, town, qian, barber)
+    inbox = (await feng.get("/api/inbox")).json()
+    assert "line_disputed" in str(inbox)
+    assert "line_disputed" not in str((await qian.get("/api/inbox")).json())  # who closed it does not decide
+    address = f"/desk/settlements/{statement}/lines/2"
+    assert "要由另一个人处理" in (await qian.get(address)).text
+    own = await qian.post(f"{address}/resolve", data={"decision": "for_shop", "reason": "问过了", "_key": "r"})
+    assert own.status_code == 409
+    assert "定下来" in (await feng.get(address)).text
+
+    empty = await feng.post(f"{address}/resolve", data={"decision": "for_shop", "reason": "", "_key": "r0"})
+    assert empty.status_code == 422
+    done = await feng.post(f"{address}/resolve", data={"decision": "for_shop", "reason": "看了监控", "_key": "r"})
+    assert done.status_code == 303
+
+    shown = (await barber.get(f"/shop/settlements/{statement}")).text
+    assert "看了监控" in shown
+    assert "并入这家店的下一期" in shown
+    [line] = (await barber.get(f"/api/shop/settlements/{statement}/disputes")).json()["items"]
+    assert (line["state"], line["resolution"]) == ("upheld", "看了监控")
+    assert line["resolved_by"] == str(feng.actor.member_id)
+    again = await feng.post(f"{address}/resolve", data={"decision": "reversed", "reason": "再想想", "_key": "r2"})
+    assert again.status_code == 409
+    assert "已经定过了" in again.text
+    assert "line_disputed" not in str((await feng.get("/api/inbox")).json())
+    clock.move(days=1)
+    [following] = await closed(qian, until="2026-11-23")
+    second = (await qian.get(f"/api/settlements/{following['settlement_id']}")).json()
+    assert (second["number"], second["lines"], second["due_points"], second["due_fen"]) == (2, 1, 20, 1500)
+    assert "上期转来" in (await qian.get(f"/desk/settlements/{following['settlement_id']}")).text
+    assert "并入第 2 期" in (await barber.get(f"/shop/settlements/{statement}")).text
+    assert (await qian.get("/api/books/verification")).json()["is_whole"]
+
+
+async def test_a_line_taken_back_returns_the_points_and_says_so(app, town, used, qian, feng, li, barber):
+    statement = await disputed(app, town, qian, barber)
+    before = (await li.get("/api/wallet")).json()
+    resolution = f"/api/settlements/{statement}/disputes/2/resolution"
+
+    done = await feng.post(resolution, json={"decision": "reversed", "reason": "店里扫错了"})
+
+    assert done.status_code == 200
+    assert done.json()["items"][0]["state"] == "reversed"
+    after = (await li.get("/api/wallet")).json()
+    assert after["points"]["amount"] == before["points"]["amount"] + 2000
+    assert (await feng.get(f"/api/settlements/{statement}")).json()["open_disputes"] == 0
+    assert (await feng.post(resolution.replace("/2/", "/3/"), json={"decision": "reversed", "reason": "错了"})).status_code == 404
+    assert (await qian.get("/api/books/verification")).json()["is_whole"]
+
+
 async def test_steps_cannot_be_skipped(used, qian, feng):
     [item] = await closed(qian)
     address = f"/api/settlements/{item['settlement_id']}"

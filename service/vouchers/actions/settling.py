@@ -8,10 +8,10 @@ from uuid import UUID
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 import redemption
-from service.facts import SettlementClosed, SettlementPaid
+from service.facts import DisputeResolved, SettlementClosed, SettlementPaid, VoucherReturned
 from service.kit import audit, outbox
 from service.kit.access import Actor
-from service.vouchers.rules import StatementNotFound, key_for
+from service.vouchers.rules import DisputeNotFound, StatementNotFound, key_for
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +104,78 @@ async def dispute(
         actor_id=actor.member_id,
         now=now,
     )
+
+
+async def resolve(
+    session: AsyncSession,
+    *,
+    actor: Actor,
+    settlement_id: UUID,
+    line_no: int,
+    is_for_shop: bool,
+    reason: str,
+    now: datetime,
+) -> None:
+    """Decide a line in dispute: the shop's next statement carries it, or the points go back to the customer.
+
+    By neither who closed the statement nor who objected. Of two who decide at once the second is told what was decided:
+    the library locks the dispute.
+    """
+    line = await disputed_line(session, actor.community_id, settlement_id, line_no)
+    audit.record(
+        session,
+        actor,
+        "vouchers.dispute_resolved",
+        kind="settlement",
+        id=settlement_id,
+        now=now,
+        detail={"line": line_no, "for_shop": is_for_shop},
+    )
+    if line.state is redemption.DisputeState.DISPUTED:
+        outbox.record(
+            session,
+            DisputeResolved(
+                community_id=actor.community_id,
+                settlement_id=settlement_id,
+                merchant_id=line.merchant_id,
+                line_no=line_no,
+            ),
+            now=now,
+        )
+        if not is_for_shop:
+            outbox.record(
+                session,
+                VoucherReturned(
+                    community_id=actor.community_id,
+                    voucher_id=line.voucher_id,
+                    member_id=line.member_id,
+                    reason="dispute",
+                ),
+                now=now,
+            )
+    await session.flush()
+    await redemption.resolve_dispute(
+        session,
+        actor.community_id,
+        settlement_id,
+        line_no,
+        key=key_for(actor.member_id, f"resolve:{settlement_id}:{line_no}:{is_for_shop}:{reason}"),
+        for_shop=is_for_shop,
+        reason=reason,
+        actor_id=actor.member_id,
+        now=now,
+    )
+
+
+async def disputed_line(
+    session: AsyncSession, community_id: int, settlement_id: UUID, line_no: int
+) -> redemption.Dispute:
+    """One line in dispute of this community."""
+    found = await redemption.disputes(session, community_id, settlement_id=settlement_id)
+    for line in found:
+        if line.line_no == line_no:
+            return line
+    raise DisputeNotFound
 
 
 async def approve(session: AsyncSession, *, actor: Actor, settlement_id: UUID, now: datetime) -> None:

@@ -21,11 +21,15 @@ from service.vouchers.payloads import (
     ClosedOut,
     CloseIn,
     DisputeIn,
+    DisputeOut,
+    DisputesOut,
     PayIn,
+    ResolveIn,
     SettlementOut,
     SettlementsOut,
 )
 from service.vouchers.queries.counter import shops_of, statement_for
+from service.vouchers.rules import Decision
 from service.vouchers.terms import end_of
 
 AnyRequest = Request[Any, Any, Any]
@@ -64,6 +68,7 @@ def _out(item: redemption.Settlement) -> SettlementOut:
         points=item.points + item.subsidy_points,
         fen=item.payable_fen,
         disputed_lines=item.disputed_lines,
+        open_disputes=item.open_disputes,
         due_points=item.due_points,
         due_fen=item.due_fen,
         closed_by=item.closed_by,
@@ -134,6 +139,83 @@ async def pay(
         return _out(await settling.found(session, actor.community_id, settlement_id))
 
     return await once(request, session, actor, now, work)
+
+
+@get("/api/settlements/{settlement_id:uuid}/disputes", opt=READERS)
+async def disputes(
+    settlement_id: FromPath[UUID], session: NamedDependency[AsyncSession], actor: NamedDependency[Actor]
+) -> DisputesOut:
+    """The lines of a statement that the shop objected to, and what was decided."""
+    await settling.found(session, actor.community_id, settlement_id)
+    return await _disputes(session, actor, settlement_id)
+
+
+@post(
+    "/api/settlements/{settlement_id:uuid}/disputes/{line_no:int}/resolution",
+    opt=allow(Role.FINANCE, Role.APPROVER),
+    status_code=200,
+)
+async def resolve(
+    request: AnyRequest,
+    settlement_id: FromPath[UUID],
+    line_no: FromPath[int],
+    data: JSONBody[ResolveIn],
+    session: NamedDependency[AsyncSession],
+    actor: NamedDependency[Actor],
+    now: NamedDependency[datetime],
+) -> Response[DisputesOut]:
+    """Decide a line in dispute: by neither who closed the statement nor who objected."""
+
+    async def work() -> DisputesOut:
+        await settling.resolve(
+            session,
+            actor=actor,
+            settlement_id=settlement_id,
+            line_no=line_no,
+            is_for_shop=data.decision is Decision.FOR_SHOP,
+            reason=data.reason,
+            now=now,
+        )
+        return await _disputes(session, actor, settlement_id)
+
+    return await once(request, session, actor, now, work)
+
+
+async def _disputes(session: AsyncSession, actor: Actor, settlement_id: UUID) -> DisputesOut:
+    found = await redemption.disputes(session, actor.community_id, settlement_id=settlement_id)
+    return DisputesOut(
+        [
+            DisputeOut(
+                line_no=line.line_no,
+                state=line.state.value.lower(),
+                title=line.title,
+                quantity=line.quantity,
+                points=line.points,
+                fen=line.payable_fen,
+                received_at=line.received_at,
+                reason=line.reason,
+                raised_by=line.raised_by,
+                raised_at=line.raised_at,
+                resolution=line.resolution,
+                resolved_by=line.resolved_by,
+                resolved_at=line.resolved_at,
+                carried_number=line.carried_number,
+            )
+            for line in found
+        ]
+    )
+
+
+@get("/api/shop/settlements/{settlement_id:uuid}/disputes", opt=allow(Role.MERCHANT_OWNER))
+async def own_disputes(
+    settlement_id: FromPath[UUID],
+    session: NamedDependency[AsyncSession],
+    actor: NamedDependency[Actor],
+    now: NamedDependency[datetime],
+) -> DisputesOut:
+    """What became of the lines that the shop objected to."""
+    await _own(session, actor, settlement_id, now)
+    return await _disputes(session, actor, settlement_id)
 
 
 @post("/api/shop/settlements/{settlement_id:uuid}/confirmation", opt=allow(Role.MERCHANT_OWNER), status_code=200)

@@ -47,10 +47,34 @@ async def settlements_waiting(session: AsyncSession, actor: Actor, now: datetime
     return sorted(rows, key=lambda row: row.since)[:AT_MOST]
 
 
+async def disputes_waiting(session: AsyncSession, actor: Actor, now: datetime) -> Sequence[InboxRow]:
+    """Lines in dispute that this person may decide, the longest waiting first."""
+    del now  # what waits does not depend on the hour
+    if not actor.has(Role.FINANCE, Role.APPROVER):
+        return []
+    found = await redemption.disputes(
+        session, actor.community_id, state=redemption.DisputeState.DISPUTED, limit=AT_MOST
+    )
+    shops = await organisations_by_ids(session, actor.community_id, {line.merchant_id for line in found})
+    return [
+        InboxRow(
+            kind="line_disputed",
+            title=_("第 {number} 期第 {line} 行：{title}").format(
+                number=line.number, line=line.line_no, title=line.title
+            ),
+            who=shops[line.merchant_id].name if line.merchant_id in shops else "",
+            since=line.raised_at,
+            url=f"/desk/settlements/{line.settlement_id}/lines/{line.line_no}",
+        )
+        for line in found
+        if actor.member_id not in (line.closed_by, line.raised_by)
+    ]
+
+
 async def count_waiting(session: AsyncSession, actor: Actor) -> int:
-    """How many statements wait for the office."""
+    """How many statements and lines in dispute wait for the office."""
     counts = await waiting(session, actor.community_id)
-    return counts.confirmed + counts.approved
+    return counts.confirmed + counts.approved + counts.disputed
 
 
 async def voucher_card(session: AsyncSession, actor: Actor, now: datetime) -> Mapping[str, object] | None:

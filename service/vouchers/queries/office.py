@@ -11,7 +11,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 import ledger
 import redemption
-from redemption import OfferState, SettlementState
+from redemption import DisputeState, OfferState, SettlementState
 from service import chart
 from service.communities import OrganisationKind, OrganisationView, organisations
 from service.vouchers.rules import OfferNotFound
@@ -33,11 +33,12 @@ class Budget:
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """How many statements are in each state that waits for somebody."""
+    """How many statements are in each state that waits for somebody, and how many lines are in dispute."""
 
     closed: int
     confirmed: int
     approved: int
+    disputed: int
 
 
 async def offer_of(session: AsyncSession, community_id: int, offer_id: UUID) -> redemption.Offer:
@@ -119,18 +120,16 @@ async def three_sums(session: AsyncSession, community_id: int, settlement_id: UU
 
 
 async def waiting(session: AsyncSession, community_id: int) -> Waiting:
-    """Counts of statements that wait for the shop, the second person and the bank."""
+    """Counts of statements that wait for the shop, the second person and the bank, and of lines that wait for a decision."""
     rows = await session.execute(
         sa.text(
             "SELECT s.state, count(*) FROM redemption.settlement s"
             " WHERE s.community_id = :community_id AND s.state <> 'PAID' GROUP BY 1"
+            " UNION ALL SELECT d.state, count(*) FROM redemption.dispute d"
+            " WHERE d.community_id = :community_id AND d.state = 'DISPUTED' GROUP BY 1"
         ),
         {"community_id": community_id},
     )
-    counts = {SettlementState(state): int(count) for state, count in rows}
-    return Waiting(
-        *(
-            counts.get(state, 0)
-            for state in (SettlementState.CLOSED, SettlementState.CONFIRMED, SettlementState.APPROVED)
-        )
-    )
+    counts: dict[str, int] = {state: int(count) for state, count in rows}
+    states = (SettlementState.CLOSED, SettlementState.CONFIRMED, SettlementState.APPROVED, DisputeState.DISPUTED)
+    return Waiting(*(counts.get(state, 0) for state in states))
