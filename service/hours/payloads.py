@@ -326,6 +326,8 @@ class ReviewRowOut(Struct, frozen=True, kw_only=True):
     served_on: date
     state: str
     check: str
+    taken_by: str | None
+    """The recorded service that counts for some of this time."""
     checked_in_at: datetime
     checked_out_at: datetime | None
     planned_minutes: int

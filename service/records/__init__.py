@@ -5,15 +5,24 @@ stars read it. A mistake is corrected by a row with the opposite minutes, linked
 """
 
 from service.records.actions import Service, correct_record, record_services
-from service.records.queries import RecordLine, earned_since, minutes_by_member, record_lines, record_minutes
+from service.records.queries import (
+    RecordLine,
+    countable_minutes,
+    earned_since,
+    minutes_by_member,
+    record_lines,
+    record_minutes,
+)
 from service.records.rules import (
     RecordAlreadyCorrected,
     RecordKind,
     RecordNotFound,
     ServiceClass,
+    TimeTaken,
     earned_points,
     stars,
 )
+from service.records.times import Span, Taken, taken_times, time_is_taken
 
 __all__ = [
     "RecordAlreadyCorrected",
@@ -22,7 +31,11 @@ __all__ = [
     "RecordNotFound",
     "Service",
     "ServiceClass",
+    "Span",
+    "Taken",
+    "TimeTaken",
     "correct_record",
+    "countable_minutes",
     "earned_points",
     "earned_since",
     "minutes_by_member",
@@ -30,4 +43,6 @@ __all__ = [
     "record_minutes",
     "record_services",
     "stars",
+    "taken_times",
+    "time_is_taken",
 ]

@@ -26,11 +26,13 @@ from service.records.rules import (
     RecordKind,
     RecordNotFound,
     ServiceClass,
+    TimeTaken,
     credited_minutes,
     earned_points,
     split_store,
 )
-from service.records.tables import ServiceRecord
+from service.records.tables import ServiceRecord, ServiceTime
+from service.records.times import Span, overlap_within, taken_times
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +47,9 @@ class Service:
     source: str
     reference: str
     served_on: date
+    served_from_at: datetime | None = None
+    served_until_at: datetime | None = None
+    """When it was, if that is known: nobody's time counts twice."""
     reward_points: int = 0
     """Whole points on top, drawn from `reward_budget`."""
     reward_budget: UUID | None = None
@@ -72,13 +77,16 @@ async def record_services(
     """Write services into the record and post minutes and points, in this transaction and one round trip to the ledger.
 
     Must be the action's last statement: it ends by taking the book's head. The people are locked first, in one order, so
-    that two approvals on the same day cannot both use the same rest of the daily cap. A service that the cap leaves
-    nothing of is not recorded; its `Credited.record_id` is None.
-    Raises the ledger's refusal (for example an empty reward budget) for the first journal that was refused.
+    that two approvals on the same day cannot both use the same rest of the daily cap, nor both count the same time. A
+    service that the cap leaves nothing of stands in the record with its reward alone; without a reward it is not
+    recorded and its `Credited.record_id` is None.
+    Raises TimeTaken when another service counts for some of the time, and the ledger's refusal (for example an empty
+    reward budget) for the first journal that was refused.
     """
     rates = {day: await _rates(session, community_id, day) for day in sorted({item.served_on for item in services})}
     await lock_people(session, community_id, [service.member_id for service in services])
     days = [(service.member_id, service.served_on) for service in services]
+    await _check_times(session, community_id, services)
     used = defaultdict(int, await credited_on(session, community_id, days))
     accounts = [(chart.member(service.member_id), chart.MINUTE) for service in services]
     own = defaultdict(
@@ -86,12 +94,14 @@ async def record_services(
     )
     journals: list[ledger.Journal] = []
     credited: list[Credited] = []
+    timed: list[tuple[Service, ServiceRecord]] = []
     for service in services:
         record, given = _worth(service, community_id, rates[service.served_on], used, own, actor, now)
         if record is None:
             credited.append(Credited(service.reference, None, 0, 0))
             continue
         session.add(record)
+        timed.append((service, record))
         credited.append(Credited(service.reference, record.record_id, record.minutes, record.points_hundredths))
         legs = _legs(service, record, given)
         if legs:
@@ -108,6 +118,8 @@ async def record_services(
             on_behalf_of=on_behalf_of,
             detail={"member": service.member_id.hex, "minutes": record.minutes, "points": record.points_hundredths},
         )
+    await session.flush()
+    session.add_all(_times(timed))
     await session.flush()
     for verdict in await ledger.post_many(session, community_id, journals, now=now) if journals else []:
         if isinstance(verdict, ledger.LedgerRefusal):
@@ -131,12 +143,46 @@ def _worth(
     if earns:
         minutes = credited_minutes(service.minutes, used[place], rate["credited_minutes_per_day_max"])
         used[place] += minutes
-    if minutes <= 0:
+    if minutes <= 0 and not service.reward_points:
         return None, 0
     points = earned_points(minutes, rate[f"points_coefficient_thousandths.{service.service_class}"]) if earns else 0
     coins, given = split_store(minutes, own[account], rate["store_minutes_max"]) if earns else (0, 0)
     own[account] += coins
     return _row(service, community_id, minutes, points + service.reward_points * 100, coins, actor, now), given
+
+
+def _span(service: Service) -> Span | None:
+    """Training and honorary service take their time too; what lasted no time takes none."""
+    if service.served_from_at is None or service.served_until_at is None:
+        return None
+    if service.served_from_at >= service.served_until_at:
+        return None
+    return Span(service.reference, service.member_id, service.served_from_at, service.served_until_at)
+
+
+async def _check_times(session: AsyncSession, community_id: int, services: Sequence[Service]) -> None:
+    spans = {service.reference: span for service in services if (span := _span(service)) is not None}
+    for taken in (await taken_times(session, community_id, list(spans.values()))).values():
+        raise TimeTaken(taken.title, taken.starts_at, taken.ends_at)
+    twice = overlap_within(list(spans.values()))
+    if twice is not None:
+        titles = {service.reference: service.title for service in services}
+        raise TimeTaken(titles[twice[0].reference], twice[0].starts_at, twice[0].ends_at)
+
+
+def _times(timed: Sequence[tuple[Service, ServiceRecord]]) -> list[ServiceTime]:
+    """What counts no minutes takes no time: the cap has given that time to others already."""
+    return [
+        ServiceTime(
+            community_id=record.community_id,
+            record_id=record.record_id,
+            member_id=record.member_id,
+            starts_at=span.starts_at,
+            ends_at=span.ends_at,
+        )
+        for service, record in timed
+        if record.minutes and (span := _span(service)) is not None
+    ]
 
 
 async def _rates(session: AsyncSession, community_id: int, day: date) -> dict[str, int]:
@@ -223,6 +269,11 @@ async def correct_record(session: AsyncSession, *, actor: Actor, record_id: UUID
         corrects=first.record_id,
     )
     session.add(opposite)
+    await session.execute(
+        sa.delete(ServiceTime).where(
+            col(ServiceTime.community_id) == actor.community_id, col(ServiceTime.record_id) == record_id
+        )
+    )
     audit.record(session, actor, "records.corrected", kind="service_record", id=record_id, now=now)
     await session.flush()
     if first.kind == RecordKind.CREDITED:

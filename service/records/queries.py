@@ -9,7 +9,9 @@ import sqlalchemy as sa
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from service.communities import setting
 from service.kit.paging import PAGE_SIZE, Page, decode_cursor, encode_cursor, page_of
+from service.records.rules import credited_minutes
 from service.records.tables import ServiceRecord
 
 
@@ -81,6 +83,15 @@ async def credited_on(
         .group_by(col(ServiceRecord.member_id), col(ServiceRecord.served_on))
     )
     return {(member_id, day): int(total) for member_id, day, total in rows}
+
+
+async def countable_minutes(
+    session: AsyncSession, community_id: int, member_id: UUID, served_on: date, minutes: int
+) -> int:
+    """What of a service would count today, when the day has a cap: for a page to say before somebody confirms."""
+    most = await setting(session, community_id, "credited_minutes_per_day_max", served_on)
+    credited = await credited_on(session, community_id, [(member_id, served_on)])
+    return credited_minutes(minutes, credited.get((member_id, served_on), 0), most)
 
 
 async def record_lines(

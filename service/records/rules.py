@@ -1,6 +1,7 @@
 """What a service is worth; pure arithmetic on integers."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 from typing import ClassVar
 
@@ -46,6 +47,16 @@ class CorrectionCannotBeCorrected(Conflict):
     """A correction stands; enter the right service instead."""
 
     code: ClassVar[str] = "records.correction_cannot_be_corrected"
+
+
+@dataclass(eq=False)
+class TimeTaken(Conflict):
+    """Another service already counts for some of this time; `title` names it, and from when to when it was."""
+
+    code: ClassVar[str] = "records.time_taken"
+    title: str
+    starts_at: datetime
+    ends_at: datetime
 
 
 @dataclass(eq=False)

@@ -70,6 +70,12 @@ WITH posted AS (
        AND (c.minutes, c.coins, c.points_hundredths, c.member_id, c.kind)
            IS DISTINCT FROM (-f.minutes, -f.coins, -f.points_hundredths, f.member_id, f.kind)
     UNION ALL
+    SELECT 'records.time_kept', t.record_id::text, 'the time of a record that is corrected, somebody else''s or counts nothing'
+      FROM service_time t JOIN service_record r ON r.community_id = t.community_id AND r.record_id = t.record_id
+     WHERE t.community_id = :community_id
+       AND (r.member_id <> t.member_id OR r.minutes <= 0
+            OR EXISTS (SELECT FROM service_record c WHERE c.community_id = r.community_id AND c.corrects = r.record_id))
+    UNION ALL
     SELECT 'records.record_missing', j.reference, 'journal ' || j.journal_id || ' has no record'
       FROM ledger.journal j
      WHERE j.community_id = :community_id AND j.reason = 'service'

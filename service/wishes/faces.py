@@ -1,7 +1,7 @@
 """A wish as one reader may see it: names masked or whole, what they may do, and how far it has come."""
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import UUID
 
@@ -9,7 +9,9 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from service.identity import Person, people_by_ids
 from service.kit.access import Actor
+from service.kit.clock import local_day
 from service.kit.paging import Page
+from service.records import countable_minutes
 from service.wishes import queries
 from service.wishes.queries import HistoryLine, WishView, who_of
 from service.wishes.rules import Verb, WishState, tells_too_much, verbs_for
@@ -42,6 +44,8 @@ class Face:
     is_open_to_me: bool
     """Names are whole, texts between asker and helper are shown: the reader is one of them, or staff."""
     can: frozenset[Verb]
+    countable_minutes: int | None = None
+    """While it waits to be confirmed: what the helper's day still leaves of the reported minutes."""
 
     @property
     def tells_too_much(self) -> bool:
@@ -121,7 +125,12 @@ async def face_for(session: AsyncSession, actor: Actor, wish_id: UUID, now: date
     for line in lines:
         ids |= {line.actor_id, line.on_behalf_of, line.volunteer_id}
     people = await people_by_ids(session, actor.community_id, ids)
-    return _face(actor, wish, people, now), [_moment(actor, wish, people, line) for line in lines]
+    face = _face(actor, wish, people, now)
+    if Verb.CONFIRM in face.can and wish.volunteer_id and wish.served_from_at and wish.served_minutes:
+        day = local_day(wish.served_from_at)
+        counted = await countable_minutes(session, actor.community_id, wish.volunteer_id, day, wish.served_minutes)
+        face = replace(face, countable_minutes=counted)
+    return face, [_moment(actor, wish, people, line) for line in lines]
 
 
 def _moment(actor: Actor, wish: WishView, people: Mapping[UUID, Person], line: HistoryLine) -> Moment:

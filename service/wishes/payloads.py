@@ -50,6 +50,8 @@ class WishOut(msgspec.Struct):
     served_note: str | None
     confirm_due_at: datetime | None
     confirmed_at: datetime | None
+    countable_minutes: int | None
+    """Before it is confirmed: what the helper's day leaves of the reported minutes."""
     credited_minutes: int | None
     credited_points: Reward | None
     warmth: Warmth | None
@@ -251,6 +253,7 @@ def wish_out(face: Face) -> WishOut:
         served_note=wish.served_note if knows else None,
         confirm_due_at=wish.confirm_due_at if knows else None,
         confirmed_at=wish.confirmed_at if knows else None,
+        countable_minutes=face.countable_minutes,
         credited_minutes=wish.credited_minutes if knows else None,
         credited_points=reward(credited) if knows and credited is not None else None,
         warmth=wish.warmth if knows else None,

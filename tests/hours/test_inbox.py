@@ -195,4 +195,4 @@ async def test_sql_and_the_rule_say_the_same_word(
                 minutes=stored.minutes,
                 planned=stored.planned_minutes,
             )
-    assert "与另一活动重叠" in (await zheng.get("/desk/hours", params={"view": "odd"})).text
+    assert "与另一服务重叠" in (await zheng.get("/desk/hours", params={"view": "odd"})).text

@@ -159,7 +159,9 @@ async def test_a_line_taken_back_returns_the_points_and_says_so(app, town, used,
     after = (await li.get("/api/wallet")).json()
     assert after["points"]["amount"] == before["points"]["amount"] + 2000
     assert (await feng.get(f"/api/settlements/{statement}")).json()["open_disputes"] == 0
-    assert (await feng.post(resolution.replace("/2/", "/3/"), json={"decision": "reversed", "reason": "错了"})).status_code == 404
+    assert (
+        await feng.post(resolution.replace("/2/", "/3/"), json={"decision": "reversed", "reason": "错了"})
+    ).status_code == 404
     assert (await qian.get("/api/books/verification")).json()["is_whole"]
 
 

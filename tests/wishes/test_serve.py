@@ -1,10 +1,12 @@
 """Saying that it is done."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from litestar import Litestar
 
-from tests.cast import START, Client
+from service.kit.clock import local_day
+from service.records import RecordKind, Service, ServiceClass, correct_record, record_services
+from tests.cast import HERE, START, Client
 from tests.wishes.acts import claimed, code_of, report, rows, seen, served
 
 
@@ -103,3 +105,67 @@ async def test_not_done_yet_goes_back_to_the_helper_and_to_staff(
     again = await chen.post(f"/api/wishes/{wish}/serve", json=report(clock.now, minutes=90))
     assert again.json()["state"] == "served"
     assert (await seen(li, wish))["reason"] is None
+
+
+def shift_of(helper: Client, began: datetime, minutes: int) -> Service:
+    """A shift in the canteen, as the record is told of it."""
+    return Service(
+        member_id=helper.actor.member_id,
+        minutes=minutes,
+        kind=RecordKind.TRAINING,
+        service_class=ServiceClass.TRAINING,
+        title="社区食堂帮厨",
+        source="attendance:1",
+        reference="attendance:1:approved:1",
+        served_on=local_day(began),
+        served_from_at=began,
+        served_until_at=began + timedelta(minutes=minutes),
+    )
+
+
+async def test_a_shift_that_counts_already_is_named_and_freed_when_it_is_corrected(
+    li: Client, wu: Client, zheng: Client, chen: Client, clock, app: Litestar
+) -> None:
+    wish = await claimed(li, wu, chen)
+    began = clock.now - timedelta(hours=2)
+    shift = shift_of(chen, began, 60)
+    async with app.state.sessions.begin() as session:
+        (kept,) = await record_services(session, community_id=HERE, services=[shift], actor=zheng.actor, now=clock.now)
+
+    refused = await chen.post(f"/api/wishes/{wish}/serve", json=report(clock.now, minutes=90))
+    assert code_of(refused) == "wishes.service_overlaps"
+    assert "社区食堂帮厨" in refused.text
+    page = await chen.post(
+        f"/wishes/{wish}/serve",
+        data={
+            "day": local_day(began).isoformat(),
+            "start": (began + timedelta(hours=8, minutes=30)).strftime("%H:%M"),
+            "minutes": "30",
+            "note": "换好了",
+            "revision": "3",
+        },
+    )
+    assert page.status_code == 409
+    assert "不能重复算" in page.text
+    assert "社区食堂帮厨" in page.text
+
+    async with app.state.sessions.begin() as session:
+        assert kept.record_id is not None
+        await correct_record(session, actor=zheng.actor, record_id=kept.record_id, now=clock.now)
+    again = await chen.post(f"/api/wishes/{wish}/serve", json=report(clock.now, minutes=90))
+    assert again.status_code == 200
+
+
+async def test_a_shift_approved_meanwhile_is_said_to_the_asker(
+    li: Client, wu: Client, zheng: Client, chen: Client, clock, app: Litestar
+) -> None:
+    wish = await served(li, wu, chen, clock.now, minutes=60)
+    began = clock.now - timedelta(minutes=30)
+    shift = shift_of(chen, began, 20)
+    async with app.state.sessions.begin() as session:
+        await record_services(session, community_id=HERE, services=[shift], actor=zheng.actor, now=clock.now)
+
+    refused = await li.post(f"/api/wishes/{wish}/confirm")
+
+    assert (refused.status_code, code_of(refused)) == (409, "records.time_taken")
+    assert "更正" in (await li.post(f"/wishes/{wish}/confirm", data={"revision": 4})).text

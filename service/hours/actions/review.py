@@ -1,6 +1,6 @@
 """Deciding about hours. Approving writes the service record and posts what it earned, in one call for all rows."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -24,12 +24,12 @@ from service.hours.rules import (
     Verdict,
     check_approval,
 )
-from service.hours.tables import Activity, Attendance, HoursReview
+from service.hours.tables import Activity, Attendance, HoursReview, Shift
 from service.identity import lock_people
 from service.kit import audit, outbox
 from service.kit.access import Actor
 from service.kit.ids import new_id
-from service.records import RecordKind, Service, ServiceClass, correct_record, record_services
+from service.records import RecordKind, Service, ServiceClass, correct_record, record_services, taken_times
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,22 +92,40 @@ async def approve_attendances(
             awaits_confirmation=found[0].awaits_confirmation,
             minutes=found[0].minutes,
         )
+    standing = [(row, shift) for row, shift, _ in rows.values() if verdicts[row.attendance_id] is Verdict.DONE]
+    verdicts |= dict.fromkeys(await _taken(session, actor.community_id, standing), Verdict.TIME_TAKEN)
     review_id = _open_review(session, actor, "approve", verdicts, now)
-    chosen = [(row, activity) for row, _, activity in rows.values() if verdicts[row.attendance_id] is Verdict.DONE]
+    chosen = [
+        (row, shift, activity) for row, shift, activity in rows.values() if verdicts[row.attendance_id] is Verdict.DONE
+    ]
     await session.flush()
     if chosen:
         await _credit(session, actor, chosen, review_id, now)
     return Reviewed(review_id, verdicts)
 
 
+async def _taken(
+    session: AsyncSession, community_id: int, rows: Sequence[tuple[Attendance, Shift]]
+) -> Collection[UUID]:
+    """Rows whose time another service counts already. The people stay locked until this transaction ends."""
+    await lock_people(session, community_id, [row.member_id for row, _ in rows])
+    spans = [queries.span_of(row, shift) for row, shift in rows]
+    found = await taken_times(session, community_id, [span for span in spans if span is not None])
+    return [UUID(hex=reference) for reference in found]
+
+
 async def _credit(
-    session: AsyncSession, actor: Actor, chosen: Sequence[tuple[Attendance, Activity]], review_id: UUID, now: datetime
+    session: AsyncSession,
+    actor: Actor,
+    chosen: Sequence[tuple[Attendance, Shift, Activity]],
+    review_id: UUID,
+    now: datetime,
 ) -> None:
-    services = [_service(row, activity) for row, activity in chosen]
+    services = [_service(row, shift, activity) for row, shift, activity in chosen]
     credited = await record_services(session, community_id=actor.community_id, services=services, actor=actor, now=now)
     # What was credited is only known now, with the book's head held. The rows below are locked already and the new ones
     # are nobody's yet, so writing them waits for no one.
-    for (row, _), earned in zip(chosen, credited, strict=True):
+    for (row, _, _), earned in zip(chosen, credited, strict=True):
         row.state = AttendanceState.APPROVED
         row.revision += 1
         row.review_id, row.reviewed_by, row.reviewed_at = review_id, actor.member_id, now
@@ -136,9 +154,10 @@ async def _credit(
         )
 
 
-def _service(row: Attendance, activity: Activity) -> Service:
+def _service(row: Attendance, shift: Shift, activity: Activity) -> Service:
     """The revision is part of the reference: after an undo the next approval is another posting, a retry the same."""
     service_class = ServiceClass(activity.service_class)
+    span = queries.span_of(row, shift)
     return Service(
         member_id=row.member_id,
         minutes=row.minutes,
@@ -148,6 +167,8 @@ def _service(row: Attendance, activity: Activity) -> Service:
         source=f"attendance:{row.attendance_id.hex}",
         reference=f"attendance:{row.attendance_id.hex}:approved:{row.revision}",
         served_on=row.served_on,
+        served_from_at=span.starts_at if span else None,
+        served_until_at=span.ends_at if span else None,
     )
 
 

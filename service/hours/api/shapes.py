@@ -108,6 +108,7 @@ def review_row_out(row: ReviewRow) -> ReviewRowOut:
         served_on=row.served_on,
         state=row.state.value,
         check=row.check.value,
+        taken_by=row.taken_by.title if row.taken_by else None,
         checked_in_at=row.checked_in_at,
         checked_out_at=row.checked_out_at,
         planned_minutes=row.planned_minutes,

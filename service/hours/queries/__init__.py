@@ -29,6 +29,7 @@ from service.hours.queries.review import (
     review_page,
     review_row,
     review_sum,
+    span_of,
     waiting_count,
 )
 from service.hours.queries.shifts import (
@@ -88,6 +89,7 @@ __all__ = [
     "shifts_of_poster",
     "shown_code",
     "sign_ups_of",
+    "span_of",
     "ticket_for",
     "upcoming_shifts",
     "waiting_count",

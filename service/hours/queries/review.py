@@ -23,7 +23,7 @@ from service.hours.rules import (
 from service.hours.tables import Activity, Attendance, HoursReview, Shift
 from service.identity import find_people, people_by_ids
 from service.kit.paging import PAGE_SIZE, Page, decode_cursor, encode_cursor, page_of
-from service.records import ServiceClass
+from service.records import ServiceClass, Span, Taken, taken_times, time_is_taken
 
 
 class ReviewView(StrEnum):
@@ -64,6 +64,8 @@ class ReviewRow:
     served_on: date
     state: AttendanceState
     check: Check
+    taken_by: Taken | None
+    """The recorded service that counts for some of this time; approving would count it twice."""
     checked_in_at: datetime
     checked_out_at: datetime | None
     how_in: How
@@ -121,13 +123,32 @@ def _overlaps() -> sa.ColumnElement[bool]:
     )
 
 
+def _taken() -> sa.ColumnElement[bool]:
+    """True when the record counts another service for some of this time; decided rows are in the record themselves."""
+    taken = time_is_taken(
+        col(Attendance.community_id),
+        col(Attendance.member_id),
+        sa.func.greatest(col(Attendance.checked_in_at), col(Shift.starts_at)),
+        sa.func.least(col(Attendance.checked_out_at), col(Shift.ends_at)),
+    )
+    return sa.and_(col(Attendance.state) == AttendanceState.DONE, col(Attendance.checked_out_at).is_not(None), taken)
+
+
+def span_of(row: Attendance, shift: Shift) -> Span | None:
+    """The time for which an attendance counts: presence within the plan. Without an end there is none."""
+    if row.checked_out_at is None:
+        return None
+    starts_at, ends_at = max(row.checked_in_at, shift.starts_at), min(row.checked_out_at, shift.ends_at)
+    return Span(row.attendance_id.hex, row.member_id, starts_at, ends_at) if starts_at < ends_at else None
+
+
 def check_column() -> sa.ColumnElement[str]:
     """`rules.check_of` in SQL, so that rows can be filtered, counted and summed by it."""
     return sa.case(
         (col(Attendance.awaits_confirmation), Check.UNCONFIRMED.value),
         (col(Attendance.checked_out_at).is_(None), Check.NO_CHECKOUT.value),
         (col(Attendance.correction_asked_at).is_not(None), Check.ASKED.value),
-        (_overlaps(), Check.OVERLAPS.value),
+        (sa.or_(_overlaps(), _taken()), Check.OVERLAPS.value),
         (
             col(Attendance.minutes) + AGREES_WITHIN_MINUTES < col(Attendance.planned_minutes),
             Check.SHORT.value,
@@ -307,6 +328,12 @@ async def _rows(session: AsyncSession, community_id: int, rows: Sequence[Any]) -
     for row, _, _, _ in rows:
         ids |= {row.member_id, row.reviewed_by, row.checked_in_by, row.checked_out_by, row.confirmed_by}
     people = await people_by_ids(session, community_id, ids)
+    spans = [
+        span_of(row, shift)
+        for row, shift, _, check in rows
+        if check == Check.OVERLAPS.value and row.state == AttendanceState.DONE
+    ]
+    taken = await taken_times(session, community_id, [span for span in spans if span is not None])
 
     def name(member_id: UUID | None) -> str | None:
         found = people.get(member_id) if member_id else None
@@ -327,6 +354,7 @@ async def _rows(session: AsyncSession, community_id: int, rows: Sequence[Any]) -
             served_on=row.served_on,
             state=AttendanceState(row.state),
             check=Check(check),
+            taken_by=taken.get(row.attendance_id.hex),
             checked_in_at=row.checked_in_at,
             checked_out_at=row.checked_out_at,
             how_in=How(row.how_in),

@@ -84,6 +84,7 @@ class Verdict(StrEnum):
     OWN = "own"
     UNCONFIRMED = "unconfirmed"
     NOTHING_TO_CREDIT = "nothing_to_credit"
+    TIME_TAKEN = "time_taken"
 
 
 class Standing(StrEnum):

@@ -1,6 +1,6 @@
 """The asker says that it was done, and the helper's minutes and points arrive."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from sqlmodel.ext.asyncio.session import AsyncSession
@@ -78,6 +78,8 @@ async def _credit(session: AsyncSession, wish: Wish, actor: Actor, now: datetime
                     source=f"wish:{wish.wish_id}",
                     reference=f"wish:{wish.wish_id}:confirmed",
                     served_on=local_day(wish.served_from_at),
+                    served_from_at=wish.served_from_at,
+                    served_until_at=wish.served_from_at + timedelta(minutes=wish.served_minutes),
                     reward_points=wish.reward_points,
                     reward_budget=wish.reward_budget,
                 )

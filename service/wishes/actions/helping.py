@@ -10,6 +10,7 @@ from service.facts import WishClaimed, WishReleased, WishServed
 from service.kit import outbox
 from service.kit.access import Actor
 from service.kit.clock import HOME_ZONE, local_day
+from service.records import Span, taken_times
 from service.wishes import queries, rules
 from service.wishes.actions.steps import days, take_step, without_helper
 from service.wishes.queries import who_of
@@ -41,6 +42,20 @@ async def claim_wish(
         now=now,
     )
     return wish
+
+
+async def _check_time(
+    session: AsyncSession, actor: Actor, wish_id: UUID, started_at: datetime, length: timedelta
+) -> None:
+    """Nobody is at two services at once: neither at one that counts already nor at a wish that waits for its asker."""
+    span = Span(wish_id.hex, actor.member_id, started_at, started_at + length)
+    for taken in (await taken_times(session, actor.community_id, [span])).values():
+        raise rules.ServiceOverlaps(taken.title, taken.starts_at, taken.ends_at)
+    other = await queries.served_elsewhere(
+        session, actor.community_id, actor.member_id, started_at, length, but=wish_id
+    )
+    if other is not None:
+        raise rules.ServiceOverlaps(*other)
 
 
 async def asker_contact(session: AsyncSession, *, actor: Actor, wish_id: UUID, now: datetime) -> identity.Contact:
@@ -121,8 +136,7 @@ async def serve_wish(
     claimed_day = datetime.combine(local_day(wish.claimed_at), time.min, HOME_ZONE)
     rules.check_service(started_at, minutes, claimed_day, now)
     await identity.lock_people(session, actor.community_id, [actor.member_id])
-    if await queries.is_elsewhere(session, actor.community_id, actor.member_id, started_at, minutes, but=wish_id):
-        raise rules.ServiceOverlaps
+    await _check_time(session, actor, wish_id, started_at, timedelta(minutes=minutes))
     term = timedelta(days=await days(session, actor.community_id, "wish_confirm_days", now))
     wish.served_from_at, wish.served_minutes, wish.served_note = started_at, minutes, note
     wish.served_at, wish.confirm_due_at, wish.reminded_at, wish.reason = now, now + term, None, None

@@ -193,21 +193,26 @@ async def promised_points(session: AsyncSession, community_id: int, budget: UUID
     return int(total.scalar_one())
 
 
-async def is_elsewhere(
-    session: AsyncSession, community_id: int, member_id: UUID, started_at: datetime, minutes: int, *, but: UUID
-) -> bool:
-    """True when the volunteer was at another wish during some of these minutes."""
-    length = sa.func.make_interval(0, 0, 0, 0, 0, col(Wish.served_minutes))
+async def served_elsewhere(
+    session: AsyncSession, community_id: int, member_id: UUID, started_at: datetime, length: timedelta, *, but: UUID
+) -> tuple[str, datetime, datetime] | None:
+    """Another wish that the volunteer reported for some of this time and that waits for its asker.
+
+    What is confirmed is the record's to know.
+    """
+    ends_at = col(Wish.served_from_at) + sa.func.make_interval(0, 0, 0, 0, 0, col(Wish.served_minutes))
     found = await session.execute(
-        sa.select(sa.literal(1))
+        sa.select(col(Wish.title), col(Wish.served_from_at), ends_at)
         .where(
             col(Wish.community_id) == community_id,
             col(Wish.volunteer_id) == member_id,
             col(Wish.wish_id) != but,
-            col(Wish.state).in_([str(WishState.SERVED), str(WishState.CONFIRMED)]),
-            col(Wish.served_from_at) < started_at + timedelta(minutes=minutes),
-            col(Wish.served_from_at) + length > started_at,
+            col(Wish.state) == str(WishState.SERVED),
+            col(Wish.served_from_at) < started_at + length,
+            ends_at > started_at,
         )
+        .order_by(col(Wish.served_from_at))
         .limit(1)
     )
-    return found.first() is not None
+    row = found.first()
+    return None if row is None else (row[0], row[1], row[2])

@@ -135,10 +135,14 @@ class ServiceBeforeClaim(Conflict):
     code: ClassVar[str] = "wishes.service_before_claim"
 
 
+@dataclass(eq=False)
 class ServiceOverlaps(Conflict):
-    """The helper was at another wish at that time."""
+    """The helper was at another service at that time; `title` names it, and from when to when it was."""
 
     code: ClassVar[str] = "wishes.service_overlaps"
+    title: str
+    starts_at: datetime
+    ends_at: datetime
 
 
 class ThankedAlready(Conflict):
