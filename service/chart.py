@@ -83,7 +83,7 @@ class Reason(StrEnum):
     SERVICE = "service"
     """Minutes and points for a service that its receiver or a second person confirmed."""
     WISH_REWARD = "wish_reward"
-    """Extra points for a fulfilled wish, drawn from a named budget."""
+    """A sponsor's points set aside for a wish's helper from its approval on, and let go: paid with the service, or returned."""
     VOUCHER_ISSUED = "voucher_issued"
     """Points (and the sponsor's fen) set aside for a voucher."""
     VOUCHER_USED = "voucher_used"

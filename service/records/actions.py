@@ -53,6 +53,8 @@ class Service:
     reward_points: int = 0
     """Whole points on top, drawn from `reward_budget`."""
     reward_budget: UUID | None = None
+    reward_hold: UUID | None = None
+    """Where they lie aside: let go in the same call that draws them, so that nobody can take them in between."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +106,8 @@ async def record_services(
         timed.append((service, record))
         credited.append(Credited(service.reference, record.record_id, record.minutes, record.points_hundredths))
         legs = _legs(service, record, given)
+        if service.reward_hold is not None:
+            journals.append(_release(service, service.reward_hold, actor))
         if legs:
             by = actor.member_id if actor else None
             journals.append(ledger.Journal(service.reference, Reason.SERVICE, legs, by, on_behalf_of=on_behalf_of))
@@ -216,6 +220,12 @@ def _row(
         confirmed_at=now,
         confirmed_by=actor.member_id if actor else None,
     )
+
+
+def _release(service: Service, hold_id: UUID, actor: Actor | None) -> ledger.Journal:
+    """A journal of its own: one that captures could not be reversed when the record is corrected."""
+    by = actor.member_id if actor else None
+    return ledger.Journal(f"{service.reference}:reward", Reason.WISH_REWARD, (ledger.Release(hold_id),), by)
 
 
 def _legs(service: Service, record: ServiceRecord, given: int) -> tuple[ledger.Leg, ...]:

@@ -91,10 +91,26 @@ SELECT DISTINCT ON (f.kind) f.kind, f.place, f.detail FROM found f ORDER BY f.ki
 """)
 
 
+_REWARDS = sa.text("""
+SELECT 'wishes.reward_not_held', w.wish_id::text,
+       'promised ' || 100 * w.reward_points || ', set aside ' || coalesce(h.amount - h.captured - h.released, 0)
+  FROM wish w
+  LEFT JOIN (ledger.hold h JOIN ledger.account a ON a.community_id = h.community_id AND a.account_id = h.account_id)
+    ON h.community_id = w.community_id AND h.hold_id = w.reward_hold AND h.unit = 'point'
+   AND a.code = 'budget:' || replace(w.reward_budget::text, '-', '')
+ WHERE w.community_id = :community_id AND w.reward_hold IS NOT NULL
+   AND coalesce(h.amount - h.captured - h.released, 0) <> 100 * w.reward_points
+ ORDER BY 2 LIMIT 1
+""")
+
+
 async def verify_records(session: AsyncSession, community_id: int) -> list[Fault]:
     """The first record of each kind of fault that does not stand in the ledger as it should, or the other way round."""
-    rows = await session.execute(_RECORDS, {"community_id": community_id})
-    return [Fault(kind, community_id, place, detail) for kind, place, detail in rows]
+    faults: list[Fault] = []
+    for query in (_RECORDS, _REWARDS):
+        rows = await session.execute(query, {"community_id": community_id})
+        faults += [Fault(kind, community_id, place, detail) for kind, place, detail in rows]
+    return faults
 
 
 async def verify_books(session: AsyncSession, community_id: int) -> list[Fault]:

@@ -59,6 +59,20 @@ class WishOut(msgspec.Struct):
     can: list[Verb]
 
 
+class BudgetOut(msgspec.Struct):
+    """Who can give a reward, and the whole points that are free for it."""
+
+    budget_id: UUID
+    name: str
+    free_points: int
+
+
+class BudgetsOut(msgspec.Struct):
+    """Everybody who can give a reward."""
+
+    items: list[BudgetOut]
+
+
 class WishesOut(msgspec.Struct):
     """A page of a list; `next` is the cursor for the rest."""
 

@@ -22,10 +22,7 @@ from service.wishes.rules import (
 _TAKEN = "state = ANY (ARRAY['claimed'::text, 'served'::text, 'disputed'::text, 'confirmed'::text])"
 _WITHOUT_HELPER = "state = ANY (ARRAY['posted'::text, 'approved'::text, 'returned'::text, 'expired'::text])"
 _DONE = "state = ANY (ARRAY['served'::text, 'confirmed'::text])"
-_OPEN = (
-    "state = ANY (ARRAY['posted'::text, 'approved'::text, 'returned'::text, 'claimed'::text, 'served'::text, "
-    "'disputed'::text])"
-)
+_KEEPS_REWARD = "state = ANY (ARRAY['approved'::text, 'claimed'::text, 'served'::text, 'disputed'::text])"
 
 
 class Wish(SQLModel, table=True):
@@ -54,6 +51,10 @@ class Wish(SQLModel, table=True):
         sa.CheckConstraint(
             "reward_points >= 0 AND (reward_points = 0 OR reward_budget IS NOT NULL)", name="ck_wish_reward"
         ),
+        sa.CheckConstraint(
+            f"(reward_hold IS NOT NULL) = (reward_points > 0 AND {_KEEPS_REWARD})", name="ck_wish_reward_hold"
+        ),
+        sa.UniqueConstraint("community_id", "reward_hold", name="uq_wish_reward_hold"),
         sa.CheckConstraint(f"NOT ({_TAKEN}) OR volunteer_id IS NOT NULL", name="ck_wish_taken"),
         sa.CheckConstraint(f"NOT ({_WITHOUT_HELPER}) OR volunteer_id IS NULL", name="ck_wish_free"),
         sa.CheckConstraint("volunteer_id <> asked_by", name="ck_wish_not_own"),
@@ -77,7 +78,6 @@ class Wish(SQLModel, table=True):
         sa.Index("ix_wish_changed", "community_id", "changed_at", "wish_id"),
         sa.Index("ix_wish_asked_by", "community_id", "asked_by", "changed_at", "wish_id"),
         sa.Index("ix_wish_volunteer", "community_id", "volunteer_id", "changed_at", "wish_id"),
-        sa.Index("ix_wish_budget", "community_id", "reward_budget", postgresql_where=sa.text(_OPEN)),
     )
 
     community_id: int = community_key()
@@ -104,6 +104,8 @@ class Wish(SQLModel, table=True):
     service_class: str = Field(sa_type=sa.Text)
     reward_points: int = big(default=0)
     reward_budget: UUID | None = None
+    reward_hold: UUID | None = None
+    """The ledger's hold on the reward, from the approval until it is paid or let go."""
     expires_at: datetime | None = None
     reason: str | None = Field(default=None, sa_type=sa.Text)
     """Why it was returned or disputed."""

@@ -232,16 +232,6 @@ def test_a_reward_is_bounded_and_comes_from_somewhere(
         rules.check_reward(points, has_budget, 100)
 
 
-@pytest.mark.parametrize(("points", "fits"), [(70, True), (71, False)])
-def test_a_budget_is_promised_once(points: int, fits: bool) -> None:
-    if fits:
-        rules.check_budget(points, 10_099, 30)
-        return
-    with pytest.raises(rules.RewardBeyondBudget) as refusal:
-        rules.check_budget(points, 10_099, 30)
-    assert refusal.value.points_left == 70
-
-
 @pytest.mark.parametrize(
     ("title", "text", "minutes", "problems"),
     [

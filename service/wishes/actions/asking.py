@@ -16,6 +16,7 @@ from service.kit.clock import local_day
 from service.kit.ids import new_id
 from service.kit.refusals import NotAllowed
 from service.wishes import queries, rules
+from service.wishes.actions.rewards import post_rewards, settle_reward
 from service.wishes.actions.steps import days, off_the_wall, take_step, write_line
 from service.wishes.classes import class_of
 from service.wishes.kinds import Warmth, WishCategory, WishKind
@@ -133,20 +134,25 @@ async def withdraw_wish(
         ),
         now=now,
     )
+    await post_rewards(session, actor.community_id, [settle_reward(wish, actor)], now)
     return wish
 
 
 async def restore_wish(
     session: AsyncSession, *, actor: Actor, wish_id: UUID, now: datetime, revision: int | None = None
 ) -> Wish:
-    """Take a withdrawal back, for a short time: the wish is where it was, with its volunteer if it had one."""
+    """Take a withdrawal back, for a short time: the wish is where it was, with its volunteer and reward if it had them."""
     wish = await queries.lock_wish(session, actor.community_id, wish_id)
     rules.check_move(Verb.RESTORE, wish, who_of(actor), revision)
     rules.check_undo(wish.changed_at, now)
     await _check_count(session, actor.community_id, wish.asked_by, WishKind(wish.kind), now)
     last = (await queries.history(session, actor.community_id, wish_id))[-1]
     assert last.state_before is not None, "a withdrawal came from somewhere"
-    take_step(session, wish, Verb.RESTORE, after=last.state_before, actor=actor, now=now)
+    take_step(session, wish, Verb.RESTORE, after=WishState(last.state_before), actor=actor, now=now)
+    try:
+        await post_rewards(session, actor.community_id, [settle_reward(wish, actor)], now)
+    except rules.RewardBeyondBudget as gone:
+        raise rules.RewardNotCovered from gone
     return wish
 
 

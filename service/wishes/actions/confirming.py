@@ -5,7 +5,6 @@ from uuid import UUID
 
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-import ledger
 from service import identity
 from service.facts import WishConfirmed
 from service.kit import outbox
@@ -47,8 +46,9 @@ async def confirm_wish(
         await _check_for_asker(session, wish, note, now)
     wish.confirmed_at, wish.confirmed_by, wish.reason = now, actor.member_id, None
     take_step(session, wish, Verb.CONFIRM, after=WishState.CONFIRMED, actor=actor, now=now, note=note)
+    held, wish.reward_hold = wish.reward_hold, None
     await session.flush()
-    await _credit(session, wish, actor, now)
+    await _credit(session, wish, held, actor, now)
     return wish
 
 
@@ -59,37 +59,35 @@ async def _check_for_asker(session: AsyncSession, wish: Wish, note: str, now: da
     rules.check_confirmation_for(wish, wish.confirm_due_at, now, reachable=asker.signs_in)
 
 
-async def _credit(session: AsyncSession, wish: Wish, actor: Actor, now: datetime) -> None:
+async def _credit(session: AsyncSession, wish: Wish, held: UUID | None, actor: Actor, now: datetime) -> None:
     """Record the service. What follows the ledger writes our own locked row and new lines: it waits for nobody."""
     assert wish.volunteer_id is not None, "ck_wish_taken"
     assert wish.served_minutes is not None, "ck_wish_served"
     assert wish.served_from_at is not None, "ck_wish_served"
-    try:
-        (credited,) = await record_services(
-            session,
-            community_id=wish.community_id,
-            services=[
-                Service(
-                    member_id=wish.volunteer_id,
-                    minutes=wish.served_minutes,
-                    kind=RecordKind.CREDITED,
-                    service_class=ServiceClass(wish.service_class),
-                    title=wish.title,
-                    source=f"wish:{wish.wish_id}",
-                    reference=f"wish:{wish.wish_id}:confirmed",
-                    served_on=local_day(wish.served_from_at),
-                    served_from_at=wish.served_from_at,
-                    served_until_at=wish.served_from_at + timedelta(minutes=wish.served_minutes),
-                    reward_points=wish.reward_points,
-                    reward_budget=wish.reward_budget,
-                )
-            ],
-            actor=actor,
-            now=now,
-            on_behalf_of=wish.asked_by if actor.member_id != wish.asked_by else None,
-        )
-    except ledger.InsufficientBalance as empty:
-        raise rules.RewardNotCovered from empty
+    (credited,) = await record_services(
+        session,
+        community_id=wish.community_id,
+        services=[
+            Service(
+                member_id=wish.volunteer_id,
+                minutes=wish.served_minutes,
+                kind=RecordKind.CREDITED,
+                service_class=ServiceClass(wish.service_class),
+                title=wish.title,
+                source=f"wish:{wish.wish_id}",
+                reference=f"wish:{wish.wish_id}:confirmed",
+                served_on=local_day(wish.served_from_at),
+                served_from_at=wish.served_from_at,
+                served_until_at=wish.served_from_at + timedelta(minutes=wish.served_minutes),
+                reward_points=wish.reward_points,
+                reward_budget=wish.reward_budget,
+                reward_hold=held,
+            )
+        ],
+        actor=actor,
+        now=now,
+        on_behalf_of=wish.asked_by if actor.member_id != wish.asked_by else None,
+    )
     wish.credited_minutes, wish.credited_points_hundredths = credited.minutes, credited.points_hundredths
     outbox.record(
         session,

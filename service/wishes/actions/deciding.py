@@ -5,11 +5,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
-import sqlalchemy as sa
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 import ledger
-from service import chart
 from service.communities import organisation, settings_on
 from service.facts import WishApproved, WishReturned
 from service.kit import outbox
@@ -18,6 +16,7 @@ from service.kit.clock import local_day
 from service.kit.refusals import Invalid, Refusal
 from service.records import ServiceClass
 from service.wishes import queries, rules
+from service.wishes.actions.rewards import post_rewards, settle_reward
 from service.wishes.actions.steps import days, off_the_wall, take_step
 from service.wishes.classes import CLASSES
 from service.wishes.queries import who_of
@@ -49,9 +48,11 @@ async def approve_wish(
     """Put a wish on the wall, with the class its minutes will count as and points on top if a sponsor gives some."""
     wish = await queries.lock_wish(session, actor.community_id, wish_id)
     rules.check_decision(Verb.APPROVE, wish, who_of(actor), revision)
-    await _agree(session, wish, terms, now)
+    await _check_terms(session, wish, terms, now)
     term = timedelta(days=await days(session, actor.community_id, "wish_open_days", now))
+    _agree(wish, terms)
     _put_on_the_wall(session, wish, actor, term, now)
+    await post_rewards(session, actor.community_id, [settle_reward(wish, actor)], now)
     return wish
 
 
@@ -63,8 +64,11 @@ async def appraise_wish(
     rules.check_decision(Verb.APPRAISE, wish, who_of(actor), revision)
     if wish.volunteer_id == actor.member_id:
         raise rules.CannotConfirmOwnService
-    await _agree(session, wish, terms, now)
+    await _check_terms(session, wish, terms, now)
+    before = wish.reward_points, wish.reward_budget
+    _agree(wish, terms)
     _look_at(session, wish, actor, now)
+    await post_rewards(session, actor.community_id, [settle_reward(wish, actor, before=before)], now)
     return wish
 
 
@@ -85,6 +89,7 @@ async def return_wish(
     outbox.record(
         session, WishReturned(community_id=wish.community_id, wish_id=wish_id, asked_by=wish.asked_by), now=now
     )
+    await post_rewards(session, actor.community_id, [settle_reward(wish, actor)], now)
     return wish
 
 
@@ -93,16 +98,20 @@ async def recall_wish(
 ) -> Wish:
     """Undo an approval or a return that was a slip: the wish waits for staff again."""
     wish = await queries.lock_wish(session, actor.community_id, wish_id)
-    _recall(session, wish, actor, now, revision)
+    await post_rewards(session, actor.community_id, [_recall(session, wish, actor, now, revision)], now)
     return wish
 
 
-def _recall(session: AsyncSession, wish: Wish, actor: Actor, now: datetime, revision: int | None) -> None:
+def _recall(
+    session: AsyncSession, wish: Wish, actor: Actor, now: datetime, revision: int | None
+) -> ledger.Journal | None:
+    """Move it back; what lets go of its reward is returned to be posted."""
     rules.check_decision(Verb.RECALL, wish, who_of(actor), revision)
     rules.check_undo(wish.changed_at, now)
     off_the_wall(wish)
     wish.reason, wish.reward_points, wish.reward_budget = None, 0, None
     take_step(session, wish, Verb.RECALL, after=WishState.POSTED, actor=actor, now=now)
+    return settle_reward(wish, actor)
 
 
 async def approve_wishes(
@@ -138,16 +147,18 @@ async def recall_wishes(
     _check_many(picked)
     rows = await queries.lock_wishes(session, actor.community_id, picked)
     decisions: list[Decision] = []
+    freed: list[ledger.Journal | None] = []
     for wish_id, revision in picked.items():
         wish = rows.get(wish_id)
         try:
             if wish is None:
                 raise rules.WishNotFound
-            _recall(session, wish, actor, now, revision)
+            freed.append(_recall(session, wish, actor, now, revision))
         except Refusal as refusal:
             decisions.append(Decision(wish_id, wish.revision if wish is not None else 0, refusal))
         else:
             decisions.append(Decision(wish_id, wish.revision, None))
+    await post_rewards(session, actor.community_id, freed, now)
     return decisions
 
 
@@ -174,27 +185,17 @@ def _look_at(session: AsyncSession, wish: Wish, actor: Actor, now: datetime) -> 
     wish.changed_at = waits_since
 
 
-async def _agree(session: AsyncSession, wish: Wish, terms: Terms, now: datetime) -> None:
-    """Bound the reward by the setting and by what the sponsor's budget still holds."""
+async def _check_terms(session: AsyncSession, wish: Wish, terms: Terms, now: datetime) -> None:
+    """Bound the reward by the setting, and name a budget of this community; whether it suffices the hold will say."""
     if terms.service_class not in CLASSES:
         raise Invalid({"service_class": "choice"})
     limits = await settings_on(session, wish.community_id, ["wish_reward_points_max"], local_day(now))
     rules.check_reward(terms.reward_points, terms.reward_budget is not None, limits["wish_reward_points_max"])
     if terms.reward_points and terms.reward_budget is not None:
-        await _check_budget(session, wish, terms.reward_points, terms.reward_budget)
+        await organisation(session, wish.community_id, terms.reward_budget)
+
+
+def _agree(wish: Wish, terms: Terms) -> None:
     wish.service_class = terms.service_class
     wish.reward_points = terms.reward_points
     wish.reward_budget = terms.reward_budget if terms.reward_points else None
-
-
-async def _check_budget(session: AsyncSession, wish: Wish, points: int, budget_id: UUID) -> None:
-    budget = await organisation(session, wish.community_id, budget_id)
-    # Two approvals at once must not both promise the same points: the budget is ours until this transaction ends.
-    await session.execute(
-        sa.select(
-            sa.func.pg_advisory_xact_lock(sa.func.hashtextextended(f"wish-budget:{budget.organisation_id.hex}", 0))
-        )
-    )
-    balance = await ledger.balance(session, wish.community_id, chart.budget(budget.organisation_id), chart.POINT)
-    promised = await queries.promised_points(session, wish.community_id, budget.organisation_id, but=wish.wish_id)
-    rules.check_budget(points, balance, promised)

@@ -7,9 +7,11 @@ import sqlalchemy as sa
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+import ledger
 from service.facts import WishConfirmationDue, WishExpired
 from service.kit import outbox
 from service.wishes.actions.helping import put_back
+from service.wishes.actions.rewards import post_rewards, settle_reward
 from service.wishes.actions.steps import take_step
 from service.wishes.rules import Verb, WishState
 from service.wishes.tables import Wish
@@ -45,11 +47,15 @@ async def expire_old_wishes(session: AsyncSession, now: datetime) -> int:
     """Close what nobody took on, and what its asker never changed after it came back."""
     waiting = col(Wish.state).in_([str(WishState.APPROVED), str(WishState.RETURNED)])
     rows = await _due(session, sa.and_(waiting, col(Wish.expires_at) <= now))
+    freed: list[ledger.Journal | None] = []
     for wish in rows:
         take_step(session, wish, Verb.EXPIRE, after=WishState.EXPIRED, actor=None, now=now)
+        freed.append(settle_reward(wish, None))
         outbox.record(
             session, WishExpired(community_id=wish.community_id, wish_id=wish.wish_id, asked_by=wish.asked_by), now=now
         )
+    if rows:
+        await post_rewards(session, rows[0].community_id, freed, now)
     return len(rows)
 
 

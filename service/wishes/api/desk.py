@@ -18,6 +18,8 @@ from service.wishes.actions import Decision
 from service.wishes.faces import faces_of
 from service.wishes.kinds import WishCategory, WishKind
 from service.wishes.payloads import (
+    BudgetOut,
+    BudgetsOut,
     CountsOut,
     DecisionsOut,
     MovedOut,
@@ -37,6 +39,13 @@ AnyRequest = Request[Any, Any, Any]
 
 READERS = allow(Role.STAFF, Role.APPROVER, Role.AUDITOR)
 STAFF = allow(Role.STAFF, Role.APPROVER)
+
+
+@get("/api/wishes/budgets", opt=READERS)
+async def budgets(session: NamedDependency[AsyncSession], actor: NamedDependency[Actor]) -> BudgetsOut:
+    """Who can give a reward, and how much of it is free."""
+    found = await queries.budgets(session, actor.community_id)
+    return BudgetsOut([BudgetOut(item.budget_id, item.name, item.free_points) for item in found])
 
 
 @get("/api/wishes/all", opt=READERS)
@@ -226,6 +235,7 @@ async def confirm_wish_for(
 
 
 HANDLERS = [
+    budgets,
     desk_list,
     counts,
     post_wish_for,

@@ -11,11 +11,13 @@ from litestar.params import FromPath, FromQuery
 from litestar.response import Redirect, Template
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from service.communities import organisations, organisations_by_ids
+from service.communities import organisations_by_ids
 from service.kit.access import Actor, Role, allow
+from service.kit.i18n import _
 from service.kit.once import once_page
 from service.kit.pages import form_of, page, refill
-from service.wishes import actions
+from service.kit.words import points
+from service.wishes import actions, queries
 from service.wishes.faces import face_for
 from service.wishes.pages.forms import AnyRequest, NoteForm, StepForm, TermsForm, classes
 
@@ -35,7 +37,11 @@ async def desk_context(session: AsyncSession, actor: Actor, wish_id: UUID, now: 
         "moments": moments,
         "classes": classes(),
         "budgets": [
-            (str(item.organisation_id), item.name) for item in await organisations(session, actor.community_id)
+            (
+                str(item.budget_id),
+                _("{name}，还有 {points} 分").format(name=item.name, points=points(item.free_points * 100)),
+            )
+            for item in await queries.budgets(session, actor.community_id)
         ],
         "budget_name": named[budget].name if budget is not None and budget in named else None,
         "contact": None,

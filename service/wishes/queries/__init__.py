@@ -1,8 +1,10 @@
 """Reads of wishes and of their history: SQL in, frozen dataclasses out."""
 
 from service.wishes.queries.lists import (
+    Budget,
     DeskView,
     Filter,
+    budgets,
     current,
     desk_counts,
     desk_wishes,
@@ -20,7 +22,6 @@ from service.wishes.queries.wishes import (
     lock_wish,
     lock_wishes,
     open_counts,
-    promised_points,
     served_elsewhere,
     to_view,
     who_of,
@@ -28,10 +29,12 @@ from service.wishes.queries.wishes import (
 )
 
 __all__ = [
+    "Budget",
     "DeskView",
     "Filter",
     "HistoryLine",
     "WishView",
+    "budgets",
     "current",
     "desk_counts",
     "desk_wishes",
@@ -41,7 +44,6 @@ __all__ = [
     "matching",
     "needing_staff",
     "open_counts",
-    "promised_points",
     "served_elsewhere",
     "to_view",
     "waiting_count",

@@ -11,6 +11,9 @@ from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 from sqlmodel.sql.expression import SelectOfScalar
 
+import ledger
+from service import chart
+from service.communities import organisations
 from service.kit.paging import PAGE_SIZE, Page, decode_cursor, encode_cursor, page_of
 from service.kit.refusals import Invalid
 from service.wishes.kinds import WishCategory, WishKind
@@ -236,3 +239,23 @@ async def needing_staff(
         .limit(size)
     )
     return [to_view(row) for row in rows]
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """Who can give a reward, and the whole points that are free: neither spent nor set aside."""
+
+    budget_id: UUID
+    name: str
+    free_points: int
+
+
+async def budgets(session: AsyncSession, community_id: int) -> Sequence[Budget]:
+    """Every organisation's free points in two queries, by name as they are listed everywhere."""
+    every = await organisations(session, community_id)
+    accounts = [(chart.budget(each.organisation_id), chart.POINT) for each in every]
+    held = await ledger.balances(session, community_id, accounts)
+    return [
+        Budget(each.organisation_id, each.name, held.get(account, 0) // 100)
+        for each, account in zip(every, accounts, strict=True)
+    ]

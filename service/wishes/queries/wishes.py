@@ -180,19 +180,6 @@ async def open_counts(session: AsyncSession, community_id: int, member_id: UUID)
     return int(row[0]), int(row[1])
 
 
-async def promised_points(session: AsyncSession, community_id: int, budget: UUID, *, but: UUID) -> int:
-    """What the other open wishes were promised out of a budget."""
-    total = await session.execute(
-        sa.select(sa.func.coalesce(sa.func.sum(col(Wish.reward_points)), 0)).where(
-            col(Wish.community_id) == community_id,
-            col(Wish.reward_budget) == budget,
-            col(Wish.state).in_([str(state) for state in OPEN]),
-            col(Wish.wish_id) != but,
-        )
-    )
-    return int(total.scalar_one())
-
-
 async def served_elsewhere(
     session: AsyncSession, community_id: int, member_id: UUID, started_at: datetime, length: timedelta, *, but: UUID
 ) -> tuple[str, datetime, datetime] | None:

@@ -1,7 +1,6 @@
 """The life of a wish: states, who may move it from where to where, and every no on the way. Pure."""
 
 from service.wishes.rules.checks import (
-    check_budget,
     check_claim,
     check_confirmation,
     check_confirmation_for,
@@ -48,6 +47,7 @@ from service.wishes.rules.states import (
     BULK_MAX,
     EXPECTED_MINUTES_MAX,
     EXPECTED_MINUTES_MIN,
+    KEEPS_REWARD,
     MOVES,
     NOTE_LENGTH_MAX,
     NOTE_LENGTH_MIN,
@@ -73,6 +73,7 @@ __all__ = [
     "BULK_MAX",
     "EXPECTED_MINUTES_MAX",
     "EXPECTED_MINUTES_MIN",
+    "KEEPS_REWARD",
     "MOVES",
     "NOTE_LENGTH_MAX",
     "NOTE_LENGTH_MIN",
@@ -114,7 +115,6 @@ __all__ = [
     "WishNotFound",
     "WishOffTheWall",
     "WishState",
-    "check_budget",
     "check_claim",
     "check_confirmation",
     "check_confirmation_for",

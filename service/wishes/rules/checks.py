@@ -15,7 +15,6 @@ from service.wishes.rules.refusals import (
     ChangedMeanwhile,
     ConfirmationNotDue,
     NotYours,
-    RewardBeyondBudget,
     RewardNeedsBudget,
     RewardTooLarge,
     ServiceBeforeClaim,
@@ -169,13 +168,6 @@ def check_reward(points: int, has_budget: bool, points_max: int) -> None:  # noq
         raise RewardTooLarge(points_max)
     if points and not has_budget:
         raise RewardNeedsBudget
-
-
-def check_budget(points: int, balance_hundredths: int, promised_points: int) -> None:
-    """A budget is promised once."""
-    left = max(0, balance_hundredths // 100 - promised_points)
-    if points > left:
-        raise RewardBeyondBudget(left)
 
 
 def check_texts(title: str, text: str, preferred_time: str, expected_minutes: int) -> None:

@@ -103,14 +103,14 @@ class RewardNeedsBudget(Conflict):
 
 @dataclass(eq=False)
 class RewardBeyondBudget(Conflict):
-    """The sponsor's budget, less what other wishes were promised, does not hold so many points."""
+    """The sponsor's budget does not hold so many free points; `points_left` is what it does."""
 
     code: ClassVar[str] = "wishes.reward_beyond_budget"
     points_left: int
 
 
 class RewardNotCovered(Conflict):
-    """The promised points are no longer in the sponsor's budget; staff have to name another one."""
+    """The reward was let go with the withdrawal, and the sponsor's budget no longer holds it."""
 
     code: ClassVar[str] = "wishes.reward_not_covered"
 

@@ -33,6 +33,8 @@ class WishState(StrEnum):
     EXPIRED = "expired"
 
 
+KEEPS_REWARD = frozenset({WishState.APPROVED, WishState.CLAIMED, WishState.SERVED, WishState.DISPUTED})
+"""While a wish is here, its promised reward lies aside."""
 OPEN = frozenset(WishState) - {WishState.CONFIRMED, WishState.WITHDRAWN, WishState.EXPIRED}
 """Wishes that somebody still has to do something about."""
 TAKEN = frozenset({WishState.CLAIMED, WishState.SERVED, WishState.DISPUTED, WishState.CONFIRMED})

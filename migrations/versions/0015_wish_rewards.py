@@ -1,0 +1,18 @@
+"""A wish's reward lies aside from its approval on."""
+
+from migrations.sql import run_sql
+
+revision = "0015"
+down_revision = "0014"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    """The hold of each open wish that was promised a reward."""
+    run_sql(__file__)
+
+
+def downgrade() -> None:
+    """Let every reward go: the release before draws it when the wish is confirmed."""
+    run_sql(__file__, down=True)
