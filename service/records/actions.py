@@ -103,6 +103,7 @@ async def record_services(
             credited.append(Credited(service.reference, None, 0, 0))
             continue
         session.add(record)
+        _tell(session, record, actor, on_behalf_of, now)
         timed.append((service, record))
         credited.append(Credited(service.reference, record.record_id, record.minutes, record.points_hundredths))
         legs = _legs(service, record, given)
@@ -111,17 +112,6 @@ async def record_services(
         if legs:
             by = actor.member_id if actor else None
             journals.append(ledger.Journal(service.reference, Reason.SERVICE, legs, by, on_behalf_of=on_behalf_of))
-        audit.record(
-            session,
-            actor,
-            "records.service_recorded",
-            kind="service_record",
-            id=record.record_id,
-            now=now,
-            community_id=community_id,
-            on_behalf_of=on_behalf_of,
-            detail={"member": service.member_id.hex, "minutes": record.minutes, "points": record.points_hundredths},
-        )
     await session.flush()
     session.add_all(_times(timed))
     await session.flush()
@@ -129,6 +119,22 @@ async def record_services(
         if isinstance(verdict, ledger.LedgerRefusal):
             raise verdict
     return credited
+
+
+def _tell(
+    session: AsyncSession, record: ServiceRecord, actor: Actor | None, on_behalf_of: UUID | None, now: datetime
+) -> None:
+    audit.record(
+        session,
+        actor,
+        "records.service_recorded",
+        kind="service_record",
+        id=record.record_id,
+        now=now,
+        community_id=record.community_id,
+        on_behalf_of=on_behalf_of,
+        detail={"member": record.member_id.hex, "minutes": record.minutes, "points": record.points_hundredths},
+    )
 
 
 def _worth(

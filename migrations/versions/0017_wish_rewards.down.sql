@@ -5,7 +5,7 @@ DECLARE
 BEGIN
     FOR w IN SELECT * FROM wish WHERE reward_hold IS NOT NULL ORDER BY community_id, wish_id LOOP
         v_code := (ledger.post(w.community_id, 'wish:' || w.wish_id || ':reward:let go:' || w.reward_hold, 'wish_reward',
-            ARRAY[ROW('release', NULL, NULL, NULL, NULL, w.reward_hold, NULL)::ledger.step], NULL, NULL, NULL, now())).code;
+            ARRAY[ROW('release', NULL, NULL, NULL, NULL, w.reward_hold, NULL)::ledger.step], NULL, NULL, NULL, (SELECT b.at FROM ledger.book b WHERE b.community_id = w.community_id))).code;
         IF v_code <> 'posted' THEN
             RAISE EXCEPTION 'the reward of wish % cannot be let go: %', w.wish_id, v_code;
         END IF;

@@ -14,14 +14,14 @@ BEGIN
         v_hold := gen_random_uuid();
         v_code := (ledger.post(w.community_id, 'wish:' || w.wish_id || ':reward:kept:' || v_hold, 'wish_reward',
             ARRAY[ROW('hold', 'budget:' || replace(w.reward_budget::text, '-', ''), NULL, 'point', 100 * w.reward_points, v_hold,
-                      NULL)::ledger.step], NULL, NULL, NULL, now())).code;
+                      NULL)::ledger.step], NULL, NULL, NULL, (SELECT b.at FROM ledger.book b WHERE b.community_id = w.community_id))).code;
         IF v_code = 'posted' THEN
             UPDATE wish SET reward_hold = v_hold WHERE community_id = w.community_id AND wish_id = w.wish_id;
         ELSIF v_code = 'ledger.insufficient_balance' THEN
             UPDATE wish SET reward_points = 0, reward_budget = NULL, revision = revision + 1
              WHERE community_id = w.community_id AND wish_id = w.wish_id;
             INSERT INTO wish_event (community_id, wish_id, revision, verb, state_before, state_after, at, volunteer_id, note)
-            VALUES (w.community_id, w.wish_id, w.revision + 1, 'appraise', w.state, w.state, now(), w.volunteer_id,
+            VALUES (w.community_id, w.wish_id, w.revision + 1, 'appraise', w.state, w.state, w.changed_at, w.volunteer_id,
                     '预算不够，原来说好的奖励没有了');
         ELSE
             RAISE EXCEPTION 'the reward of wish % cannot be set aside: %', w.wish_id, v_code;
