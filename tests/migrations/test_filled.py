@@ -97,6 +97,13 @@ SEEN = (
 )
 
 
+PROMISED = """
+SELECT count(*), count(*) FILTER (WHERE h.amount - h.captured - h.released = 100 * w.reward_points)
+  FROM wish w LEFT JOIN ledger.hold h ON h.community_id = w.community_id AND h.hold_id = w.reward_hold
+ WHERE w.reward_points > 0 AND w.state IN ('approved', 'claimed', 'served', 'disputed')
+"""
+
+
 async def contents(connection: asyncpg.Connection) -> dict[str, str]:
     """A fingerprint of all rows of each column that is there: what a step adds to a table may go with it."""
     found: dict[str, str] = {}
@@ -133,13 +140,9 @@ async def test_each_step_down_and_up_again_leaves_the_other_tables_as_they_were(
         again = await contents(filled)
         assert again.keys() == before.keys()
         assert left.items() <= again.items(), f"making again what came after {below}"
+        if below == "0016":
+            promised, held = await filled.fetchrow(PROMISED)
+            assert promised == held > 0
 
     await runner.upgrade(fresh_database.owner_url)
     assert (await contents(filled)).keys() == before.keys()
-    aside = """
-    SELECT count(*), count(*) FILTER (WHERE h.amount - h.captured - h.released = 100 * w.reward_points)
-      FROM wish w LEFT JOIN ledger.hold h ON h.community_id = w.community_id AND h.hold_id = w.reward_hold
-     WHERE w.reward_points > 0 AND w.state IN ('approved', 'claimed', 'served', 'disputed')
-    """
-    promised, held = await filled.fetchrow(aside)
-    assert promised == held > 0
