@@ -78,12 +78,6 @@ def deeds() -> set[str]:
                     for kind in kinds
                     if isinstance(kind, ast.Constant) and isinstance(kind.value, str)
                 }
-                named = [
-                    node.value for arg in call.args[2:3] for node in ast.walk(arg) if isinstance(node, ast.Constant)
-                ]
-                found |= {f"deed.{word}" for word in map(str, named) if CODED.match(word)}
-                kinds = [part.value for part in call.keywords if part.arg == "kind"]
-                found |= {f"thing.{kind.value!s}" for kind in kinds if isinstance(kind, ast.Constant)}
     return found | {f"deed.{action}" for action in TOLD_AS.values()}
 
 
