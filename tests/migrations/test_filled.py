@@ -42,6 +42,8 @@ INSERT INTO voucher_reminder (community_id, voucher_id, days_before, reminded_at
 SELECT community_id, voucher_id, 1, now() FROM redemption.voucher LIMIT 1;
 INSERT INTO message (community_id, message_id, member_id, fact, fact_key, numbers, url, sent_at)
 SELECT community_id, gen_random_uuid(), member_id, 'WishPosted', '\\x00', '{}', '/', now() FROM member LIMIT 1;
+INSERT INTO ledger.marked (community_id, seq) SELECT community_id, 0 FROM ledger.book LIMIT 1;
+INSERT INTO ledger.mark (community_id, account_id, seq) SELECT community_id, account_id, 1 FROM ledger.account LIMIT 1;
 INSERT INTO jobs.pgqueuer (priority, status, entrypoint) VALUES (0, 'queued', 'fact');
 INSERT INTO jobs.pgqueuer_log (job_id, status, priority, entrypoint) VALUES (1, 'queued', 0, 'fact');
 INSERT INTO jobs.pgqueuer_statistics (count, priority, status, entrypoint) VALUES (1, 0, 'successful', 'fact');
