@@ -63,6 +63,7 @@ HTTP_STATUS: tuple[tuple[type[Exception], int], ...] = (
     (redemption.UseUnknown, 404),
     (redemption.VoucherExpired, 410),
     (ledger.TooBusy, 503),
+    (ledger.AccountNotFound, 404),
     (ledger.SealNotFound, 404),
     (ledger.EntryNotFound, 404),
     (ledger.LedgerRefusal, 409),

@@ -1,6 +1,6 @@
 """The same reads and the one act as JSON."""
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 from litestar import Request, Response, get, post
@@ -21,6 +21,8 @@ from service.kit.words import sentence
 from service.records import record_lines
 from service.wallet.actions import note_export, reverse_journal
 from service.wallet.payloads import (
+    AccountLineOut,
+    AccountOut,
     Amount,
     FaultOut,
     JournalLineOut,
@@ -119,6 +121,40 @@ async def trial_balance(session: NamedDependency[AsyncSession], actor: NamedDepe
         [TrialLineOut(line.kind, line.unit, line.accounts, line.owed, line.held, line.balance) for line in lines],
         [Amount(unit.value, sum(line.balance for line in lines if line.unit == unit)) for unit in BookUnit],
     )
+
+
+@get("/api/books/account", opt=allow(*READERS))
+async def account(
+    session: NamedDependency[AsyncSession],
+    actor: NamedDependency[Actor],
+    code: FromQuery[str],
+    unit: FromQuery[BookUnit],
+    since: FromQuery[date | None] = None,
+    until: FromQuery[date | None] = None,
+    after: FromQuery[str | None] = None,
+) -> AccountOut:
+    """A page of one account, newest first, with what it had before the first of these days and after the last."""
+    cursor = decode_cursor(after, int)
+    before = int(cursor[0]) if cursor else None
+    view = await books.account_view(
+        session, actor.community_id, code, unit.value, since=since, until=until, before=before
+    )
+    lines = [
+        AccountLineOut(
+            seq=line.seq,
+            journal_id=line.journal_id,
+            reference=line.reference,
+            reason=line.reason,
+            counterpart=line.counterpart,
+            amount=line.amount,
+            balance=line.balance,
+            effective_at=line.effective_at,
+            posted_at=line.posted_at,
+        )
+        for line in view.lines
+    ]
+    following = encode_cursor(view.next) if view.next else None
+    return AccountOut(view.code, view.unit, view.opening, view.closing, lines, following)
 
 
 @get("/api/books/journals", opt=allow(*READERS))

@@ -30,6 +30,7 @@ MANIFEST = Manifest(
         api.statement,
         api.records,
         api.trial_balance,
+        api.account,
         api.journals,
         api.journal,
         api.reverse,

@@ -104,6 +104,31 @@ class JournalsOut(msgspec.Struct):
     next: str | None
 
 
+class AccountLineOut(msgspec.Struct):
+    """One line of an account: the amount is negative when it left."""
+
+    seq: int
+    journal_id: int
+    reference: str
+    reason: str
+    counterpart: str
+    amount: int
+    balance: int
+    effective_at: datetime
+    posted_at: datetime
+
+
+class AccountOut(msgspec.Struct):
+    """A page of an account from one day to another."""
+
+    code: str
+    unit: str
+    opening: int
+    closing: int
+    items: list[AccountLineOut]
+    next: str | None
+
+
 class TransferOut(msgspec.Struct):
     """One leg."""
 

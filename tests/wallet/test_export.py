@@ -6,9 +6,11 @@ from collections.abc import Mapping
 
 import pytest
 import sqlalchemy as sa
+from litestar import Litestar
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from tests.cast import HERE, Client
+from tests.cast import HERE, Client, TownClock
+from tests.wallet.test_passbook import credit, service_of
 
 pytestmark = pytest.mark.anyio
 
@@ -24,13 +26,17 @@ async def test_page_and_interface_give_the_same_file(he: Client, form: str) -> N
     assert by_page.headers["content-disposition"].endswith(f'.{form}"')
 
 
-async def test_the_table_ends_with_todays_balances(he: Client, town_session: AsyncSession) -> None:
+async def test_the_table_ends_with_todays_balances(
+    app: Litestar, he: Client, chen: Client, wu: Client, clock: TownClock, town_session: AsyncSession
+) -> None:
+    await credit(app, wu, [service_of(chen, number, clock) for number in "abc"], clock.now)
     text = (await he.get("/api/books/export/csv")).text
 
     stated: dict[tuple[str, str], int] = {}
     for line in csv.DictReader(io.StringIO(text.removeprefix("\ufeff"))):
         for side in ("debit", "credit"):
             stated[line[side], line["unit"]] = int(line[f"{side}_balance"])
+    assert stated
     assert stated == await _balances(town_session)
 
 

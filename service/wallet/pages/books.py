@@ -1,6 +1,6 @@
 """The books as auditors read them, and the one act that finance has here: undoing a mistaken posting."""
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 from urllib.parse import urlencode
 
@@ -12,7 +12,6 @@ from litestar.params import FromPath, FromQuery
 from litestar.response import Redirect, Stream, Template
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-import ledger
 from ledger import ExportForm
 from service.identity import normal_card, people_by_ids
 from service.kit.access import Actor, allow
@@ -76,22 +75,27 @@ async def account_page(
     actor: NamedDependency[Actor],
     code: FromQuery[str],
     unit: FromQuery[BookUnit],
+    since: FromQuery[date | None] = None,
+    until: FromQuery[date | None] = None,
     before: FromQuery[int | None] = None,
 ) -> Template:
-    """One account's lines with the balance after each, newest first."""
-    found = await ledger.statement(session, actor.community_id, code, unit.value, before=before)
-    codes = {code} | {line.counterpart for line in found.lines}
-    names = await books.account_names(session, actor.community_id, codes)
-    query = urlencode({"code": code, "unit": unit.value, "before": found.next}) if found.next else None
+    """One account's lines with the balance after each, newest first, and what it had before and after them all."""
+    view = await books.account_view(
+        session, actor.community_id, code, unit.value, since=since, until=until, before=before
+    )
+    names = await books.account_names(session, actor.community_id, {code} | {line.counterpart for line in view.lines})
+    asked = {"code": code, "unit": unit.value, "since": since, "until": until}
+    kept = {name: str(value) for name, value in asked.items() if value}
     return page(
         request,
         "wallet/account.html",
         title=names[code],
-        code=code,
-        unit=unit.value,
-        lines=found.lines,
+        view=view,
+        since=since,
+        until=until,
         names=names,
-        next_url=f"/desk/books/account?{query}" if query else None,
+        next_url=f"/desk/books/account?{urlencode({**kept, 'before': view.next})}" if view.next else None,
+        first_url=f"/desk/books/account?{urlencode(kept)}" if before else None,
     )
 
 

@@ -15,6 +15,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from service.identity import Person, person
 from service.kit.access import SIGNED_IN, Actor, Role, allow
+from service.kit.clock import FIRST_DAY, LAST_DAY
 from service.kit.i18n import _
 from service.kit.pages import page
 from service.kit.refusals import Invalid
@@ -50,10 +51,6 @@ def amount_text(unit: Unit, amount: int) -> str:
     return f"{hours(amount)} {_('小时')}" if unit is Unit.MINUTE else f"{points(amount)} {_('分')}"
 
 
-OLDEST_YEAR, NEWEST_YEAR = 1900, 2999
-"""Months that a calendar, a time zone and a database agree on."""
-
-
 def month_of(text: str | None) -> date | None:
     """The first day of a month typed as 2026-11; nothing for no filter."""
     if not text:
@@ -62,7 +59,7 @@ def month_of(text: str | None) -> date | None:
         first = date.fromisoformat(f"{text}-01")
     except ValueError as problem:
         raise Invalid({"month": "date"}) from problem
-    if not OLDEST_YEAR <= first.year <= NEWEST_YEAR:
+    if not FIRST_DAY <= first <= LAST_DAY:
         raise Invalid({"month": "date"})
     return first
 

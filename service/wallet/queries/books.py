@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime, timedelta
 from uuid import UUID
 
 import sqlalchemy as sa
@@ -12,6 +12,7 @@ import ledger
 from service import chart
 from service.communities import organisations_by_ids
 from service.identity import members_by_card, people_by_ids
+from service.kit.clock import FIRST_DAY, LAST_DAY, day_begins
 from service.kit.i18n import translate
 from service.kit.paging import PAGE_SIZE, Page, decode_cursor, encode_cursor, page_of
 from service.wallet.queries.passbook import Source, sources
@@ -116,6 +117,42 @@ async def accounts(
     )
     lines = [AccountLine(*row) for row in rows]
     return page_of(lines, lambda last: encode_cursor(last.code))
+
+
+@dataclass(frozen=True, slots=True)
+class AccountView:
+    """An account from one day to another, or from its first line to its last. Lines are newest first."""
+
+    code: str
+    unit: str
+    opening: int
+    closing: int
+    lines: Sequence[ledger.StatementLine]
+    next: int | None
+
+
+async def account_view(
+    session: AsyncSession,
+    community_id: int,
+    code: str,
+    unit: str,
+    *,
+    since: date | None = None,
+    until: date | None = None,
+    before: int | None = None,
+) -> AccountView:
+    """A page of an account with what it had before the first day and after the last; both are included, in either order."""
+    first, last = sorted((since or FIRST_DAY, until or LAST_DAY))
+    found = await ledger.period(
+        session,
+        community_id,
+        code,
+        unit,
+        since=day_begins(first),
+        until=day_begins(min(last, LAST_DAY) + timedelta(days=1)),
+        before=before,
+    )
+    return AccountView(code, unit, found.opening, found.closing, found.lines, found.next)
 
 
 async def journals(

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, time, timedelta
+from datetime import date, datetime, timedelta
 from uuid import UUID
 
 import sqlalchemy as sa
@@ -12,7 +12,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 import ledger
 from service import chart
 from service.identity import people_by_ids
-from service.kit.clock import HOME_ZONE
+from service.kit.clock import HOME_ZONE, day_begins
 from service.kit.words import masked_name
 from service.records import record_minutes
 from service.wallet.rules import LineNotFound, Unit
@@ -215,8 +215,7 @@ async def _lines_of(
     session: AsyncSession, community_id: int, member_id: UUID, unit: Unit, month: date
 ) -> Sequence[ledger.StatementLine]:
     """All lines of a month, however long ago it was."""
-    since = datetime.combine(month, time(), HOME_ZONE)
-    until = datetime.combine((month + timedelta(days=31)).replace(day=1), time(), HOME_ZONE)
+    since, until = day_begins(month), day_begins((month + timedelta(days=31)).replace(day=1))
     found: list[ledger.StatementLine] = []
     before: int | None = None
     while True:
