@@ -20,7 +20,8 @@ from typing import Generic, Protocol, TypeVar
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from ledger.journal import post_many
-from ledger.rules import Journal, Posted, TooBusy
+from ledger.refusals import TooBusy
+from ledger.rules import Journal, Posted
 
 Effect = TypeVar("Effect")
 Effect_contra = TypeVar("Effect_contra", contravariant=True)

@@ -2,31 +2,25 @@
 
 import json
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from ledger.driver import fetch
-from ledger.rules import (
-    AMOUNT_MAX,
+from ledger.refusals import (
     BY_CODE,
     AccountClosed,
     AccountNotEmpty,
     AccountNotFound,
-    AccountSpec,
     AmountOutOfBounds,
+    BatchTooLarge,
     BookNotFound,
-    Capture,
-    Hold,
-    Journal,
     LedgerRefusal,
-    Leg,
-    Posted,
-    Release,
-    Step,
 )
+from ledger.rules import AMOUNT_MAX, BATCH_MAX, AccountSpec, Capture, Hold, Journal, Leg, Posted, Release, Step
 
+BIGINT_MAX = 2**63 - 1
 Row = tuple[str, str | None, str | None, str | None, int | None, UUID | None, datetime | None]
 Draft = tuple[Journal, str | None]
 """A journal, and the reference of the one that it reverses."""
@@ -40,7 +34,7 @@ _OPEN = "SELECT codes, account_ids FROM ledger.open_accounts($1, $2, $3, $4, $5,
 
 async def open_book(session: AsyncSession, book: int, *, now: datetime) -> None:
     """Open a community's book. Opening it again changes nothing."""
-    await fetch(session, "SELECT ledger.open_book($1, $2)", book, _aware(now))
+    await fetch(session, "SELECT ledger.open_book($1, $2)", book, aware(now))
 
 
 async def open_account(
@@ -70,11 +64,11 @@ async def open_accounts(session: AsyncSession, book: int, specs: Sequence[Accoun
         session,
         _OPEN,
         book,
-        [spec.code for spec in specs],
-        [spec.unit for spec in specs],
-        [spec.floor for spec in specs],
-        [spec.ceiling for spec in specs],
-        _aware(now),
+        [storable(spec.code) for spec in specs],
+        [storable(spec.unit) for spec in specs],
+        [_bound(spec.floor) for spec in specs],
+        [_bound(spec.ceiling) for spec in specs],
+        aware(now),
     )
     for spec, code in zip(specs, codes, strict=True):
         if code == BookNotFound.code:
@@ -90,7 +84,7 @@ async def close_account(session: AsyncSession, book: int, code: str, unit: str, 
     Locks the book's head, so it comes last in a transaction, as posting does.
     """
     query = "SELECT ledger.close_account($1, $2, $3, $4)"
-    ((verdict,),) = await fetch(session, query, book, code, unit, _aware(now))
+    ((verdict,),) = await fetch(session, query, book, storable(code), storable(unit), aware(now))
     if verdict == BookNotFound.code:
         raise BookNotFound(book=book)
     if verdict in {AccountNotFound.code, AccountNotEmpty.code, AccountClosed.code}:
@@ -149,6 +143,24 @@ async def capture(
     return await post(session, book, Journal(reference, reason, (step,), actor_id, on_behalf_of, effective_at), now=now)
 
 
+async def capture_shares(
+    session: AsyncSession,
+    book: int,
+    *,
+    reference: str,
+    reason: str,
+    hold_id: UUID,
+    shares: Sequence[tuple[str, int]],
+    actor_id: UUID | None,
+    on_behalf_of: UUID | None = None,
+    effective_at: datetime | None = None,
+    now: datetime,
+) -> Posted:
+    """Pay parts of a hold to several accounts, all or none; the rest stays on hold."""
+    steps = tuple(Capture(hold_id, credit, amount) for credit, amount in shares)
+    return await post(session, book, Journal(reference, reason, steps, actor_id, on_behalf_of, effective_at), now=now)
+
+
 async def release(
     session: AsyncSession,
     book: int,
@@ -194,19 +206,23 @@ async def _post_batch(
     if not drafts:
         return []
     journals = [journal for journal, _ in drafts]
+    if max(len(drafts), sum(len(journal.legs) for journal in journals)) > BATCH_MAX:
+        return [BatchTooLarge(reference=journal.reference) for journal in journals]
+    if not -BIGINT_MAX <= book <= BIGINT_MAX:
+        return [BookNotFound(reference=journal.reference, book=book) for journal in journals]
     steps = [_row(step) for journal in journals for step in journal.legs]
     kinds, debits, creditors, units, amounts, holds, expiries = zip(*steps, strict=True) if steps else ((),) * 7
     ((codes, numbers, details),) = await fetch(
         session,
         _POST,
         book,
-        _aware(now),
-        [journal.reference for journal in journals],
-        [journal.reason for journal in journals],
+        aware(now),
+        [storable(journal.reference) for journal in journals],
+        [storable(journal.reason) for journal in journals],
         [journal.actor_id for journal in journals],
         [journal.on_behalf_of for journal in journals],
-        [journal.effective_at for journal in journals],
-        [original for _, original in drafts],
+        [in_range(journal.effective_at) for journal in journals],
+        [None if original is None else storable(original) for _, original in drafts],
         [len(journal.legs) for journal in journals],
         kinds,
         debits,
@@ -217,18 +233,20 @@ async def _post_batch(
         expiries,
     )
     verdicts = zip(journals, codes, numbers, details, strict=True)
-    return [_verdict(book, journal, code, number, detail) for journal, code, number, detail in verdicts]
+    return [judged(book, each.reference, code, number, detail, each) for each, code, number, detail in verdicts]
 
 
 def _row(step: Step) -> Row:
     """A step as the columns of `ledger.step`."""
     match step:
         case Leg():
-            return ("post", step.debit, step.credit, step.unit, _bounded(step.amount), None, None)
+            debit, credit, unit = storable(step.debit), storable(step.credit), storable(step.unit)
+            return ("post", debit, credit, unit, _bounded(step.amount), None, None)
         case Hold():
-            return ("hold", step.account, None, step.unit, _bounded(step.amount), step.hold_id, step.expires_at)
+            account, unit, expires_at = storable(step.account), storable(step.unit), in_range(step.expires_at)
+            return ("hold", account, None, unit, _bounded(step.amount), step.hold_id, expires_at)
         case Capture():
-            return ("capture", None, step.credit, None, _bounded(step.amount), step.hold_id, None)
+            return ("capture", None, storable(step.credit), None, _bounded(step.amount), step.hold_id, None)
         case Release():
             amount = None if step.amount is None else _bounded(step.amount)
             return ("release", None, None, None, amount, step.hold_id, None)
@@ -239,19 +257,47 @@ def _bounded(amount: int) -> int:
     return max(-1, min(amount, AMOUNT_MAX + 1))
 
 
-def _verdict(
-    book: int, journal: Journal, code: str, journal_id: int | None, detail: str | None
+def _bound(bound: int | None) -> int | None:
+    """A floor or ceiling, or one that is refused just as surely and fits the wire."""
+    return None if bound is None else max(-BIGINT_MAX, min(bound, BIGINT_MAX))
+
+
+def storable(text: str) -> str:
+    """The text, or one that is refused just as surely, or found as little, and fits the wire.
+
+    A database takes no NUL and no half of a pair, and no name, reference or reason has a control character.
+    """
+    if text.isascii() and "\0" not in text:
+        return text
+    return "".join("\x01" if char == "\0" or "\ud800" <= char <= "\udfff" else char for char in text)
+
+
+def in_range(at: datetime | None) -> datetime | None:
+    """The time in UTC, or the nearest that the wire can carry: it is refused just as surely."""
+    if at is None:
+        return None
+    try:
+        return aware(at).astimezone(UTC)
+    except OverflowError:
+        return datetime.max.replace(tzinfo=UTC) if at.year > 1 else datetime.min.replace(tzinfo=UTC)
+
+
+def judged(
+    book: int, reference: str, code: str, journal_id: int | None, detail: str | None, journal: Journal | None = None
 ) -> Posted | LedgerRefusal:
+    """A verdict of the functions as a value of ours."""
     if journal_id is not None:
         return Posted(journal_id, replayed=code == "replayed")
     known: dict[str, object] = json.loads(detail) if detail else {}
     if code == BookNotFound.code:
         known["book"] = book
-    if code == AmountOutOfBounds.code and isinstance(place := known["step"], int):
+    if journal and code == AmountOutOfBounds.code and isinstance(place := known["step"], int):
         known["amount"] = journal.legs[place - 1].amount
     if "hold_id" in known:
         known["hold_id"] = UUID(str(known["hold_id"]))
-    return _refusal(code, journal.reference, known)
+    if "closed_until" in known:
+        known["closed_until"] = datetime.fromisoformat(str(known["closed_until"]))
+    return _refusal(code, reference, known)
 
 
 def _refusal(code: str, reference: str | None, known: dict[str, object]) -> LedgerRefusal:
@@ -266,7 +312,8 @@ def _granted(verdicts: list[Posted | LedgerRefusal]) -> Posted:
     return verdict
 
 
-def _aware(now: datetime) -> datetime:
+def aware(now: datetime) -> datetime:
+    """The time, which must say where it is."""
     if now.tzinfo is None:
         message = "The ledger's times are aware."
         raise ValueError(message)

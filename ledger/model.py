@@ -7,11 +7,12 @@ import re
 from collections.abc import Sequence
 from copy import deepcopy
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from uuid import UUID
 
-from ledger import rules
-from ledger.rules import AMOUNT_MAX, BALANCE_MAX, ESCROW, Capture, Hold, Journal, LedgerRefusal, Leg, Release, Step
+from ledger import refusals
+from ledger.refusals import LedgerRefusal
+from ledger.rules import AMOUNT_MAX, BALANCE_MAX, ESCROW, Capture, Hold, Journal, Leg, Release, Step
 
 Refused = type[LedgerRefusal]
 
@@ -34,6 +35,13 @@ class Account:
     ceiling: int | None = None
     balance: int = 0
     closed: bool = False
+    debt_reason: str | None = None
+    debt_limit: int = 0
+
+    @property
+    def owed(self) -> int:
+        """How far it is below its floor."""
+        return 0 if self.floor is None else max(0, self.floor - self.balance)
 
 
 @dataclass(slots=True)
@@ -70,6 +78,7 @@ class Book:
 
     at: datetime
     seq: int = 0
+    closed_until: datetime | None = None
     accounts: dict[tuple[str, str], Account] = field(default_factory=dict)
     holds: dict[UUID, Held] = field(default_factory=dict)
     entries: dict[str, Entry] = field(default_factory=dict)
@@ -83,85 +92,131 @@ class Book:
         if known is not None:
             if _same(known, journal, steps, original):
                 return Verdict(known.journal_id, replayed=True)
-            return Verdict(refusal=rules.ReferenceReused)
+            return Verdict(refusal=refusals.ReferenceReused)
         refusal = self._look(journal, steps, original, now)
         if refusal is not None:
             return Verdict(refusal=refusal)
         draft = deepcopy((self.accounts, self.holds))
         at, done = max(self.at, now), []
         for place, step in enumerate(steps, 1):
-            refusal = self._take(step, at, reversing=original is not None)
+            refusal = self._take(step, at, undoing=journal.reason if original is not None else None)
             if refusal is not None:
                 self.accounts, self.holds = draft
                 return Verdict(refusal=refusal, step=place)
             done.append(self._move(step))
         journal_id = self.seq + 1
         self.seq, self.at = self.seq + len(steps), at
-        self.entries[journal.reference] = Entry(journal_id, journal, tuple(done), original, journal.effective_at or now)
+        effective_at = journal.effective_at or max(now, self.closed_until or now)
+        self.entries[journal.reference] = Entry(journal_id, journal, tuple(done), original, effective_at)
         return Verdict(journal_id)
+
+    def close_period(self, until: datetime, now: datetime) -> Refused | None:
+        """Let nothing take effect before `until` any more."""
+        if self.closed_until is not None and until < self.closed_until:
+            return refusals.PeriodGoesBack
+        if until != self.closed_until:
+            if until > max(self.at, now):
+                return refusals.PeriodNotOver
+            self.closed_until, self.at = until, max(self.at, now)
+        return None
+
+    def allow_debt(self, code: str, unit: str, reason: str, limit: int, now: datetime) -> Refused | None:
+        """Let reversals with this reason take an account below its floor."""
+        account = self.accounts.get((code, unit))
+        if account is None:
+            return refusals.AccountNotFound
+        if account.closed:
+            return refusals.AccountClosed
+        if account.floor is None or code == ESCROW or not (0 <= limit <= AMOUNT_MAX and _is_line(reason)):
+            return refusals.DebtMalformed
+        if limit < account.owed:
+            return refusals.DebtOpen
+        if limit != account.debt_limit or (limit and reason != account.debt_reason):
+            account.debt_reason, account.debt_limit = (reason if limit else None), limit
+            self.at = max(self.at, now)
+        return None
+
+    def expire(self, reason: str, now: datetime) -> dict[UUID, Verdict]:
+        """Give back what is left of the holds whose time is over."""
+        at = max(self.at, now)
+        due = [
+            (held.expires_at, hold_id)
+            for hold_id, held in self.holds.items()
+            if held.rest and held.expires_at is not None and held.expires_at <= at
+        ]
+        return {
+            hold_id: self.post(Journal(f"hold:{hold_id}:expired", reason, (Release(hold_id),), None), now=now)
+            for _, hold_id in sorted(due)
+        }
 
     def _look(self, journal: Journal, steps: Sequence[Step], original: str | None, now: datetime) -> Refused | None:
         if not (_is_line(journal.reference) and _is_line(journal.reason)):
-            return rules.JournalMalformed
+            return refusals.JournalMalformed
         if journal.effective_at is not None and journal.effective_at > now:
-            return rules.EffectiveInFuture
+            return refusals.EffectiveInFuture
+        if journal.effective_at is not None and journal.effective_at < datetime(1970, 1, 1, tzinfo=UTC):
+            return refusals.EffectiveTooEarly
+        if journal.effective_at is not None and journal.effective_at < (self.closed_until or journal.effective_at):
+            return refusals.PeriodClosed
         if original is not None:
             return self._look_at_original(original, steps)
-        return None if steps else rules.JournalEmpty
+        return None if steps else refusals.JournalEmpty
 
     def _look_at_original(self, reference: str, steps: Sequence[Step]) -> Refused | None:
         entry = self.entries.get(reference)
         if entry is None:
-            return rules.OriginalNotFound
+            return refusals.OriginalNotFound
         if entry.original is not None:
-            return rules.OriginalIsReversal
+            return refusals.OriginalIsReversal
         if not all(isinstance(step, Leg) for step in entry.steps):
-            return rules.OriginalHasHolds
+            return refusals.OriginalHasHolds
         if any(other.original == reference for other in self.entries.values()):
-            return rules.AlreadyReversed
+            return refusals.AlreadyReversed
         moved, back = _totals(_turned_round(entry.steps)), _totals(steps)
         if any(amount > moved.get(way, 0) for way, amount in back.items()):
-            return rules.ReversalExceeds
+            return refusals.ReversalExceeds
         return None
 
-    def _take(self, step: Step, at: datetime, *, reversing: bool) -> Refused | None:
-        if reversing and not isinstance(step, Leg):
-            return rules.StepMalformed
+    def _take(self, step: Step, at: datetime, *, undoing: str | None) -> Refused | None:
+        if undoing is not None and not isinstance(step, Leg):
+            return refusals.StepMalformed
         if step.amount is not None and not 1 <= step.amount <= AMOUNT_MAX:
-            return rules.AmountOutOfBounds
+            return refusals.AmountOutOfBounds
         if isinstance(step, Leg) and step.debit == step.credit:
-            return rules.SameAccount
+            return refusals.SameAccount
         if ESCROW in _named(step):
-            return rules.EscrowReserved
-        return self._look_at_hold(step, at) or self._look_at_accounts(step)
+            return refusals.EscrowReserved
+        return self._look_at_hold(step, at) or self._look_at_accounts(step, undoing)
 
     def _look_at_hold(self, step: Step, at: datetime) -> Refused | None:  # noqa: PLR0911  (their order is the rule)
         if isinstance(step, Leg):
             return None
         held = self.holds.get(step.hold_id)
         if isinstance(step, Hold):
-            return None if held is None else rules.HoldExists
+            return None if held is None else refusals.HoldExists
         if held is None:
-            return rules.HoldNotFound
+            return refusals.HoldNotFound
         if held.rest == 0:
-            return rules.HoldClosed
+            return refusals.HoldClosed
         if isinstance(step, Capture) and held.expires_at is not None and held.expires_at <= at:
-            return rules.HoldExpired
+            return refusals.HoldExpired
         if step.amount is not None and step.amount > held.rest:
-            return rules.HoldExceeded
+            return refusals.HoldExceeded
         return None
 
-    def _look_at_accounts(self, step: Step) -> Refused | None:
+    def _look_at_accounts(self, step: Step, undoing: str | None) -> Refused | None:
         debit, credit, unit, amount = self._way(step)
         giver, taker = self.accounts.get((debit, unit)), self.accounts.get((credit, unit))
         if giver is None or taker is None:
-            return rules.AccountNotFound
+            return refusals.AccountNotFound
         if giver.closed or (taker.closed and not isinstance(step, Release)):
-            return rules.AccountClosed
-        if giver.balance - amount < (-BALANCE_MAX if giver.floor is None else giver.floor):
-            return rules.InsufficientBalance
+            return refusals.AccountClosed
+        floor = -BALANCE_MAX if giver.floor is None else giver.floor
+        low = floor - giver.debt_limit if undoing is not None and undoing == giver.debt_reason else floor
+        if giver.balance - amount < low:
+            return refusals.AccountInDebt if giver.balance < floor else refusals.InsufficientBalance
         if taker.balance + amount > (BALANCE_MAX if taker.ceiling is None else taker.ceiling):
-            return rules.OverCeiling
+            return refusals.OverCeiling
         return None
 
     def _way(self, step: Step) -> tuple[str, str, str, int]:

@@ -11,7 +11,7 @@ from datetime import datetime
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from ledger.driver import fetch
-from ledger.rules import AccountNotFound
+from ledger.refusals import AccountNotFound
 from ledger.statements import StatementLine, statement
 
 MARK_BATCH = 10_000

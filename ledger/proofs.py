@@ -11,7 +11,7 @@ from ledger.check import LEAVES_MAGIC, RECEIPT_MAGIC, Leaf, continues, decode, i
 from ledger.driver import fetch
 from ledger.leaves import batches, read
 from ledger.merkle import consistency_ranges, inclusion_ranges
-from ledger.rules import LedgerRefusal
+from ledger.refusals import LedgerRefusal
 from ledger.seals import Seal, last_seal, seal_by_number
 from ledger.tree import TreeDamaged, hashes, peaks_known
 

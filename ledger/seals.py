@@ -12,7 +12,7 @@ from ledger.check import NO_HASH, SealText, continues, is_signed, key_of, root_o
 from ledger.driver import fetch
 from ledger.leaves import BATCH
 from ledger.merkle import consistency_ranges, split
-from ledger.rules import LedgerRefusal
+from ledger.refusals import LedgerRefusal
 from ledger.tree import TreeDamaged, extend, hashes, lock, peaks_known
 from ledger.verify.kinds import Fault
 

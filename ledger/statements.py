@@ -8,7 +8,7 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from ledger.driver import fetch
-from ledger.rules import AccountNotFound, StatementPlaceNotFound
+from ledger.refusals import AccountNotFound, StatementPlaceNotFound
 
 LINES_MAX = 1000
 
@@ -87,6 +87,28 @@ class HoldState:
     def remaining(self) -> int:
         """What is still on hold."""
         return self.amount - self.captured - self.released
+
+
+@dataclass(frozen=True, slots=True)
+class Debt:
+    """An account below its floor, and how far it may go for which reason."""
+
+    account: str
+    unit: str
+    owed: int
+    reason: str
+    limit: int
+
+
+async def debts(session: AsyncSession, book: int) -> list[Debt]:
+    """The accounts that are in debt, the deepest first. Reads all accounts of the book."""
+    rows = await fetch(
+        session,
+        "SELECT code, unit, floor - balance, debt_reason, debt_limit FROM ledger.account"
+        " WHERE community_id = $1 AND balance < floor ORDER BY floor - balance DESC, code, unit",
+        book,
+    )
+    return [Debt(*row) for row in rows]
 
 
 async def balance(session: AsyncSession, book: int, code: str, unit: str) -> int:

@@ -40,6 +40,7 @@ book = sa.Table(
     _number("seq"),
     _instant("at"),
     _instant("opened_at"),
+    _instant("closed_until", nullable=True),
     sa.PrimaryKeyConstraint("community_id", name="pk_book"),
     sa.CheckConstraint("seq >= 0", name="ck_book_seq"),
     postgresql_with={"fillfactor": 10},
@@ -59,6 +60,8 @@ account = sa.Table(
     _number("last_seq"),
     _instant("opened_at"),
     _instant("closed_at", nullable=True),
+    sa.Column("debt_reason", sa.Text),
+    _number("debt_limit", nullable=True),
     sa.PrimaryKeyConstraint("community_id", "account_id", name="pk_account"),
     sa.UniqueConstraint("community_id", "code", "unit", name="uq_account_code"),
     sa.ForeignKeyConstraint(["community_id"], ["ledger.book.community_id"], name="fk_account_book"),
@@ -66,7 +69,11 @@ account = sa.Table(
     sa.CheckConstraint(
         r"code <> '' AND char_length(code) <= 200 AND code !~ '[\x01-\x20\x7f]'", name="ck_account_code"
     ),
-    sa.CheckConstraint("balance >= floor", name="ck_account_floor"),
+    sa.CheckConstraint("balance + coalesce(debt_limit, 0) >= floor", name="ck_account_floor"),
+    sa.CheckConstraint(
+        "(debt_reason IS NULL) = (debt_limit IS NULL) AND debt_limit BETWEEN 1 AND 1000000000000000",
+        name="ck_account_debt",
+    ),
     sa.CheckConstraint("balance <= ceiling", name="ck_account_ceiling"),
     sa.CheckConstraint("version >= 0 AND last_seq >= version", name="ck_account_version"),
     postgresql_with={"fillfactor": 50},
@@ -226,4 +233,51 @@ marked = sa.Table(
     sa.PrimaryKeyConstraint("community_id", name="pk_marked"),
     sa.ForeignKeyConstraint(["community_id"], ["ledger.book.community_id"], name="fk_marked_book"),
     sa.CheckConstraint("seq >= 0", name="ck_marked_seq"),
+)
+
+period = sa.Table(
+    "period",
+    metadata,
+    _community(),
+    _instant("closed_until"),
+    _number("seq"),
+    sa.Column("actor_id", sa.Uuid, nullable=False),
+    _instant("closed_at"),
+    sa.PrimaryKeyConstraint("community_id", "closed_until", name="pk_period"),
+    sa.ForeignKeyConstraint(["community_id"], ["ledger.book.community_id"], name="fk_period_book"),
+    sa.CheckConstraint("closed_until <= closed_at", name="ck_period_times"),
+)
+
+debt_allowance = sa.Table(
+    "debt_allowance",
+    metadata,
+    _community(),
+    _number("account_id"),
+    _number("number"),
+    _text("reason"),
+    _number("debt_limit"),
+    _number("seq"),
+    sa.Column("actor_id", sa.Uuid, nullable=False),
+    _instant("allowed_at"),
+    sa.PrimaryKeyConstraint("community_id", "account_id", "number", name="pk_debt_allowance"),
+    sa.ForeignKeyConstraint(
+        ["community_id", "account_id"],
+        ["ledger.account.community_id", "ledger.account.account_id"],
+        name="fk_debt_allowance_account",
+    ),
+    sa.CheckConstraint("debt_limit BETWEEN 0 AND 1000000000000000", name="ck_debt_allowance_limit"),
+)
+
+hold_expiry = sa.Table(
+    "hold_expiry",
+    metadata,
+    _community(),
+    _instant("expires_at"),
+    sa.Column("hold_id", sa.Uuid, nullable=False),
+    sa.PrimaryKeyConstraint("community_id", "expires_at", "hold_id", name="pk_hold_expiry"),
+    sa.ForeignKeyConstraint(
+        ["community_id", "hold_id"],
+        ["ledger.hold.community_id", "ledger.hold.hold_id"],
+        name="fk_hold_expiry_hold",
+    ),
 )

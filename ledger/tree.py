@@ -14,7 +14,7 @@ from ledger.check import leaf_hash
 from ledger.driver import fetch
 from ledger.leaves import BATCH, read
 from ledger.merkle import Node, grow, nodes_of, peaks_by_node, perfect, range_hash, split, stored_below
-from ledger.rules import BookNotFound
+from ledger.refusals import BookNotFound
 from ledger.verify.kinds import Fault
 
 _GROW = "SELECT ledger.grow_tree($1, $2, $3, $4, $5, $6, $7)"

@@ -10,7 +10,7 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from ledger.driver import fetch
-from ledger.rules import BookNotFound
+from ledger.refusals import BookNotFound
 
 BATCH = 5_000
 """Transfers read at a time: enough to forget the round trip, few enough to forget the memory."""

@@ -1,6 +1,6 @@
 -- Opening is idempotent and does not take the book's head, so a business transaction may do it at any point.
 
-CREATE FUNCTION ledger.open_book(p_book bigint, p_now timestamptz) RETURNS boolean
+CREATE OR REPLACE FUNCTION ledger.open_book(p_book bigint, p_now timestamptz) RETURNS boolean
     LANGUAGE sql VOLATILE SECURITY DEFINER
     SET search_path = ledger, pg_temp
 AS $$
@@ -10,7 +10,7 @@ AS $$
 $$;
 
 -- One verdict an account, in the order asked: 'opened', 'exists', or a refusal. account_id is null when refused.
-CREATE FUNCTION ledger.open_accounts(
+CREATE OR REPLACE FUNCTION ledger.open_accounts(
     p_book bigint, p_code text[], p_unit text[], p_floor bigint[], p_ceiling bigint[], p_now timestamptz,
     OUT codes text[], OUT account_ids bigint[]
 )
@@ -31,6 +31,8 @@ BEGIN
         SELECT a.*,
                CASE WHEN a.code IS NULL OR a.code = '' OR char_length(a.code) > 200 OR a.code ~ '[\x01-\x20\x7f]'
                       OR a.floor > a.ceiling OR a.floor > 0 OR a.ceiling < 0
+                      -- Beyond these a sum could leave 64 bits (post_batch.sql).
+                      OR a.floor < -9000000000000000000 OR a.ceiling > 9000000000000000000
                     THEN 'ledger.account_malformed'
                     WHEN NOT EXISTS (SELECT 1 FROM unit u WHERE u.code = a.unit) THEN 'ledger.unit_not_found'
                END AS fault
@@ -64,7 +66,7 @@ END
 $$;
 
 -- 'closed', 'exists' when it was closed before, or a refusal. Takes the head: nothing may be posted in between.
-CREATE FUNCTION ledger.close_account(p_book bigint, p_code text, p_unit text, p_now timestamptz) RETURNS text
+CREATE OR REPLACE FUNCTION ledger.close_account(p_book bigint, p_code text, p_unit text, p_now timestamptz) RETURNS text
     LANGUAGE plpgsql VOLATILE SECURITY DEFINER
     SET search_path = ledger, pg_temp
 AS $$

@@ -6,7 +6,7 @@
 --
 -- The plan settings belong to the function. A generic plan made while the tables were small would scan them for ever
 -- after; look-ups are LATERAL … LIMIT 1 and never a join of two unnests, which a nested loop would do n times n.
-CREATE FUNCTION ledger.post_batch(
+CREATE OR REPLACE FUNCTION ledger.post_batch(
     p_book bigint, p_now timestamptz,
     p_reference text[], p_reason text[], p_actor uuid[], p_on_behalf_of uuid[], p_effective_at timestamptz[],
     p_reverses text[], p_steps integer[],
@@ -27,8 +27,10 @@ DECLARE
     amount_max CONSTANT bigint := 1000000000000000;
     -- No account without a floor or ceiling can pass these, and one more amount still fits a bigint.
     balance_max CONSTANT bigint := 9000000000000000000;
+    -- The head stays locked while a batch is decided: a second or two of these.
+    batch_max CONSTANT integer := 50000;
     n integer := cardinality(p_reference);
-    q0 bigint; q bigint; q1 bigint; v_at timestamptz; r record;
+    q0 bigint; q bigint; q1 bigint; v_at timestamptz; v_closed timestamptz; r record;
     -- journals
     lo integer[]; hi integer[]; known bigint[]; original bigint[]; effective timestamptz[]; prints bytea[]; lengths integer[];
     earlier integer[]; first integer := 1;
@@ -44,7 +46,7 @@ DECLARE
     hid uuid[]; ha bigint[]; hcode text[]; hu text[]; hm bigint[]; hc bigint[]; hr bigint[]; hx timestamptz[];
     hopen boolean[]; hold_stored boolean[]; hj bigint[]; hfirst integer[]; has_hold boolean;
     -- the step at hand
-    i integer; k text; a bigint; d integer; c integer; h integer; rest bigint; fault text; detail jsonb; lines text;
+    i integer; k text; a bigint; d integer; c integer; h integer; rest bigint; low bigint; fault text; detail jsonb; lines text;
 BEGIN
     IF current_setting('transaction_isolation') <> 'read committed' THEN
         -- Later statements must see what the lock on the head waited for.
@@ -54,7 +56,8 @@ BEGIN
     IF n = 0 THEN
         RETURN;
     END IF;
-    IF p_now IS NULL OR NOT isfinite(p_now) THEN
+    IF p_now IS NULL OR p_now NOT BETWEEN '1970-01-01Z' AND '3000-01-01Z' THEN
+        -- The book's clock never runs back: a time out of all bounds would stay, and every hold would have expired.
         RAISE EXCEPTION 'the ledger needs the time' USING ERRCODE = 'LB004';
     END IF;
 
@@ -65,6 +68,11 @@ BEGIN
     m := i;
     IF m <> cardinality(p_kind) THEN
         RAISE EXCEPTION 'the steps do not add up' USING ERRCODE = 'LB004';
+    END IF;
+    IF greatest(n, m) > batch_max THEN
+        codes := array_fill('ledger.batch_too_large'::text, ARRAY[n]); journal_ids := array_fill(NULL::bigint, ARRAY[n]);
+        details := array_fill(NULL::jsonb, ARRAY[n]);
+        RETURN;
     END IF;
 
     -- A journal may speak of one before it: the same reference again, its reversal, the same hold id again. Such a batch
@@ -104,7 +112,8 @@ BEGIN
     -- 1. The head. NO KEY UPDATE: opening an account refers to the book's key and must not wait for the posters.
     codes := array_fill(NULL::text, ARRAY[n]); journal_ids := array_fill(NULL::bigint, ARRAY[n]);
     details := array_fill(NULL::jsonb, ARRAY[n]);
-    SELECT b.seq, greatest(b.at, p_now) INTO q0, v_at FROM book b WHERE b.community_id = p_book FOR NO KEY UPDATE;
+    SELECT b.seq, greatest(b.at, p_now), b.closed_until INTO q0, v_at, v_closed
+    FROM book b WHERE b.community_id = p_book FOR NO KEY UPDATE;
     IF NOT FOUND THEN
         codes := array_fill('ledger.book_not_found'::text, ARRAY[n]);
         RETURN;
@@ -155,6 +164,10 @@ BEGIN
             codes[j] := 'ledger.journal_malformed';
         ELSIF p_effective_at[j] > p_now THEN
             codes[j] := 'ledger.effective_in_future';
+        ELSIF p_effective_at[j] < '1970-01-01Z' THEN
+            codes[j] := 'ledger.effective_too_early';
+        ELSIF p_effective_at[j] < v_closed THEN
+            codes[j] := 'ledger.period_closed'; details[j] := jsonb_build_object('closed_until', v_closed);
         ELSIF p_reverses[j] IS NOT NULL THEN
             codes[j] := reversal_fault(p_book, original[j], sk[lo[j]:hi[j]], sd[lo[j]:hi[j]], sc[lo[j]:hi[j]], su[lo[j]:hi[j]],
                                        sa[lo[j]:hi[j]]);
@@ -165,7 +178,8 @@ BEGIN
             codes[j] := 'ledger.journal_empty';
         END IF;
         IF effective[j] IS NULL THEN
-            effective[j] := p_now;
+            -- A caller whose clock is behind when a period was closed posts into the open one.
+            effective[j] := greatest(p_now, v_closed);
         END IF;
     END LOOP;
 
@@ -264,6 +278,13 @@ BEGIN
                 END IF;
             END IF;
             IF fault IS NULL THEN
+                low := xf[d];
+                IF original[j] IS NOT NULL AND xb[d] - a < low THEN
+                    -- Debt is the exception: for one account, by a reversal, for the one reason that was allowed.
+                    SELECT low - y.debt_limit INTO rest FROM account y
+                    WHERE y.community_id = p_book AND y.account_id = xa[d] AND y.debt_reason = p_reason[j];
+                    low := coalesce(rest, low);
+                END IF;
                 IF xa[d] IS NULL THEN
                     fault := 'ledger.account_not_found'; detail := jsonb_build_object('account', vd[i], 'unit', vu[i]);
                 ELSIF xa[c] IS NULL THEN
@@ -273,9 +294,9 @@ BEGIN
                 ELSIF xz[c] AND k <> 'release' THEN
                     -- What was held before an account was closed can still come home.
                     fault := 'ledger.account_closed'; detail := jsonb_build_object('account', vc[i], 'unit', vu[i]);
-                ELSIF xb[d] - a < xf[d] THEN
-                    fault := 'ledger.insufficient_balance';
-                    detail := jsonb_build_object('account', vd[i], 'unit', vu[i], 'asked', a, 'available', xb[d] - xf[d]);
+                ELSIF xb[d] - a < low THEN
+                    fault := CASE WHEN xb[d] < xf[d] THEN 'ledger.account_in_debt' ELSE 'ledger.insufficient_balance' END;
+                    detail := jsonb_build_object('account', vd[i], 'unit', vu[i], 'asked', a, 'available', xb[d] - low);
                 ELSIF xb[c] + a > xc[c] THEN
                     fault := 'ledger.over_ceiling';
                     detail := jsonb_build_object('account', vc[i], 'unit', vu[i], 'asked', a, 'room', xc[c] - xb[c]);
@@ -343,6 +364,11 @@ BEGIN
         FROM unnest(hid, ha, hu, hm, hc, hr, hx, hj, hopen, hold_stored)
              u(id, account, unit, amount, captured, released, expires, journal, is_open, stored)
         WHERE u.is_open AND NOT u.stored;
+        IF cardinality(array_remove(sx, NULL)) > 0 THEN
+            INSERT INTO hold_expiry (community_id, expires_at, hold_id)
+            SELECT p_book, u.expires, u.id FROM unnest(hid, hx, hopen, hold_stored) u(id, expires, is_open, stored)
+            WHERE u.is_open AND NOT u.stored AND u.expires IS NOT NULL;
+        END IF;
         UPDATE hold w SET captured = u.captured, released = u.released
         FROM unnest(hid, hc, hr, hold_stored) u(id, captured, released, stored)
         WHERE u.stored AND w.community_id = p_book AND w.hold_id = u.id

@@ -51,8 +51,10 @@ _ACCOUNTS = first_of_each(
     f"""
     SELECT a.*, a.account_id AS place_no, count(*) OVER (PARTITION BY community_id, a.code, a.unit) AS same_code,
            coalesce(l.balance, 0) AS balance_due, coalesce(l.version, 0) AS version_due,
-           coalesce(l.last_seq, 0) AS last_seq_due
+           coalesce(l.last_seq, 0) AS last_seq_due, d.reason AS reason_due, d.debt_limit AS limit_due
       FROM ledger.account a
+      LEFT JOIN (SELECT DISTINCT ON (community_id, account_id) * FROM ledger.debt_allowance
+                  ORDER BY community_id, account_id, number DESC) d USING (community_id, account_id)
       LEFT JOIN (SELECT community_id, account_id, sum(delta) AS balance, count(*) AS version, max(seq) AS last_seq
                    FROM ({_LEGS}) l GROUP BY community_id, account_id) l USING (community_id, account_id)
      WHERE $1::bigint IS NULL OR community_id = $1
@@ -77,9 +79,15 @@ _ACCOUNTS = first_of_each(
     ),
     Kind(
         "floor",
-        "r.balance < r.floor",
+        "r.balance + coalesce(r.debt_limit, 0) < r.floor",
         "'account ' || r.code || ' ' || r.unit",
         "'has ' || r.balance || ' below ' || r.floor",
+    ),
+    Kind(
+        "debt_allowance",
+        "coalesce(r.debt_limit, 0) <> coalesce(r.limit_due, 0) OR r.debt_limit > 0 AND r.debt_reason <> r.reason_due",
+        "'account ' || r.code || ' ' || r.unit",
+        "'may owe ' || coalesce(r.debt_limit, 0) || ', was allowed ' || coalesce(r.limit_due, 0)",
     ),
     Kind(
         "ceiling",
@@ -110,7 +118,9 @@ _SEQUENCE = first_of_each(
 
 _HEADS = first_of_each(
     """
-    SELECT coalesce(b.community_id, t.community_id) AS community_id, 0 AS place_no, b.seq, b.at,
+    SELECT coalesce(b.community_id, t.community_id) AS community_id, 0 AS place_no, b.seq, b.at, b.closed_until,
+           (SELECT max(p.closed_until) FROM ledger.period p
+             WHERE p.community_id = coalesce(b.community_id, t.community_id)) AS closed_due,
            coalesce(t.seq, 0) AS seq_due, j.at AS at_due
       FROM (SELECT * FROM ledger.book WHERE $1::bigint IS NULL OR community_id = $1) b
       FULL JOIN (SELECT community_id, max(seq) AS seq FROM ledger.transfer
@@ -124,6 +134,13 @@ _HEADS = first_of_each(
         "r.seq IS DISTINCT FROM r.seq_due",
         "'book ' || r.community_id",
         "'is at ' || coalesce(r.seq::text, 'nothing') || ', the last transfer is ' || r.seq_due",
+    ),
+    Kind(
+        "head_closed",
+        "r.closed_until IS DISTINCT FROM r.closed_due",
+        "'book ' || r.community_id",
+        "'is closed until ' || coalesce(r.closed_until::text, 'never') || ', was closed until ' || "
+        "coalesce(r.closed_due::text, 'never')",
     ),
     Kind(
         "head_at",

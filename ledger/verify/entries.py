@@ -5,7 +5,8 @@ from ledger.verify.kinds import Kind, first_of_each
 _TRANSFERS = first_of_each(
     """
     SELECT t.*, t.seq AS place_no, d.code AS debit_code, c.code AS credit_code, d.unit AS debit_unit,
-           c.unit AS credit_unit, d.floor, c.ceiling, j.transfers, h.hold_id AS held
+           c.unit AS credit_unit, d.floor, c.ceiling, j.transfers, j.reason, j.reverses, j.posted_at,
+           h.hold_id AS held, h.expires_at
       FROM ledger.transfer t
       LEFT JOIN ledger.account d ON d.community_id = t.community_id AND d.account_id = t.debit
       LEFT JOIN ledger.account c ON c.community_id = t.community_id AND c.account_id = t.credit
@@ -28,7 +29,10 @@ _TRANSFERS = first_of_each(
     ),
     Kind(
         "transfer_floor",
-        "r.debit_balance < r.floor",
+        # Below it by a reversal, as the last allowance before it says.
+        "r.debit_balance < r.floor AND (r.reverses IS NOT NULL AND r.debit_balance >= r.floor - (SELECT "
+        "CASE a.reason WHEN r.reason THEN a.debt_limit END FROM ledger.debt_allowance a WHERE a.community_id = "
+        "r.community_id AND a.account_id = r.debit AND a.seq < r.seq ORDER BY a.number DESC LIMIT 1)) IS NOT TRUE",
         "'transfer ' || r.seq",
         "'leaves ' || r.debit_balance || ' below ' || r.floor",
     ),
@@ -37,6 +41,12 @@ _TRANSFERS = first_of_each(
         "r.credit_balance > r.ceiling",
         "'transfer ' || r.seq",
         "'leaves ' || r.credit_balance || ' above ' || r.ceiling",
+    ),
+    Kind(
+        "transfer_late",
+        "r.kind = 'capture' AND r.expires_at <= r.posted_at",
+        "'transfer ' || r.seq",
+        "'captures at ' || r.posted_at || ' what had expired at ' || r.expires_at",
     ),
     Kind(
         "transfer_journal",
@@ -111,6 +121,22 @@ _JOURNALS = first_of_each(
     ),
 )
 
+_PERIODS = first_of_each(
+    """
+    SELECT j.*, j.journal_id AS place_no, p.closed_until
+      FROM (SELECT *, lead(seq) OVER (PARTITION BY community_id ORDER BY closed_until) AS next_seq
+              FROM ledger.period WHERE $1::bigint IS NULL OR community_id = $1) p
+      JOIN ledger.journal j ON j.community_id = p.community_id AND j.journal_id > p.seq
+                           AND (p.next_seq IS NULL OR j.journal_id <= p.next_seq)
+    """,
+    Kind(
+        "period",
+        "r.effective_at < r.closed_until",
+        "'journal ' || r.journal_id || ' ' || r.reference",
+        "'takes effect at ' || r.effective_at || ', the book was closed until ' || r.closed_until",
+    ),
+)
+
 _REVERSALS = first_of_each(
     """
     SELECT j.*, j.journal_id AS place_no, o.journal_id AS original, o.reverses AS original_reverses,
@@ -166,8 +192,9 @@ _HOLDS = first_of_each(
     """
     SELECT h.*, h.journal_id AS place_no, t.account_due, t.unit_due, t.journal_due,
            coalesce(t.amount_due, 0) AS amount_due, coalesce(t.captured_due, 0) AS captured_due,
-           coalesce(t.released_due, 0) AS released_due, coalesce(t.strays, 0) AS strays
+           coalesce(t.released_due, 0) AS released_due, coalesce(t.strays, 0) AS strays, e.expires_at AS queued
       FROM ledger.hold h
+      LEFT JOIN ledger.hold_expiry e USING (community_id, expires_at, hold_id)
       LEFT JOIN (SELECT t.community_id, t.hold_id,
                         sum(t.amount) FILTER (WHERE t.kind = 'hold') AS amount_due,
                         sum(t.amount) FILTER (WHERE t.kind = 'capture') AS captured_due,
@@ -199,6 +226,12 @@ _HOLDS = first_of_each(
         "'does not fit its transfers'",
     ),
     Kind(
+        "hold_expiry",
+        "r.expires_at IS NOT NULL AND r.queued IS NULL AND r.captured + r.released < r.amount",
+        "'hold ' || r.hold_id",
+        "'would never expire'",
+    ),
+    Kind(
         "hold_parts",
         "r.captured + r.released > r.amount OR r.captured < 0 OR r.released < 0",
         "'hold ' || r.hold_id",
@@ -216,4 +249,4 @@ _ESCROW = """
      ORDER BY community_id, unit LIMIT 1
 """
 
-CHECKS = (_TRANSFERS, _JOURNALS, _REVERSALS, _HOLDS, _ESCROW)
+CHECKS = (_TRANSFERS, _JOURNALS, _PERIODS, _REVERSALS, _HOLDS, _ESCROW)

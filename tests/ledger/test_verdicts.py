@@ -1,7 +1,7 @@
 """What the ledger says to each thing it is asked, as a table in the order in which it looks."""
 
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -9,12 +9,13 @@ import ledger
 from ledger import Capture, Hold, Journal, Leg, Release
 from ledger.journal import _granted as raise_refusal
 from ledger.journal import _post_batch, _refusal
-from ledger.rules import BY_CODE, PRECEDENCE
+from ledger.refusals import BY_CODE, PRECEDENCE
 from tests.db import Sessions
-from tests.ledger.cast import LATER, NOW, hold_id, issue, journal, post
+from tests.ledger.cast import LATER, NOW, ZHAO, hold_id, issue, journal, post
 
 SPENT, OPEN, EXPIRED, NONE, NEW = (hold_id(number) for number in range(1, 6))
 TOMORROW = NOW + timedelta(days=1)
+EPOCH, CLOSED = datetime(1970, 1, 1, tzinfo=UTC), datetime(2026, 1, 1, tzinfo=UTC)
 EMPTY_TEXT, LONG = "", "x" * 201
 
 
@@ -43,6 +44,12 @@ TABLE = [
     Row(ledger.JournalMalformed, journal("line\nbreak")),
     Row(ledger.JournalMalformed, journal("a", reason=EMPTY_TEXT)),
     Row(ledger.EffectiveInFuture, journal("a", POOR, effective_at=LATER + timedelta(seconds=1)), reverses="nothing"),
+    Row(
+        ledger.EffectiveTooEarly,
+        journal("a", POOR, effective_at=EPOCH - timedelta(seconds=1)),
+        also="in a closed period",
+    ),
+    Row(ledger.PeriodClosed, journal("a", POOR, effective_at=CLOSED - timedelta(seconds=1)), reverses="nothing"),
     Row(ledger.OriginalNotFound, journal("a", POOR), reverses="nothing"),
     Row(ledger.OriginalNotFound, journal("a", POOR), reverses="a", also="itself"),
     Row(ledger.OriginalIsReversal, journal("a", POOR), reverses="undo", also="exceeds"),
@@ -86,6 +93,10 @@ TABLE = [
     Row(ledger.AccountClosed, journal("a", Leg("chen", "gone", "point", 1)), also="insufficient"),
     Row(ledger.AccountClosed, journal("a", Leg("gone", "li", "point", 1)), also="insufficient"),
     Row(ledger.AccountClosed, journal("a", Capture(OPEN, "gone", 1))),
+    Row(ledger.AccountInDebt, journal("a", Leg("owing", "jar", "point", 101)), also="insufficient, over the ceiling"),
+    Row(ledger.AccountInDebt, journal("a", Hold(NEW, "owing", "point", 1))),
+    Row(ledger.AccountInDebt, journal("a"), reverses="earned too", also="reason is another"),
+    Row(ledger.AccountInDebt, journal("a", reason="typo"), reverses="earned too", also="beyond the limit"),
     Row(ledger.InsufficientBalance, journal("a", POOR), also="over the ceiling"),
     Row(ledger.InsufficientBalance, journal("a", Hold(NEW, "chen", "point", 1))),
     Row(ledger.InsufficientBalance, journal("a", Leg("li", "bakery", "point", 901)), also="of 900"),
@@ -98,7 +109,10 @@ TABLE = [
 
 @pytest.fixture
 async def filled(sessions: Sessions, book: int) -> int:
-    """Li has 900 points; 10 were spent from a hold, 30 are on hold and 20 in a hold that has expired."""
+    """Li has 900 points; 10 were spent from a hold, 30 are on hold and 20 in a hold that has expired.
+
+    There is an account that owes 25 of the 30 that it may, and 2025 is closed.
+    """
     await post(
         sessions,
         issue("issue"),
@@ -111,6 +125,16 @@ async def filled(sessions: Sessions, book: int) -> int:
     )
     async with sessions.begin() as session:
         await ledger.reverse(session, book, reference="undo", original="mistake", reason="typo", actor_id=None, now=NOW)
+        await ledger.open_account(session, book, "owing", "point", now=NOW)
+    await post(
+        sessions,
+        *(issue(f"earned{more}", account="owing", amount=25) for more in ("", " too")),
+        journal("all spent", Leg("owing", "bakery", "point", 50)),
+    )
+    async with sessions.begin() as session:
+        await ledger.allow_debt(session, book, "owing", "point", reason="typo", limit=30, actor_id=ZHAO, now=NOW)
+        await ledger.reverse(session, book, reference="owes", original="earned", reason="typo", actor_id=None, now=NOW)
+        await ledger.close_period(session, book, until=CLOSED, actor_id=ZHAO, now=NOW)
     return book
 
 
@@ -134,7 +158,7 @@ async def test_the_first_thing_that_is_wrong_is_what_is_said(sessions: Sessions,
 def test_the_table_is_in_the_order_of_precedence_and_leaves_nothing_out():
     places = [PRECEDENCE.index(row.refusal) for row in TABLE[:-1]]
     assert places == sorted(places)
-    only_sql = {ledger.UnitMismatch}
+    only_sql = {ledger.UnitMismatch, ledger.BatchTooLarge}
     assert {row.refusal for row in TABLE} | {ledger.BookNotFound} | only_sql == set(PRECEDENCE)
 
 
@@ -173,6 +197,7 @@ async def test_a_refusal_says_how_much_there_was(sessions: Sessions, filled: int
 def test_every_refusal_can_be_built_from_its_code():
     fields = {"book": 1, "journal_id": 1, "original": "a", "step": 1, "amount": 1, "account": "a", "unit": "point"}
     fields |= {"hold_id": NEW, "expected": "minute", "asked": 2, "remaining": 1, "available": 1, "room": 1, "before": 1}
+    fields |= {"closed_until": NOW, "until": NOW, "owed": 1}
     for code, refusal in BY_CODE.items():
         known = {name: value for name, value in fields.items() if name in refusal.__dataclass_fields__}
         assert _refusal(code, "a", known).code == code
@@ -192,14 +217,14 @@ async def test_independent_journals_get_independent_verdicts(sessions: Sessions,
         assert await ledger.balance(session, filled, "li", "point") == 800
         assert await ledger.verify(session, filled) == []
     first, refused, third, known, again, other = verdicts
-    assert first == ledger.Posted(9, replayed=False)
+    assert first == ledger.Posted(13, replayed=False)
     assert isinstance(refused, ledger.InsufficientBalance)
     assert (refused.reference, refused.step) == ("b", 2)
-    assert third == ledger.Posted(10, replayed=False)
+    assert third == ledger.Posted(14, replayed=False)
     assert known == ledger.Posted(1, replayed=True)
-    assert again == ledger.Posted(9, replayed=True)
+    assert again == ledger.Posted(13, replayed=True)
     assert isinstance(other, ledger.ReferenceReused)
-    assert other.journal_id == 9
+    assert other.journal_id == 13
 
 
 async def test_nothing_asked_nothing_done(sessions: Sessions, book: int):

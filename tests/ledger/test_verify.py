@@ -27,6 +27,10 @@ def plant(kind: str, place: str, *sql: str) -> Plant:
     return Plant(kind, place, sql)
 
 
+DEBT = (
+    "INSERT INTO ledger.debt_allowance SELECT community_id, account_id, 1, 'typo', {}, {}, '" + H1 + "', '2026-03-01Z'"
+    " FROM ledger.account WHERE code = 'chen' AND unit = 'point'"
+)
 PLANTS = [
     plant("unit_sum", "point", "UPDATE ledger.account SET balance = balance + 1 WHERE code = 'li' AND unit = 'point'"),
     plant(
@@ -59,6 +63,12 @@ PLANTS = [
         "UPDATE ledger.account SET balance = -1 WHERE code = 'chen' AND unit = 'point'",
     ),
     plant(
+        "floor",
+        "account chen point",
+        DROP.format("account", "ck_account_floor"),
+        "UPDATE ledger.account SET balance = -6, debt_limit = 5, debt_reason = 'typo' WHERE code = 'chen' AND unit = 'point'",
+    ),
+    plant(
         "ceiling",
         "account jar point",
         DROP.format("account", "ck_account_ceiling"),
@@ -74,6 +84,15 @@ PLANTS = [
     plant("sequence", "transfer 90", "UPDATE ledger.transfer SET seq = 90 WHERE seq = 9"),
     plant("head_seq", "book 7", "UPDATE ledger.book SET seq = 3"),
     plant("head_seq", "book 7", DROP.format("account", "fk_account_book"), "DELETE FROM ledger.book"),
+    plant("head_closed", "book 7", "UPDATE ledger.book SET closed_until = '2026-01-01Z'"),
+    plant("head_closed", "book 7", f"INSERT INTO ledger.period SELECT 7, '2026-01-01Z', 0, '{H1}', '2026-01-01Z'"),
+    plant("period", "journal 7 undo", f"INSERT INTO ledger.period SELECT 7, '2026-03-02Z', 6, '{H1}', '2026-03-02Z'"),
+    plant(
+        "debt_allowance",
+        "account chen point",
+        "UPDATE ledger.account SET debt_limit = 5, debt_reason = 'typo' WHERE code = 'chen' AND unit = 'point'",
+    ),
+    plant("debt_allowance", "account chen point", DEBT.format(5, 0)),
     plant("head_at", "book 7", "UPDATE ledger.book SET at = '2020-01-01Z'"),
     plant("transfer_account", "transfer 2", "UPDATE ledger.transfer SET debit = 99999999 WHERE seq = 2"),
     plant("transfer_account", "transfer 6", "UPDATE ledger.transfer SET unit = 'minute' WHERE seq = 6"),
@@ -90,10 +109,23 @@ PLANTS = [
         "UPDATE ledger.transfer SET amount = -5 WHERE seq = 6",
     ),
     plant("transfer_floor", "transfer 6", "UPDATE ledger.transfer SET debit_balance = -1 WHERE seq = 6"),
+    # A reversal below the floor: allowed too late, or not so much.
+    plant(
+        "transfer_floor", "transfer 7", "UPDATE ledger.transfer SET debit_balance = -3 WHERE seq = 7", DEBT.format(9, 7)
+    ),
+    plant(
+        "transfer_floor", "transfer 7", "UPDATE ledger.transfer SET debit_balance = -3 WHERE seq = 7", DEBT.format(2, 6)
+    ),
+    plant("transfer_late", "transfer 4", "UPDATE ledger.transfer SET kind = 'capture' WHERE seq = 4"),
     plant("transfer_ceiling", "transfer 9", "UPDATE ledger.transfer SET credit_balance = 101 WHERE seq = 9"),
     plant("transfer_journal", "transfer 5", "UPDATE ledger.transfer SET journal_id = 3 WHERE seq = 5"),
     plant("transfer_journal", "transfer 6", "DELETE FROM ledger.journal WHERE journal_id = 6"),
-    plant("transfer_hold", "transfer 3", f"DELETE FROM ledger.hold WHERE hold_id = '{H1}'"),
+    plant(
+        "transfer_hold",
+        "transfer 3",
+        DROP.format("hold_expiry", "fk_hold_expiry_hold"),
+        f"DELETE FROM ledger.hold WHERE hold_id = '{H1}'",
+    ),
     plant(
         "transfer_hold",
         "transfer 6",
@@ -151,6 +183,7 @@ PLANTS = [
     plant("hold", f"hold {H1}", f"UPDATE ledger.transfer SET hold_id = '{H2}' WHERE seq = 4"),
     plant("hold_account", f"hold {H1}", "UPDATE ledger.hold SET account_id = account_id + 1"),
     plant("hold_account", f"hold {H1}", "UPDATE ledger.transfer SET credit = debit + 1000 WHERE seq = 5"),
+    plant("hold_expiry", f"hold {H1}", "DELETE FROM ledger.hold_expiry"),
     plant(
         "hold_parts",
         f"hold {H1}",

@@ -44,6 +44,10 @@ INSERT INTO message (community_id, message_id, member_id, fact, fact_key, number
 SELECT community_id, gen_random_uuid(), member_id, 'WishPosted', '\\x00', '{}', '/', now() FROM member LIMIT 1;
 INSERT INTO ledger.marked (community_id, seq) SELECT community_id, 0 FROM ledger.book LIMIT 1;
 INSERT INTO ledger.mark (community_id, account_id, seq) SELECT community_id, account_id, 1 FROM ledger.account LIMIT 1;
+INSERT INTO ledger.period SELECT community_id, '2000-01-01Z', seq, gen_random_uuid(), at FROM ledger.book LIMIT 1;
+INSERT INTO ledger.debt_allowance
+SELECT community_id, account_id, 1, 'typo', 5, 1, gen_random_uuid(), opened_at FROM ledger.account LIMIT 1;
+INSERT INTO ledger.hold_expiry SELECT community_id, '2030-01-01Z', hold_id FROM ledger.hold LIMIT 1;
 INSERT INTO jobs.pgqueuer (priority, status, entrypoint) VALUES (0, 'queued', 'fact');
 INSERT INTO jobs.pgqueuer_log (job_id, status, priority, entrypoint) VALUES (1, 'queued', 0, 'fact');
 INSERT INTO jobs.pgqueuer_statistics (count, priority, status, entrypoint) VALUES (1, 0, 'successful', 'fact');

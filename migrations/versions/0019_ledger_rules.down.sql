@@ -1,0 +1,461 @@
+-- Back to the functions of 0002. Refused while an account is in debt: its floor would not hold.
+DROP FUNCTION ledger.expire, ledger.allow_debt, ledger.close_period;
+-- Opening is idempotent and does not take the book's head, so a business transaction may do it at any point.
+
+CREATE OR REPLACE FUNCTION ledger.open_book(p_book bigint, p_now timestamptz) RETURNS boolean
+    LANGUAGE sql VOLATILE SECURITY DEFINER
+    SET search_path = ledger, pg_temp
+AS $$
+    INSERT INTO book (community_id, seq, at, opened_at) VALUES (p_book, 0, p_now, p_now)
+    ON CONFLICT ON CONSTRAINT pk_book DO NOTHING
+    RETURNING true
+$$;
+
+-- One verdict an account, in the order asked: 'opened', 'exists', or a refusal. account_id is null when refused.
+CREATE OR REPLACE FUNCTION ledger.open_accounts(
+    p_book bigint, p_code text[], p_unit text[], p_floor bigint[], p_ceiling bigint[], p_now timestamptz,
+    OUT codes text[], OUT account_ids bigint[]
+)
+    LANGUAGE plpgsql VOLATILE SECURITY DEFINER
+    SET search_path = ledger, pg_temp
+    SET enable_hashjoin = off
+    SET enable_mergejoin = off
+    SET enable_seqscan = off
+AS $$
+BEGIN
+    IF NOT EXISTS (SELECT 1 FROM book WHERE community_id = p_book) THEN
+        codes := array_fill('ledger.book_not_found'::text, ARRAY[cardinality(p_code)]);
+        account_ids := array_fill(NULL::bigint, ARRAY[cardinality(p_code)]);
+        RETURN;
+    END IF;
+    -- Sorted, so that two callers who open the same accounts wait for each other in one direction only.
+    WITH asked AS MATERIALIZED (
+        SELECT a.*,
+               CASE WHEN a.code IS NULL OR a.code = '' OR char_length(a.code) > 200 OR a.code ~ '[\x01-\x20\x7f]'
+                      OR a.floor > a.ceiling OR a.floor > 0 OR a.ceiling < 0
+                    THEN 'ledger.account_malformed'
+                    WHEN NOT EXISTS (SELECT 1 FROM unit u WHERE u.code = a.unit) THEN 'ledger.unit_not_found'
+               END AS fault
+        FROM unnest(p_code, p_unit, p_floor, p_ceiling) WITH ORDINALITY a(code, unit, floor, ceiling, place)
+    ), opened AS (
+        INSERT INTO account (community_id, code, unit, floor, ceiling, balance, version, last_seq, opened_at)
+        SELECT p_book, f.code, f.unit, f.floor, f.ceiling, 0, 0, 0, p_now
+        FROM (SELECT DISTINCT ON (a.code, a.unit) a.* FROM asked a WHERE a.fault IS NULL
+              ORDER BY a.code, a.unit, a.place) f
+        ORDER BY f.code COLLATE "C", f.unit COLLATE "C"
+        ON CONFLICT ON CONSTRAINT uq_account_code DO NOTHING
+        RETURNING account.account_id, account.code, account.unit
+    )
+    SELECT array_agg(a.fault ORDER BY a.place),
+           array_agg((SELECT o.account_id FROM opened o WHERE o.code = a.code AND o.unit = a.unit) ORDER BY a.place)
+    INTO codes, account_ids
+    FROM asked a;
+    -- A second statement: it sees what another caller committed while the insert waited for it.
+    SELECT array_agg(CASE WHEN f.fault IS NOT NULL THEN f.fault
+                          WHEN x.floor IS DISTINCT FROM f.floor OR x.ceiling IS DISTINCT FROM f.ceiling
+                          THEN 'ledger.account_differs'
+                          WHEN f.opened IS NOT NULL THEN 'opened' ELSE 'exists' END ORDER BY f.place),
+           array_agg(CASE WHEN f.fault IS NULL AND x.floor IS NOT DISTINCT FROM f.floor
+                           AND x.ceiling IS NOT DISTINCT FROM f.ceiling THEN x.account_id END ORDER BY f.place)
+    INTO codes, account_ids
+    FROM unnest(codes, account_ids, p_code, p_unit, p_floor, p_ceiling)
+         WITH ORDINALITY f(fault, opened, code, unit, floor, ceiling, place)
+    LEFT JOIN LATERAL (SELECT y.* FROM account y
+                       WHERE y.community_id = p_book AND y.code = f.code AND y.unit = f.unit LIMIT 1) x ON true;
+END
+$$;
+
+-- 'closed', 'exists' when it was closed before, or a refusal. Takes the head: nothing may be posted in between.
+CREATE OR REPLACE FUNCTION ledger.close_account(p_book bigint, p_code text, p_unit text, p_now timestamptz) RETURNS text
+    LANGUAGE plpgsql VOLATILE SECURITY DEFINER
+    SET search_path = ledger, pg_temp
+AS $$
+DECLARE
+    v_at timestamptz;
+    a account;
+BEGIN
+    IF current_setting('transaction_isolation') <> 'read committed' THEN
+        RAISE EXCEPTION 'the ledger needs READ COMMITTED' USING ERRCODE = 'LB003';
+    END IF;
+    SELECT greatest(b.at, p_now) INTO v_at FROM book b WHERE b.community_id = p_book FOR NO KEY UPDATE;
+    IF NOT FOUND THEN
+        RETURN 'ledger.book_not_found';
+    END IF;
+    SELECT x.* INTO a FROM account x WHERE x.community_id = p_book AND x.code = p_code AND x.unit = p_unit;
+    IF NOT FOUND THEN
+        RETURN 'ledger.account_not_found';
+    ELSIF a.closed_at IS NOT NULL THEN
+        RETURN 'exists';
+    ELSIF a.balance <> 0 THEN
+        RETURN 'ledger.account_not_empty';
+    END IF;
+    UPDATE account x SET closed_at = v_at WHERE x.community_id = p_book AND x.account_id = a.account_id;
+    UPDATE book b SET at = v_at WHERE b.community_id = p_book;
+    RETURN 'closed';
+END
+$$;
+
+-- The one writer. Takes journals in order, gives each its own verdict, and is the same as posting them one by one.
+--
+-- The book's head is locked first and kept to the commit. That serialises the posters of one book: no deadlock among
+-- them, no gap in seq, and a hot account costs nothing. It is also what makes a replay safe: the lock is written
+-- to the log, so the commit of a mere replay waits for the standby as long as the first posting does.
+--
+-- The plan settings belong to the function. A generic plan made while the tables were small would scan them for ever
+-- after; look-ups are LATERAL … LIMIT 1 and never a join of two unnests, which a nested loop would do n times n.
+CREATE OR REPLACE FUNCTION ledger.post_batch(
+    p_book bigint, p_now timestamptz,
+    p_reference text[], p_reason text[], p_actor uuid[], p_on_behalf_of uuid[], p_effective_at timestamptz[],
+    p_reverses text[], p_steps integer[],
+    p_kind text[], p_debit text[], p_credit text[], p_unit text[], p_amount bigint[], p_hold uuid[],
+    p_expires timestamptz[],
+    OUT codes text[], OUT journal_ids bigint[], OUT details jsonb[]
+)
+    LANGUAGE plpgsql VOLATILE SECURITY DEFINER
+    SET search_path = ledger, pg_temp
+    SET plan_cache_mode = force_generic_plan
+    SET enable_seqscan = off
+    SET enable_hashjoin = off
+    SET enable_mergejoin = off
+    SET enable_material = off
+    SET jit = off
+AS $$
+DECLARE
+    amount_max CONSTANT bigint := 1000000000000000;
+    -- No account without a floor or ceiling can pass these, and one more amount still fits a bigint.
+    balance_max CONSTANT bigint := 9000000000000000000;
+    n integer := cardinality(p_reference);
+    q0 bigint; q bigint; q1 bigint; v_at timestamptz; r record;
+    -- journals
+    lo integer[]; hi integer[]; known bigint[]; original bigint[]; effective timestamptz[]; prints bytea[]; lengths integer[];
+    earlier integer[]; first integer := 1;
+    -- steps
+    m integer; sk text[] := p_kind; sd text[] := p_debit; sc text[] := p_credit; su text[] := p_unit;
+    sa bigint[] := p_amount; sh uuid[] := p_hold; sx timestamptz[] := p_expires;
+    vd text[]; vc text[]; vu text[]; slot integer[]; hslot integer[];
+    tq bigint[]; tj bigint[]; td bigint[]; tc bigint[]; ta bigint[]; db bigint[]; dv bigint[]; dp bigint[];
+    cb bigint[]; cv bigint[]; cp bigint[];
+    -- accounts, one slot each
+    xa bigint[]; xb bigint[]; xf bigint[]; xc bigint[]; xv bigint[]; xl bigint[]; xz boolean[];
+    -- holds, one slot each
+    hid uuid[]; ha bigint[]; hcode text[]; hu text[]; hm bigint[]; hc bigint[]; hr bigint[]; hx timestamptz[];
+    hopen boolean[]; hold_stored boolean[]; hj bigint[]; hfirst integer[]; has_hold boolean;
+    -- the step at hand
+    i integer; k text; a bigint; d integer; c integer; h integer; rest bigint; fault text; detail jsonb; lines text;
+BEGIN
+    IF current_setting('transaction_isolation') <> 'read committed' THEN
+        -- Later statements must see what the lock on the head waited for.
+        RAISE EXCEPTION 'the ledger needs READ COMMITTED' USING ERRCODE = 'LB003';
+    END IF;
+    codes := '{}'; journal_ids := '{}'; details := '{}';
+    IF n = 0 THEN
+        RETURN;
+    END IF;
+    IF p_now IS NULL OR NOT isfinite(p_now) THEN
+        RAISE EXCEPTION 'the ledger needs the time' USING ERRCODE = 'LB004';
+    END IF;
+
+    lo := array_fill(NULL::integer, ARRAY[n]); hi := lo; i := 0;
+    FOR j IN 1..n LOOP
+        lo[j] := i + 1; i := i + p_steps[j]; hi[j] := i;
+    END LOOP;
+    m := i;
+    IF m <> cardinality(p_kind) THEN
+        RAISE EXCEPTION 'the steps do not add up' USING ERRCODE = 'LB004';
+    END IF;
+
+    -- A journal may speak of one before it: the same reference again, its reversal, the same hold id again. Such a batch
+    -- is cut there, so that the later one finds the earlier one posted. Captures of a new hold need no cut.
+    IF n > 1 THEN
+        SELECT array_agg(z.earlier ORDER BY z.j) INTO earlier FROM (
+            SELECT y.j, max(y.previous) FILTER (WHERE y.previous < y.j) AS earlier FROM (
+                SELECT x.j, lag(x.j) OVER (PARTITION BY x.key ORDER BY x.j) AS previous FROM (
+                    SELECT 'r' || coalesce(u.key, '') AS key, u.j FROM unnest(p_reference) WITH ORDINALITY u(key, j)
+                    UNION ALL
+                    SELECT 'r' || u.key, u.j FROM unnest(p_reverses) WITH ORDINALITY u(key, j) WHERE u.key IS NOT NULL
+                    UNION ALL
+                    SELECT 'h' || p_hold[s.i]::text, g.j
+                    FROM generate_series(1, n) g(j), generate_series(lo[g.j], hi[g.j]) s(i)
+                    WHERE cardinality(array_remove(p_hold, NULL)) > 0 AND p_kind[s.i] = 'hold' AND p_hold[s.i] IS NOT NULL
+                ) x
+            ) y GROUP BY y.j
+        ) z;
+        IF cardinality(array_remove(earlier, NULL)) > 0 THEN
+            FOR j IN 2..n + 1 LOOP
+                IF j > n OR earlier[j] >= first THEN
+                    SELECT post_batch.codes || b.codes, post_batch.journal_ids || b.journal_ids, post_batch.details || b.details
+                    INTO codes, journal_ids, details
+                    FROM post_batch(p_book, p_now,
+                        p_reference[first:j - 1], p_reason[first:j - 1], p_actor[first:j - 1], p_on_behalf_of[first:j - 1],
+                        p_effective_at[first:j - 1], p_reverses[first:j - 1], p_steps[first:j - 1],
+                        p_kind[lo[first]:hi[j - 1]], p_debit[lo[first]:hi[j - 1]], p_credit[lo[first]:hi[j - 1]],
+                        p_unit[lo[first]:hi[j - 1]], p_amount[lo[first]:hi[j - 1]], p_hold[lo[first]:hi[j - 1]],
+                        p_expires[lo[first]:hi[j - 1]]) b;
+                    first := j;
+                END IF;
+            END LOOP;
+            RETURN;
+        END IF;
+    END IF;
+
+    -- 1. The head. NO KEY UPDATE: opening an account refers to the book's key and must not wait for the posters.
+    codes := array_fill(NULL::text, ARRAY[n]); journal_ids := array_fill(NULL::bigint, ARRAY[n]);
+    details := array_fill(NULL::jsonb, ARRAY[n]);
+    SELECT b.seq, greatest(b.at, p_now) INTO q0, v_at FROM book b WHERE b.community_id = p_book FOR NO KEY UPDATE;
+    IF NOT FOUND THEN
+        codes := array_fill('ledger.book_not_found'::text, ARRAY[n]);
+        RETURN;
+    END IF;
+    q := q0;
+    original := journal_ids; effective := p_effective_at;
+    prints := array_fill(NULL::bytea, ARRAY[n]); lengths := array_fill(NULL::integer, ARRAY[n]);
+
+    -- 2. Known references, before anything else.
+    SELECT array_agg(y.journal_id ORDER BY u.j) INTO known
+    FROM unnest(p_reference) WITH ORDINALITY u(reference, j)
+    LEFT JOIN LATERAL (SELECT x.journal_id FROM journal x
+                       WHERE x.community_id = p_book AND x.reference = u.reference LIMIT 1) y ON true;
+
+    -- 3. Reversals: find the original; without legs of its own, a reversal takes all of the original's, turned round.
+    IF cardinality(array_remove(p_reverses, NULL)) > 0 THEN
+        FOR r IN
+            SELECT u.j, y.* FROM unnest(p_reverses) WITH ORDINALITY u(reference, j)
+            CROSS JOIN LATERAL (SELECT x.journal_id, x.transfers FROM journal x
+                                WHERE x.community_id = p_book AND x.reference = u.reference LIMIT 1) y
+        LOOP
+            original[r.j] := r.journal_id;
+            CONTINUE WHEN p_steps[r.j] > 0;
+            lo[r.j] := m + 1; hi[r.j] := m + r.transfers; m := m + r.transfers;
+            SELECT sk || array_agg('post'::text), sd || array_agg(y.credit ORDER BY y.seq), sc || array_agg(y.debit ORDER BY y.seq),
+                   su || array_agg(y.unit ORDER BY y.seq), sa || array_agg(y.amount ORDER BY y.seq),
+                   sh || array_agg(NULL::uuid), sx || array_agg(NULL::timestamptz)
+            INTO sk, sd, sc, su, sa, sh, sx
+            FROM reversal_legs(p_book, r.journal_id, r.transfers) y;
+        END LOOP;
+    END IF;
+
+    -- 4. What can be said of a journal before its steps are looked at.
+    FOR j IN 1..n LOOP
+        IF known[j] IS NOT NULL THEN
+            IF (p_reverses[j] IS NULL OR original[j] IS NOT NULL) AND same_content(p_book, known[j], p_reason[j], p_effective_at[j], original[j],
+                    sk[lo[j]:hi[j]], sd[lo[j]:hi[j]], sc[lo[j]:hi[j]], su[lo[j]:hi[j]], sa[lo[j]:hi[j]], sh[lo[j]:hi[j]],
+                    sx[lo[j]:hi[j]]) THEN
+                codes[j] := 'replayed'; journal_ids[j] := known[j];
+            ELSE
+                codes[j] := 'ledger.reference_reused';
+                details[j] := jsonb_build_object('journal_id', known[j]);
+            END IF;
+        ELSIF p_reference[j] IS NULL OR p_reference[j] = '' OR char_length(p_reference[j]) > 200
+              OR p_reference[j] ~ '[\x01-\x1f\x7f]'
+              OR p_reason[j] IS NULL OR p_reason[j] = '' OR char_length(p_reason[j]) > 200
+              OR p_reason[j] ~ '[\x01-\x1f\x7f]' OR NOT coalesce(isfinite(p_effective_at[j]), true) THEN
+            codes[j] := 'ledger.journal_malformed';
+        ELSIF p_effective_at[j] > p_now THEN
+            codes[j] := 'ledger.effective_in_future';
+        ELSIF p_reverses[j] IS NOT NULL THEN
+            codes[j] := reversal_fault(p_book, original[j], sk[lo[j]:hi[j]], sd[lo[j]:hi[j]], sc[lo[j]:hi[j]], su[lo[j]:hi[j]],
+                                       sa[lo[j]:hi[j]]);
+            IF codes[j] IS NOT NULL THEN
+                details[j] := jsonb_build_object('original', p_reverses[j]);
+            END IF;
+        ELSIF lo[j] > hi[j] THEN
+            codes[j] := 'ledger.journal_empty';
+        END IF;
+        IF effective[j] IS NULL THEN
+            effective[j] := p_now;
+        END IF;
+    END LOOP;
+
+    IF m > 0 THEN
+        -- 5. Holds. dense_rank gives each distinct id a slot; steps without one share the last, which stays empty.
+        vd := sd; vc := sc; vu := su;
+        has_hold := cardinality(array_remove(sh, NULL)) > 0;
+        hslot := array_fill(1, ARRAY[m]); hopen := ARRAY[false];
+        IF has_hold THEN
+            WITH u AS MATERIALIZED (
+                SELECT z.id, z.kind, z.place, dense_rank() OVER (ORDER BY z.id)::integer AS slot
+                FROM unnest(sh, sk) WITH ORDINALITY z(id, kind, place)
+            )
+            SELECT (SELECT array_agg(u.slot ORDER BY u.place) FROM u),
+                   array_agg(s.id ORDER BY s.slot), array_agg(s.place ORDER BY s.slot),
+                   array_agg(y.account_id ORDER BY s.slot), array_agg(y.code ORDER BY s.slot), array_agg(y.unit ORDER BY s.slot),
+                   array_agg(y.amount ORDER BY s.slot), array_agg(y.captured ORDER BY s.slot),
+                   array_agg(y.released ORDER BY s.slot), array_agg(y.expires_at ORDER BY s.slot),
+                   array_agg(y.journal_id ORDER BY s.slot),
+                   array_agg(y.account_id IS NOT NULL ORDER BY s.slot), array_agg(y.account_id IS NOT NULL ORDER BY s.slot)
+            INTO hslot, hid, hfirst, ha, hcode, hu, hm, hc, hr, hx, hj, hopen, hold_stored
+            FROM (SELECT u.id, u.slot, min(u.place) FILTER (WHERE u.kind = 'hold') AS place FROM u GROUP BY u.id, u.slot) s
+            LEFT JOIN LATERAL (
+                SELECT w.*, o.code FROM hold w
+                CROSS JOIN LATERAL (SELECT p.code FROM account p
+                                    WHERE p.community_id = p_book AND p.account_id = w.account_id LIMIT 1) o
+                WHERE w.community_id = p_book AND w.hold_id = s.id LIMIT 1
+            ) y ON true;
+            FOR i IN 1..m LOOP
+                h := hslot[i];
+                IF sk[i] = 'hold' THEN
+                    vc[i] := 'escrow';
+                ELSIF sk[i] IN ('capture', 'release') THEN
+                    vd[i] := 'escrow';
+                    vu[i] := coalesce(hu[h], su[hfirst[h]]);
+                    IF sk[i] = 'release' THEN
+                        vc[i] := coalesce(hcode[h], sd[hfirst[h]]);
+                    END IF;
+                END IF;
+            END LOOP;
+        END IF;
+
+        -- 6. Accounts, a slot for each code and unit. No row locks: the head serialises all who change them.
+        WITH u AS MATERIALIZED (
+            SELECT z.code, z.unit, z.place, dense_rank() OVER (ORDER BY z.code COLLATE "C", z.unit COLLATE "C")::integer AS slot
+            FROM unnest(vd || vc, vu || vu) WITH ORDINALITY z(code, unit, place)
+        )
+        SELECT (SELECT array_agg(u.slot ORDER BY u.place) FROM u),
+               array_agg(x.account_id), array_agg(x.balance), array_agg(coalesce(x.floor, -balance_max)),
+               array_agg(coalesce(x.ceiling, balance_max)), array_agg(x.version), array_agg(x.last_seq),
+               array_agg(x.closed_at IS NOT NULL)
+        INTO slot, xa, xb, xf, xc, xv, xl, xz
+        FROM (SELECT y.* FROM (SELECT DISTINCT u.code, u.unit, u.slot FROM u) s
+              LEFT JOIN LATERAL (SELECT w.* FROM account w WHERE w.community_id = p_book AND w.code = s.code AND w.unit = s.unit
+                                 LIMIT 1) y ON true
+              ORDER BY s.slot) x;
+        tq := array_fill(NULL::bigint, ARRAY[m]);
+        tj := tq; td := tq; tc := tq; ta := sa; db := tq; dv := tq; dp := tq; cb := tq; cv := tq; cp := tq;
+    END IF;
+
+    -- 7. The verdicts, in memory.
+    FOR j IN 1..n LOOP
+        CONTINUE WHEN codes[j] IS NOT NULL;
+        q1 := q; fault := NULL; lines := ''; i := lo[j];
+        WHILE i <= hi[j] LOOP
+            k := sk[i]; a := sa[i]; d := slot[i]; c := slot[m + i]; h := hslot[i];
+            IF k IS NULL OR k NOT IN ('post', 'hold', 'capture', 'release') OR (original[j] IS NOT NULL AND k <> 'post')
+               OR (k = 'post' AND (sd[i] IS NULL OR sc[i] IS NULL OR su[i] IS NULL))
+               OR (k = 'hold' AND (sd[i] IS NULL OR su[i] IS NULL OR sh[i] IS NULL OR NOT coalesce(isfinite(sx[i]), true)))
+               OR (k = 'capture' AND (sh[i] IS NULL OR sc[i] IS NULL))
+               OR (k = 'release' AND sh[i] IS NULL) THEN
+                fault := 'ledger.step_malformed'; detail := '{}';
+            ELSIF a < 1 OR a > amount_max OR (a IS NULL AND k <> 'release') THEN
+                fault := 'ledger.amount_out_of_bounds'; detail := jsonb_build_object('amount', a);
+            ELSIF k = 'post' AND sd[i] = sc[i] THEN
+                fault := 'ledger.same_account'; detail := jsonb_build_object('account', sd[i]);
+            ELSIF (k IN ('post', 'hold') AND sd[i] = 'escrow') OR (k IN ('post', 'capture') AND sc[i] = 'escrow') THEN
+                fault := 'ledger.escrow_reserved'; detail := '{}';
+            ELSIF k = 'hold' AND hopen[h] THEN
+                fault := 'ledger.hold_exists'; detail := jsonb_build_object('hold_id', sh[i]);
+            ELSIF k IN ('capture', 'release') THEN
+                rest := hm[h] - hc[h] - hr[h];
+                IF NOT hopen[h] THEN
+                    fault := 'ledger.hold_not_found'; detail := jsonb_build_object('hold_id', sh[i]);
+                ELSIF su[i] <> vu[i] THEN
+                    fault := 'ledger.unit_mismatch'; detail := jsonb_build_object('unit', su[i], 'expected', vu[i]);
+                ELSIF rest = 0 THEN
+                    fault := 'ledger.hold_closed'; detail := jsonb_build_object('hold_id', sh[i]);
+                ELSIF k = 'capture' AND hx[h] <= v_at THEN
+                    fault := 'ledger.hold_expired'; detail := jsonb_build_object('hold_id', sh[i]);
+                ELSIF a > rest THEN
+                    fault := 'ledger.hold_exceeded';
+                    detail := jsonb_build_object('hold_id', sh[i], 'asked', a, 'remaining', rest);
+                ELSIF a IS NULL THEN
+                    a := rest;
+                END IF;
+            END IF;
+            IF fault IS NULL THEN
+                IF xa[d] IS NULL THEN
+                    fault := 'ledger.account_not_found'; detail := jsonb_build_object('account', vd[i], 'unit', vu[i]);
+                ELSIF xa[c] IS NULL THEN
+                    fault := 'ledger.account_not_found'; detail := jsonb_build_object('account', vc[i], 'unit', vu[i]);
+                ELSIF xz[d] THEN
+                    fault := 'ledger.account_closed'; detail := jsonb_build_object('account', vd[i], 'unit', vu[i]);
+                ELSIF xz[c] AND k <> 'release' THEN
+                    -- What was held before an account was closed can still come home.
+                    fault := 'ledger.account_closed'; detail := jsonb_build_object('account', vc[i], 'unit', vu[i]);
+                ELSIF xb[d] - a < xf[d] THEN
+                    fault := 'ledger.insufficient_balance';
+                    detail := jsonb_build_object('account', vd[i], 'unit', vu[i], 'asked', a, 'available', xb[d] - xf[d]);
+                ELSIF xb[c] + a > xc[c] THEN
+                    fault := 'ledger.over_ceiling';
+                    detail := jsonb_build_object('account', vc[i], 'unit', vu[i], 'asked', a, 'room', xc[c] - xb[c]);
+                END IF;
+            END IF;
+            EXIT WHEN fault IS NOT NULL;
+
+            q := q + 1; tq[i] := q; tj[i] := q1 + 1; ta[i] := a;
+            td[i] := xa[d]; xb[d] := xb[d] - a; db[i] := xb[d]; xv[d] := xv[d] + 1; dv[i] := xv[d]; dp[i] := xl[d]; xl[d] := q;
+            tc[i] := xa[c]; xb[c] := xb[c] + a; cb[i] := xb[c]; xv[c] := xv[c] + 1; cv[i] := xv[c]; cp[i] := xl[c]; xl[c] := q;
+            IF k = 'capture' THEN
+                hc[h] := hc[h] + a;
+            ELSIF k = 'release' THEN
+                hr[h] := hr[h] + a;
+            ELSIF k = 'hold' THEN
+                hopen[h] := true; ha[h] := xa[d]; hu[h] := su[i]; hm[h] := a; hc[h] := 0; hr[h] := 0; hx[h] := sx[i];
+                hj[h] := q1 + 1;
+            END IF;
+            lines := lines || step_line(k, sd[i], sc[i], su[i], a, sh[i], sx[i]);
+            i := i + 1;
+        END LOOP;
+
+        IF fault IS NULL THEN
+            codes[j] := 'posted'; journal_ids[j] := q1 + 1; lengths[j] := hi[j] - lo[j] + 1;
+            prints[j] := fingerprint(p_reference[j], p_reason[j], p_actor[j], p_on_behalf_of[j], effective[j], original[j], lines);
+            CONTINUE;
+        END IF;
+        codes[j] := fault; details[j] := detail || jsonb_build_object('step', i - lo[j] + 1);
+        -- All or none: take back the steps before the refused one.
+        WHILE i > lo[j] LOOP
+            i := i - 1; k := sk[i]; a := ta[i]; d := slot[i]; c := slot[m + i]; h := hslot[i];
+            xb[d] := xb[d] + a; xv[d] := xv[d] - 1; xl[d] := dp[i];
+            xb[c] := xb[c] - a; xv[c] := xv[c] - 1; xl[c] := cp[i]; tq[i] := NULL;
+            IF k = 'capture' THEN
+                hc[h] := hc[h] - a;
+            ELSIF k = 'release' THEN
+                hr[h] := hr[h] - a;
+            ELSIF k = 'hold' THEN
+                hopen[h] := false;
+            END IF;
+        END LOOP;
+        q := q1;
+    END LOOP;
+    IF q = q0 THEN
+        RETURN;
+    END IF;
+
+    -- 8. The rows.
+    INSERT INTO journal (community_id, journal_id, reference, reason, transfers, fingerprint, actor_id, on_behalf_of,
+                         effective_at, posted_at, reverses)
+    SELECT p_book, u.id, u.reference, u.reason, u.length, u.print, u.actor, u.behalf, u.effective, v_at, u.original
+    FROM unnest(journal_ids, p_reference, p_reason, lengths, prints, p_actor, p_on_behalf_of, effective, original, codes)
+         u(id, reference, reason, length, print, actor, behalf, effective, original, code)
+    WHERE u.code = 'posted';
+    INSERT INTO transfer (community_id, seq, journal_id, kind, unit, amount, hold_id,
+                          debit, debit_balance, debit_version, debit_prev,
+                          credit, credit_balance, credit_version, credit_prev)
+    SELECT p_book, u.q, u.j, u.kind, u.unit, u.amount, u.hold, u.d, u.db, u.dv, u.dp, u.c, u.cb, u.cv, u.cp
+    FROM unnest(tq, tj, sk, vu, ta, sh, td, db, dv, dp, tc, cb, cv, cp)
+         u(q, j, kind, unit, amount, hold, d, db, dv, dp, c, cb, cv, cp)
+    WHERE u.q IS NOT NULL;
+    IF has_hold THEN
+        INSERT INTO hold (community_id, hold_id, account_id, unit, amount, captured, released, expires_at, journal_id)
+        SELECT p_book, u.id, u.account, u.unit, u.amount, u.captured, u.released, u.expires, u.journal
+        FROM unnest(hid, ha, hu, hm, hc, hr, hx, hj, hopen, hold_stored)
+             u(id, account, unit, amount, captured, released, expires, journal, is_open, stored)
+        WHERE u.is_open AND NOT u.stored;
+        UPDATE hold w SET captured = u.captured, released = u.released
+        FROM unnest(hid, hc, hr, hold_stored) u(id, captured, released, stored)
+        WHERE u.stored AND w.community_id = p_book AND w.hold_id = u.id
+          AND (w.captured <> u.captured OR w.released <> u.released);
+    END IF;
+    UPDATE account w SET balance = u.balance, version = u.version, last_seq = u.last
+    FROM unnest(xa, xb, xv, xl) u(id, balance, version, last)
+    WHERE w.community_id = p_book AND w.account_id = u.id AND w.version <> u.version;
+    UPDATE book b SET seq = q, at = v_at WHERE b.community_id = p_book;
+END
+$$;
+
+DROP TABLE ledger.hold_expiry;
+DROP TABLE ledger.debt_allowance;
+ALTER TABLE ledger.account DROP CONSTRAINT ck_account_floor, DROP CONSTRAINT ck_account_debt;
+ALTER TABLE ledger.account DROP COLUMN debt_reason, DROP COLUMN debt_limit;
+ALTER TABLE ledger.account ADD CONSTRAINT ck_account_floor CHECK (balance >= floor);
+DROP TABLE ledger.period;
+ALTER TABLE ledger.book DROP COLUMN closed_until;
