@@ -35,7 +35,7 @@ from service.kit.crypto import Keyring
 from service.kit.db import make_engine, make_poster, make_sessions, session_per_request
 from service.kit.edge import edge, identify
 from service.kit.i18n import _, ngettext, translate
-from service.kit.logs import configure_logs
+from service.kit.logs import ensure_logs
 from service.kit.manifest import Manifest
 from service.kit.pace import Paces
 from service.kit.pages import STATIC, PageRefused, refusal_sentence
@@ -200,7 +200,7 @@ def create_app(
         openapi_config=DESCRIPTION,
         lifespan=[work_inside],
         logging_config=None,
-        on_startup=[configure_logs],
+        on_startup=[ensure_logs],
         request_max_body_size=settings.body_limit_bytes,
         state=state,
         debug=False,

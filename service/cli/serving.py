@@ -21,6 +21,7 @@ from service.cli.tls import self_made_certificate
 from service.demo import DEMO_MARK, SIGN_INS, is_demo, load_demo
 from service.kit.clock import system_clock
 from service.kit.crypto import Keyring
+from service.kit.logs import configure_logs
 from service.kit.settings import Settings
 from service.slices import manifests
 from service.worker import Worker
@@ -52,6 +53,7 @@ def run_here(chosen: argparse.Namespace) -> int:
         settings = settings.model_copy(
             update={"public_url": settings.public_url or f"https://{settings.host}:{settings.port}"}
         )
+    _log(settings, unless_said="file")
     with database(settings, keep=True) as place:
         if place.owner_url is None:
             raise CommandRefused("LINLI_OWNER_URL is needed to migrate; or use `linli serve` on a migrated database")
@@ -66,6 +68,7 @@ def run_here(chosen: argparse.Namespace) -> int:
 def serve_only(chosen: argparse.Namespace) -> int:
     """Serve a database that is ready; refuse one that is not, and a demo on a public address."""
     settings = _settings(chosen)
+    _log(settings, unless_said="stderr")
     with database(settings, keep=True) as place:
         keyring = keys(settings)
         found = run(complaints(place, keyring))
@@ -104,6 +107,18 @@ def _settings(chosen: argparse.Namespace) -> Settings:
     return settings.model_copy(update={"port": chosen.port}) if chosen.port else settings
 
 
+def _log(settings: Settings, *, unless_said: str) -> None:
+    """Send the log where the operator wants it."""
+    if (settings.log or unless_said) != "file":
+        return
+    try:
+        configure_logs(settings.log_file)
+    except OSError as problem:
+        raise CommandRefused(
+            f"the log {settings.log_file} cannot be written ({problem.strerror}); LINLI_LOG=stderr needs no file"
+        ) from problem
+
+
 def _is_local(settings: Settings) -> bool:
     return urlsplit(settings.origin).hostname in ("127.0.0.1", "localhost", "::1")
 
@@ -131,6 +146,8 @@ async def _any_community(session: AsyncSession) -> bool:
 def _introduce(settings: Settings, *, has_demo: bool) -> None:
     say("")
     say(f"  邻里 Linli   {settings.origin}")
+    if settings.log != "stderr":
+        say(f"  log          {settings.log_file}")
     if has_demo:
         say("")
         for line in SIGN_INS:

@@ -1,14 +1,30 @@
-"""Structured logs, one JSON object a line: request ids, routes and codes, never a name, a number or a body."""
+"""Structured logs, one JSON object a line: request ids, routes and codes, never a name, a number or a body.
 
+Lines are written by a thread of their own from a short queue. A stream that is closed, full or read by nobody costs lines,
+which are counted and said once it takes any again; it never costs a request.
+"""
+
+import atexit
+import contextlib
 import logging
+import os
+import queue
 import sys
 import traceback
 from datetime import UTC, datetime
+from logging.handlers import QueueHandler, QueueListener, RotatingFileHandler
+from pathlib import Path
+from typing import IO, Any, TextIO
 
 import asyncpg
 import jinja2
 import structlog
-from structlog.typing import ExcInfo
+from structlog.typing import EventDict
+
+LINES_WAITING_MAX = 10_000
+FILE_BYTES_MAX, FILES_KEPT = 8_000_000, 5
+LEAVE_SECONDS = 2.0
+"""So long the last lines are waited for when the process ends."""
 
 _TELLING = (AttributeError, TypeError, NameError, ImportError, AssertionError, jinja2.TemplateError)
 """Their messages name parts of the program. Others quote values: `invalid literal for int()` says what somebody typed."""
@@ -37,46 +53,148 @@ def _headline(error: BaseException) -> str:
     return f"{name}: {error}" if isinstance(error, _TELLING) else name
 
 
-def _rendered(exc_info: ExcInfo) -> str:
-    return trace(exc_info[1])
-
-
 class _Lines(logging.Formatter):
-    """The libraries' lines in the same form and with the same restraint."""
+    """One JSON object a line, ours and the libraries' alike, with the same restraint."""
 
     def __init__(self) -> None:
         super().__init__()
         self._json = structlog.processors.JSONRenderer(ensure_ascii=False)
 
     def format(self, record: logging.LogRecord) -> str:
-        line: structlog.typing.EventDict = {
-            "logger": record.name,
-            # The template, not the message: its arguments may be anything.
-            "event": str(record.msg),
-            "level": record.levelname.lower(),
-            "timestamp": datetime.fromtimestamp(record.created, UTC).isoformat(),
-        }
+        line: EventDict = dict(getattr(record, "line", {}) or {"logger": record.name})
+        # The template, not the message: its arguments may be anything.
+        line |= {"event": str(record.msg), "level": record.levelname.lower()}
+        line["timestamp"] = datetime.fromtimestamp(record.created, UTC).isoformat()
         if record.exc_info and record.exc_info[1] is not None:
             line["exception"] = trace(record.exc_info[1])
         return str(self._json(None, "", line))
 
 
-def configure_logs() -> None:
-    """Send our lines and the libraries' warnings to standard error; quiet what would log addresses of people."""
+class _Short(logging.Formatter):
+    """A warning for whoever looks at a terminal; the whole line is in the file."""
+
+    def __init__(self, file: Path) -> None:
+        super().__init__()
+        self._file = file
+
+    def format(self, record: logging.LogRecord) -> str:
+        said = f"{record.levelname.lower()}: {record.msg}"
+        if record.exc_info and record.exc_info[1] is not None:
+            said += f" ({type(record.exc_info[1]).__qualname__})"
+        return f"{said}  [{self._file}]"
+
+
+class _Counting(logging.Handler):
+    """Loses a line rather than a request, and says how many were lost as soon as it can."""
+
+    lost = 0
+
+    def handleError(self, record: logging.LogRecord) -> None:
+        del record
+        self.lost += 1
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if self.lost:
+            missing, self.lost = self.lost, 0
+            super().emit(_missing(missing))
+            if self.lost:
+                self.lost = missing
+        super().emit(record)
+
+
+def _missing(lines: int) -> logging.LogRecord:
+    about = {"name": "linli", "levelno": logging.WARNING, "levelname": "WARNING", "msg": "log.lost"}
+    return logging.makeLogRecord({**about, "line": {"lines": lines}})
+
+
+class _Stream(_Counting, logging.StreamHandler[TextIO]):
+    pass
+
+
+class _File(_Counting, RotatingFileHandler):
+    def _open(self) -> IO[Any]:  # type: ignore[override] # a text file, as there
+        return open(self.baseFilename, self.mode, encoding="utf-8", opener=_private)
+
+
+def _private(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)
+
+
+class _Waiting(_Counting, QueueHandler):
+    def enqueue(self, record: logging.LogRecord) -> None:
+        self.queue.put_nowait(record)
+
+    def prepare(self, record: logging.LogRecord) -> logging.LogRecord:
+        return (
+            record  # it stays in this process: nothing has to be flattened, and formatting is the other thread's work
+        )
+
+
+class _Writer(QueueListener):
+    def stop(self) -> None:
+        """Let the last lines be written, but never wait for a stream that takes none."""
+        thread, self._thread = self._thread, None  # type: ignore[has-type] # the library's own, without types
+        if thread is not None:
+            with contextlib.suppress(queue.Full):
+                self.queue.put_nowait(None)
+            thread.join(LEAVE_SECONDS)
+
+
+class _Running:
+    """The one writer of this process."""
+
+    writer: _Writer | None = None
+
+
+def flush_logs() -> None:
+    """Wait until what was said is written; lines said afterwards are lost until logs are configured again."""
+    if _Running.writer is not None:
+        _Running.writer.stop()
+        _Running.writer = None
+
+
+atexit.register(flush_logs)
+
+
+def _to_record(_logger: object, _method: str, line: EventDict) -> tuple[tuple[str], dict[str, object]]:
+    """Our event as the arguments of the standard library's logger; everything that could fail comes later."""
+    event = str(line.pop("event", ""))
+    return (event,), {"exc_info": line.pop("exc_info", None), "extra": {"line": line}}
+
+
+def ensure_logs() -> None:
+    """Configure logs unless whoever started this process has."""
+    if not structlog.is_configured():
+        configure_logs()
+
+
+def configure_logs(file: Path | None = None, *, stream: TextIO | None = None) -> None:
+    """Send our lines and the libraries' warnings to standard error; quiet what would log addresses of people.
+
+    With a file they go there, which is moved aside when it is large, and standard error gets warnings in short. Raises
+    OSError when the file cannot be written.
+    """
+    flush_logs()
+    terminal = _Stream(stream or sys.stderr)
+    terminal.setFormatter(_Lines())
+    handlers: list[logging.Handler] = [terminal]
+    if file is not None:
+        file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        kept = _File(file, maxBytes=FILE_BYTES_MAX, backupCount=FILES_KEPT)
+        kept.setFormatter(_Lines())
+        handlers.append(kept)
+        terminal.setFormatter(_Short(file))
+        terminal.setLevel(logging.WARNING)
+    waiting: queue.Queue[Any] = queue.Queue(LINES_WAITING_MAX)
+    _Running.writer = _Writer(waiting, *handlers, respect_handler_level=True)
+    _Running.writer.start()
     structlog.configure(
-        processors=[
-            structlog.contextvars.merge_contextvars,
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.processors.ExceptionRenderer(_rendered),
-            structlog.processors.JSONRenderer(ensure_ascii=False),
-        ],
+        processors=[structlog.contextvars.merge_contextvars, _to_record],
         wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        logger_factory=lambda *_names: logging.getLogger("linli"),
         cache_logger_on_first_use=False,
     )
-    handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(_Lines())
-    logging.basicConfig(handlers=[handler], level=logging.WARNING, force=True)
+    logging.basicConfig(handlers=[_Waiting(waiting)], level=logging.WARNING, force=True)
+    logging.getLogger("linli").setLevel(logging.INFO)
     for noisy in ("httpx", "uvicorn.access", "pgqueuer"):
         logging.getLogger(noisy).setLevel(logging.WARNING)

@@ -1,7 +1,7 @@
 """What an operator may set, all by environment variables that start with LINLI_."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -40,6 +40,8 @@ class Settings(BaseSettings):
     """So many requests one signed-in session may make at once, and then so many a minute; 0 for no limit."""
     address_requests_per_minute: Annotated[int, Field(ge=0)] = 3_000
     """The same for everybody at one address who is not signed in: a whole hall of people may share one."""
+    log: Literal["stderr", "file"] | None = None
+    """Where the server's log goes; unset: `linli run` keeps it in the data folder, everything else says it to standard error."""
     worker: bool = True
     """False when another process delivers facts and timed jobs."""
 
@@ -47,6 +49,11 @@ class Settings(BaseSettings):
     def origin(self) -> str:
         """Scheme, host and port that links and QR codes begin with, without a closing slash."""
         return (self.public_url or f"http://{self.host}:{self.port}").rstrip("/")
+
+    @property
+    def log_file(self) -> Path:
+        """The server's log, when it goes to a file."""
+        return self.data_dir / "logs" / "linli.log"
 
     @property
     def is_secure(self) -> bool:

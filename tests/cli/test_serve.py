@@ -162,6 +162,40 @@ def test_https_on_this_machine(empty: Installation) -> None:
     assert [file.stat().st_mode & 0o777 for file in secrets] == [0o600]
 
 
+def test_the_terminal_of_run_shows_addresses_and_the_log_is_in_its_file(empty: Installation) -> None:
+    log = empty.data / "logs" / "linli.log"
+    with empty.serving("run", "--no-demo") as serving, serving.browser() as browser:
+        browser.get("/nowhere")
+        serving.process.send_signal(signal.SIGTERM)
+        said = serving.process.communicate()[0]
+
+    assert serving.url in said
+    assert str(log) in said
+    assert "request" not in said
+    assert '"route": "/sign-in"' in log.read_text()
+    assert log.stat().st_mode & 0o777 == 0o600
+
+
+@pytest.mark.parametrize(("words", "chosen", "in_file"), [("run", "stderr", False), ("serve", "file", True)])
+def test_the_log_goes_where_the_operator_says(founded: Installation, words: str, chosen: str, in_file: bool) -> None:
+    with founded.serving(words, LINLI_LOG=chosen) as serving, serving.browser():
+        serving.process.send_signal(signal.SIGTERM)
+        said = serving.process.communicate()[0]
+
+    assert ('"event": "request"' in said) is not in_file
+    assert (founded.data / "logs" / "linli.log").exists() is in_file
+
+
+def test_a_log_that_cannot_be_written_is_said_at_the_start(founded: Installation) -> None:
+    (founded.data / "logs").write_text("in the way")
+
+    refused = founded.linli("serve", LINLI_LOG="file")
+
+    assert refused.returncode == 1
+    assert "LINLI_LOG=stderr" in refused.stderr
+    assert "Traceback" not in refused.stderr
+
+
 def test_logs_of_a_real_start_are_json_and_hold_no_names(founded: Installation) -> None:
     code = founded.linli("user", "--community", str(NUMBER), "--card", "0012-0001").stdout.strip()
     with founded.serving() as serving, serving.browser() as browser:

@@ -8,7 +8,7 @@ import structlog
 from litestar import Litestar
 
 from service.identity.actions_bulk import grouped_code
-from service.kit.logs import configure_logs
+from service.kit.logs import configure_logs, flush_logs
 from tests.cast import ELSEWHERE, HERE, Client, TownClock, client_of
 from tests.identity.conftest import PHONE, PIN
 
@@ -156,6 +156,7 @@ async def test_no_secret_and_nobodys_name_is_in_the_logs(
         with pytest.raises(Exception, match="uq_member_card_no") as broken:
             await enrol(HERE, "0012-0900", "林森木", PIN, PHONE)
         structlog.get_logger("linli").error("request.failed", exc_info=broken.value)
+        flush_logs()
         said = capsys.readouterr().err
     finally:
         structlog.reset_defaults()
