@@ -61,7 +61,7 @@ class _Lines(logging.Formatter):
         self._json = structlog.processors.JSONRenderer(ensure_ascii=False)
 
     def format(self, record: logging.LogRecord) -> str:
-        line: EventDict = dict(getattr(record, "line", {}) or {"logger": record.name})
+        line: dict[str, object] = dict(getattr(record, "line", None) or {"logger": record.name})
         # The template, not the message: its arguments may be anything.
         line |= {"event": str(record.msg), "level": record.levelname.lower()}
         line["timestamp"] = datetime.fromtimestamp(record.created, UTC).isoformat()
@@ -89,7 +89,7 @@ class _Counting(logging.Handler):
 
     lost = 0
 
-    def handleError(self, record: logging.LogRecord) -> None:
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802  (the library's name)
         del record
         self.lost += 1
 
@@ -133,7 +133,7 @@ class _Waiting(_Counting, QueueHandler):
 class _Writer(QueueListener):
     def stop(self) -> None:
         """Let the last lines be written, but never wait for a stream that takes none."""
-        thread, self._thread = self._thread, None  # type: ignore[has-type] # the library's own, without types
+        thread, self._thread = self._thread, None
         if thread is not None:
             with contextlib.suppress(queue.Full):
                 self.queue.put_nowait(None)
