@@ -21,6 +21,7 @@ from ledger.refusals import (
 from ledger.rules import AMOUNT_MAX, BATCH_MAX, AccountSpec, Capture, Hold, Journal, Leg, Posted, Release, Step
 
 BIGINT_MAX = 2**63 - 1
+_FIRST, _LAST = datetime(1, 1, 2, tzinfo=UTC), datetime(9999, 12, 30, tzinfo=UTC)
 Row = tuple[str, str | None, str | None, str | None, int | None, UUID | None, datetime | None]
 Draft = tuple[Journal, str | None]
 """A journal, and the reference of the one that it reverses."""
@@ -273,13 +274,13 @@ def storable(text: str) -> str:
 
 
 def in_range(at: datetime | None) -> datetime | None:
-    """The time in UTC, or the nearest that the wire can carry: it is refused just as surely."""
+    """The time in UTC, or the nearest that the wire can carry; the driver takes the very first and last for infinite."""
     if at is None:
         return None
     try:
-        return aware(at).astimezone(UTC)
+        return max(_FIRST, min(aware(at).astimezone(UTC), _LAST))
     except OverflowError:
-        return datetime.max.replace(tzinfo=UTC) if at.year > 1 else datetime.min.replace(tzinfo=UTC)
+        return _FIRST if at.year == 1 else _LAST
 
 
 def judged(
