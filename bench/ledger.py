@@ -10,6 +10,7 @@ ratios are what counts. A durable server of its own is started in a temporary fo
     uniform   two connections, batches of 128 journals between random accounts out of 10,000
     hot       the same, every journal from one account
     import    one connection, batches of 1,000
+    door      256 callers with one journal each at the group poster
 """
 
 import argparse
@@ -23,19 +24,21 @@ from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from itertools import count
 from pathlib import Path
+from typing import Any
 from uuid import UUID
 
 import asyncpg
-from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.ext.asyncio import AsyncEngine, async_sessionmaker, create_async_engine
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 import ledger
 from ledger import AccountSpec, Journal, Leg, Posted
 from migrations import runner
+from service.kit.db import make_poster
 from service.kit.embedded_pg import server
 
 BOOK, ACCOUNTS = 1, 10_000
-CLIENTS, POSTERS, BATCH, IMPORT = 32, 2, 128, 1000
+CLIENTS, POSTERS, BATCH, IMPORT, CALLERS = 32, 2, 128, 1000, 256
 ACTOR = UUID("0195d000-0000-7000-8000-00000000a001")
 Work = Callable[[float], Awaitable[int]]
 """Works until the given moment of the monotonic clock and says how many rows it made."""
@@ -47,6 +50,7 @@ class Bench:
     def __init__(self, engine: AsyncEngine, pool: asyncpg.Pool) -> None:
         self.engine, self.pool = engine, pool
         self.random, self.numbers = random.Random(1), count()
+        self.waits: list[float] = []
 
     async def fill(self) -> None:
         """Open the accounts and give each something to spend."""
@@ -104,6 +108,21 @@ class Bench:
 
         return await self.together(CLIENTS, turn, until)
 
+    async def door(self, until: float) -> int:
+        """Callers at the group poster, each with one journal at a time; notes how long each waited."""
+        poster = make_poster(async_sessionmaker(self.engine, class_=AsyncSession, expire_on_commit=False))
+
+        async def turn() -> int:
+            (journal,) = self.uniform(1)
+            start = time.monotonic()
+            await poster.post(BOOK, journal, now=datetime.now(UTC))
+            self.waits.append(time.monotonic() - start)
+            return 1
+
+        made = await self.together(CALLERS, turn, until)
+        await poster.close()
+        return made
+
     def candidates(self) -> dict[str, Work]:
         return {
             "insert": self.insert,
@@ -111,6 +130,7 @@ class Bench:
             "uniform": self.posting(POSTERS, BATCH, self.uniform),
             "hot": self.posting(POSTERS, BATCH, self.hot),
             "import": self.posting(1, IMPORT, self.uniform),
+            "door": self.door,
         }
 
 
@@ -151,7 +171,7 @@ async def verification(engine: AsyncEngine) -> dict[str, float]:
 async def run(address: Callable[[str], str], rounds: int, seconds: float) -> dict[str, object]:
     """Everything, on a server that is there."""
     owner = await asyncpg.connect(address("linli_owner"))
-    await runner.upgrade(address("linli_owner"), "0002")
+    await runner.upgrade(address("linli_owner"))
     await owner.execute(
         "CREATE TABLE bare (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, debit bigint, credit bigint,"
         " amount bigint); GRANT INSERT ON bare TO linli_app"
@@ -169,6 +189,7 @@ async def run(address: Callable[[str], str], rounds: int, seconds: float) -> dic
                 name: round(statistics.median(a / b for a, b in zip(found, rates["insert"], strict=True)), 2)
                 for name, found in rates.items()
             },
+            "door_p99_ms": round(statistics.quantiles(bench.waits, n=100)[98] * 1000, 1),
             "hot_to_uniform": round(
                 statistics.median(a / b for a, b in zip(rates["hot"], rates["uniform"], strict=True)), 2
             ),
@@ -178,6 +199,21 @@ async def run(address: Callable[[str], str], rounds: int, seconds: float) -> dic
     await engine.dispose()
     await owner.close()
     return result
+
+
+def summary(result: dict[str, Any]) -> dict[str, object]:
+    """The last line: the figures to compare from one release to the next. Ratios are to 32 connections that insert a row."""
+    ratios, costs = result["ratio_to_insert"], result["per_transfer"]
+    return {
+        "ratio_uniform": ratios["uniform"],
+        "ratio_hot": ratios["hot"],
+        "ratio_single": ratios["one"],
+        "ratio_door": ratios["door"],
+        "wal_bytes": costs["wal_bytes"],
+        "stored_bytes": costs["stored_bytes"],
+        "verify_s_per_million": round(1_000_000 / result["verify"]["transfers_per_second"], 2),
+        "p99_ms": result["door_p99_ms"],
+    }
 
 
 def main() -> None:
@@ -190,6 +226,7 @@ def main() -> None:
         result = asyncio.run(run(cluster.url, options.rounds, options.seconds))
     text = json.dumps(result, indent=2)
     print(text)
+    print(json.dumps(summary(result)))
     if options.json:
         options.json.write_text(text + "\n")
 
