@@ -3,10 +3,12 @@
 import base64
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from struct import Struct
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from ledger import check
 from ledger.check import LEAVES_MAGIC, RECEIPT_MAGIC, Leaf, continues, decode, includes, leaf_hash
 from ledger.driver import fetch
 from ledger.leaves import batches, read
@@ -78,6 +80,14 @@ class Consistency:
         return {"linli": "consistency", "first": self.first.as_file(), "second": self.second.as_file(), "path": path}
 
 
+async def entry(session: AsyncSession, book: int, seq: int) -> Leaf:
+    """A transfer with its journal as it would be sealed; EntryNotFound when there is none."""
+    if seq >= 1:
+        for leaf in (await read(session, book, seq - 1, seq))[1]:
+            return leaf
+    raise EntryNotFound
+
+
 async def prove(session: AsyncSession, book: int, seq: int, *, number: int | None = None) -> Inclusion:
     """Prove that a transfer stands in the book of a seal: the one named, or the first that covers it.
 
@@ -141,3 +151,8 @@ def framed(leaves: Sequence[bytes]) -> bytes:
 def write_receipt(leaf: bytes, path: Sequence[bytes]) -> str:
     """A receipt's text: capital letters and digits, which a QR code packs tightest."""
     return RECEIPT_MAGIC + base64.b32encode(framed([leaf]) + b"".join(path)).decode().rstrip("=")
+
+
+def checking_tool() -> bytes:
+    """linli-check, the file that is given to strangers."""
+    return Path(check.__file__).read_bytes()

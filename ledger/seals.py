@@ -188,6 +188,7 @@ def _signed(
     book: int, last: Seal | None, size: int, edge: bytes, totals: tuple[str, ...], signer: Signer, now: datetime
 ) -> Seal:
     number, previous = (last.number + 1, last.hash) if last is not None else (1, NO_HASH)
+    now = max(now, last.sealed_at) if last is not None else now  # a clock may be set back, the chain may not
     draft = Seal(
         book, number, size, root_of(split(edge)), edge, previous, now, signer.key, signer.public_key, b"", totals
     )

@@ -160,7 +160,7 @@ def create_app(
 ) -> Litestar:
     """The whole service over one database; `direct_url` leads past a pooler. Nothing is read from the environment here."""
     engine = make_engine(database_url, pool_size=settings.pool_size, pgbouncer=settings.pgbouncer)
-    sessions = make_sessions(engine, keyring)
+    sessions = make_sessions(engine, keyring, seal_copies=settings.seal_copies)
     offered = manifests() if slices is None else slices
     seal_cursors_with(keyring.key("cursor"))
     state = State(

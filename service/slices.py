@@ -12,6 +12,7 @@ SLICES = (
     "wishes",
     "hours",
     "wallet",
+    "seals",
     "vouchers",
     "people",
     "imports",

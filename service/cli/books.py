@@ -13,6 +13,7 @@ from service import communities
 from service.cli.places import CommandRefused, database, keys, opened, run, say
 from service.kit.clock import system_clock
 from service.kit.settings import Settings
+from service.seals import raise_alarm
 from service.wallet import book_pieces, file_name, verify_books
 
 
@@ -48,6 +49,7 @@ def check(chosen: argparse.Namespace) -> int:
                         say(f"{one.community_id} {one.name}: {'whole' if not found else f'{len(found)} faults'}")
                         for fault in found:
                             say(f"  - {fault}")
+                            await raise_alarm(session, fault, now=system_clock())
             return count
 
         faults = run(examine())

@@ -107,7 +107,7 @@ async def opened(place: Place, keyring: Keyring) -> AsyncIterator[tuple[AsyncEng
     """A pool on the database for a command."""
     engine = make_engine(place.app_url, pool_size=4)
     try:
-        yield engine, make_sessions(engine, keyring)
+        yield engine, make_sessions(engine, keyring, seal_copies=Settings().seal_copies)
     finally:
         await engine.dispose()
 

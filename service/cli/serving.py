@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import shutil
 import signal
 from datetime import UTC, datetime
 from pathlib import Path
@@ -134,6 +135,7 @@ async def _demo_when_empty(place: Place, keyring: Keyring, *, wanted: bool) -> b
             if await _any_community(session):
                 return await is_demo(session)
         if wanted:
+            shutil.rmtree(Settings().seal_copies, ignore_errors=True)  # of a demo that is gone with its database
             say("Loading the demo: an invented roster in a real street. This takes a moment, once.")
             await load_demo(sessions, keyring, datetime.now(UTC), say)
         return wanted

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from sqlmodel import col
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from service import communities, identity
+from service import communities, identity, seals
 from service.communities import OrganisationKind, PriceLine
 from service.demo import offers, shifts, wishes
 from service.demo.cast import CAST, ELSEWHERE, ELSEWHERE_CAST, HERE, ORGANISATIONS, PIN
@@ -56,6 +56,9 @@ async def load_demo(sessions: Sessions, keyring: Keyring, now: datetime, progres
         await shifts.season(stage)
         await wishes.season(stage)
         await offers.season(stage)
+        progress("  账本封条")
+        await seals.catch_up(session, HERE, now=now)
+        await seals.seal_now(session, HERE, actor=None, now=now)
         audit.record(session, None, "demo.loaded", kind="demo", id="demo", now=now, community_id=HERE)
 
 

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
@@ -44,6 +45,10 @@ class Keyring:
     def keys(self, purpose: str) -> dict[int, bytes]:
         """The purpose's key under every root, by key id: for checking codes made before a rotation."""
         return {key_id: _derived(root, purpose) for key_id, root in self.roots.items()}
+
+    def book_keys(self) -> dict[int, Ed25519PrivateKey]:
+        """The keys that sign the seals of the books, by key id: an old one goes on vouching for the seals it made."""
+        return {key_id: Ed25519PrivateKey.from_private_bytes(key) for key_id, key in self.keys("book-seal").items()}
 
     def seal(self, text: str, context: str) -> bytes:
         """Encrypt one field. `context` names its place (table, row, field), so that a value moved elsewhere cannot be opened."""

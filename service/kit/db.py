@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import partial
+from pathlib import Path
 from typing import Any, Protocol, cast
 from uuid import uuid4
 
@@ -70,9 +71,13 @@ def _leave_dead_ones(connection: Any, _record: object, _proxy: object) -> None:
         raise DisconnectionError
 
 
-def make_sessions(engine: AsyncEngine, keyring: Keyring) -> Sessions:
-    """Sessions whose rows stay readable after the commit, and that carry the keys for sealed fields."""
-    return async_sessionmaker(engine, class_=AsyncSession, expire_on_commit=False, info={"keyring": keyring})
+def make_sessions(engine: AsyncEngine, keyring: Keyring, *, seal_copies: Path | None = None) -> Sessions:
+    """Sessions whose rows stay readable after the commit, and that carry the keys for sealed fields.
+
+    `seal_copies` is where published seals of the books are kept (kit.sealing); without it none are.
+    """
+    known = {"keyring": keyring, "seal_copies": seal_copies}
+    return async_sessionmaker(engine, class_=AsyncSession, expire_on_commit=False, info=known)
 
 
 def keyring(session: AsyncSession) -> Keyring:

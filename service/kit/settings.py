@@ -46,6 +46,11 @@ class Settings(BaseSettings):
     """False when another process delivers facts and timed jobs."""
 
     @property
+    def seal_copies(self) -> Path:
+        """Published seals of the books: beside the keys, because whoever owns the database must not own them."""
+        return self.keys_dir / "seals"
+
+    @property
     def origin(self) -> str:
         """Scheme, host and port that links and QR codes begin with, without a closing slash."""
         return (self.public_url or f"http://{self.host}:{self.port}").rstrip("/")

@@ -1,4 +1,4 @@
-"""Proves the books of a community as a whole: the ledger, the vouchers, and the service record against both.
+"""Proves the books of a community as a whole: the ledger and its seals, the vouchers, and the service record against both.
 
 The ledger proves itself and so does redemption. What neither can see is whether every confirmed service was posted as
 it stands in the record, and whether anything was posted as a service that the record does not know.
@@ -10,6 +10,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 import ledger
 import redemption
 from ledger import Fault
+from service.kit.sealing import copies, trusted_keys
 
 _RECORDS = sa.text("""
 WITH posted AS (
@@ -116,6 +117,9 @@ async def verify_records(session: AsyncSession, community_id: int) -> list[Fault
 async def verify_books(session: AsyncSession, community_id: int) -> list[Fault]:
     """Everything that is wrong in a community's books; an empty list means that they are whole."""
     faults = list(await ledger.verify(session, community_id))
+    faults += await ledger.verify_seals(
+        session, community_id, trusted_keys(session), copies=copies(session, community_id)
+    )
     faults += [
         Fault(fault.kind, community_id, fault.place, fault.detail)
         for fault in await redemption.verify(session, community_id)

@@ -2,11 +2,14 @@
 
 import asyncio
 import contextlib
+import shutil
 import socket
+import tempfile
 import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import uvicorn
@@ -41,7 +44,9 @@ def free_port() -> int:
 def serving(database: Database, town: Town, **chosen: Any) -> Iterator[Live]:
     """Serve a town until the end of the block, in a thread with its own event loop; further settings may be chosen."""
     port, clock = free_port(), TownClock()
-    settings = Settings(host="127.0.0.1", port=port, public_url=None, **chosen)
+    # A place of its own for the copies of seals: another test's would not fit this database.
+    keys_dir = Path(tempfile.mkdtemp(prefix="linli-live-"))
+    settings = Settings(host="127.0.0.1", port=port, public_url=None, keys_dir=keys_dir, **chosen)
     app = create_app(settings, KEYRING, database_url=database.app_url, clock=clock)
     server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=port, log_level="warning", access_log=False))
     thread = threading.Thread(target=lambda: asyncio.run(server.serve()), daemon=True)
@@ -57,3 +62,4 @@ def serving(database: Database, town: Town, **chosen: Any) -> Iterator[Live]:
     finally:
         server.should_exit = True
         thread.join(timeout=20)
+        shutil.rmtree(keys_dir)

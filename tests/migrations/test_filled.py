@@ -34,6 +34,8 @@ INSERT INTO ledger.tree (community_id, size, edge, patrolled) SELECT community_i
 INSERT INTO ledger.tile SELECT community_id, 8, 0, sha256('') FROM ledger.tree ON CONFLICT DO NOTHING;
 INSERT INTO ledger.seal SELECT community_id, 1, 1, sha256(''), '', sha256(''), now(), '', sha256(''), sha256('') || sha256(''),
  '{}' FROM ledger.tree ON CONFLICT DO NOTHING;
+INSERT INTO book_alarm (community_id, alarm_id, kind, place, detail, raised_at)
+SELECT community_id, gen_random_uuid(), 'tile', 'tree', '', now() FROM community LIMIT 1;
 INSERT INTO answered (community_id, member_id, key, fingerprint, status, body, at)
 SELECT community_id, member_id, 'once', '\\x00', 204, '{"content": null}', now() FROM member LIMIT 1;
 INSERT INTO scan_refusal (community_id, device_id, nonce, member_id, asked, code, answer, is_invalid, refused_at)
