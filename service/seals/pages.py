@@ -176,7 +176,9 @@ async def inbox(session: AsyncSession, actor: Actor, now: datetime) -> list[Inbo
     if not actor.has(*WATCHERS):
         return []
     return [
-        InboxRow("book_alarm", _("账簿对不上，请马上看一看"), _("系统"), alarm.raised_at, "/desk/books/seals", is_urgent=True)
+        InboxRow(
+            "book_alarm", _("账簿对不上，请马上看一看"), _("系统"), alarm.raised_at, "/desk/books/seals", is_urgent=True
+        )
         for alarm in await alarms(session, actor.community_id, only_open=True)
     ]
 
