@@ -16,7 +16,8 @@ from tests.cli.conftest import NUMBER, Installation
 pytestmark = pytest.mark.slow
 
 POST = """
-SELECT (ledger.post($1, 'gift', 'opening_balance', ARRAY[ROW('post', 'bank', 'fund:charity', 'fen', 500, NULL, NULL)]::ledger.step[],
+SELECT (ledger.post($1, 'gift', 'opening_balance',
+                    ARRAY[ROW('post', 'bank', 'fund:charity', 'fen', 500, NULL, NULL)]::ledger.step[],
                     NULL, NULL, NULL, now())).code
 """
 
