@@ -118,6 +118,7 @@ from ledger.verify.seals import verify_seals
 
 __all__ = [
     "AMOUNT_MAX",
+    "ESCROW",
     "AccountClosed",
     "AccountDiffers",
     "AccountInDebt",
@@ -135,7 +136,6 @@ __all__ = [
     "Debt",
     "DebtMalformed",
     "DebtOpen",
-    "ESCROW",
     "EffectiveInFuture",
     "EffectiveTooEarly",
     "Effects",

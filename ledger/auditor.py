@@ -1,7 +1,8 @@
 """Looks over the sealer's shoulder: does the arithmetic of each transfer again while it is read into the tree.
 
 Every leg must follow from the account's leg before it: where its back-pointer leads, one version on, by exactly the
-amount. What has been read before is looked up where the back-pointers lead, so the cost does not grow with the book.
+amount. An account that may be in debt is held to the largest debt it was ever allowed; the proof of the books is exact
+there. What has been read before is looked up where the back-pointers lead, so the cost does not grow with the book.
 """
 
 from collections.abc import Iterator
@@ -13,7 +14,9 @@ from ledger.driver import fetch
 from ledger.verify.kinds import Fault
 
 _LEGS = """
-    SELECT t.seq, t.unit, t.amount, t.debit, t.debit_balance, t.debit_version, t.debit_prev, d.unit, d.floor,
+    SELECT t.seq, t.unit, t.amount, t.debit, t.debit_balance, t.debit_version, t.debit_prev, d.unit,
+           d.floor - coalesce((SELECT max(x.debt_limit) FROM ledger.debt_allowance x
+                                WHERE x.community_id = $1 AND x.account_id = t.debit), 0),
            t.credit, t.credit_balance, t.credit_version, t.credit_prev, c.unit, c.ceiling
       FROM ledger.transfer t
       LEFT JOIN ledger.account d ON d.community_id = $1 AND d.account_id = t.debit
