@@ -1,7 +1,7 @@
 """One private server per test run, with a migrated template database in it.
 
 Making and migrating a server takes seconds, so the result is kept under var/tests, keyed by everything that went into
-it, and each run works on a copy. Runs side by side never share a server.
+it, and each run works on a copy, in memory where that is possible. Runs side by side never share a server.
 """
 
 import contextlib
@@ -23,6 +23,9 @@ from tests.db import Database, in_thread
 
 ROOT = Path(__file__).resolve().parent.parent
 KEPT = ROOT / "var" / "tests"
+MEMORY = Path("/dev/shm")  # noqa: S108  (a folder of our own in it, closed to others)
+MEMORY_BYTES = 3 << 30
+"""Every test copies a database of a thousand small files. In memory that costs a tenth; so much of it must be free."""
 TEMPLATE = "linli_template"
 SETTINGS = {"max_connections": "200", "autovacuum": "off", "wal_level": "minimal", "max_wal_senders": "0"}
 
@@ -43,13 +46,22 @@ def shared_server() -> Iterator[str]:
             yield str(cluster.socket)
 
 
+def _runs() -> Path:
+    """Where the servers of runs lie: in memory if there is enough of it, else beside what is kept."""
+    if not os.access(MEMORY, os.W_OK) or shutil.disk_usage(MEMORY).free < MEMORY_BYTES:
+        return KEPT
+    return MEMORY / f"linli-tests-{os.getuid()}"
+
+
 @contextlib.contextmanager
 def _private_folder() -> Iterator[Path]:
     """A folder for this run alone. Folders of runs that were killed are swept on the way."""
-    for abandoned in KEPT.glob("run-*"):
+    runs = _runs()
+    runs.mkdir(mode=0o700, parents=True, exist_ok=True)
+    for abandoned in runs.glob("run-*"):
         with contextlib.suppress(OSError), _exclusive(abandoned / "lock", wait=False):
             shutil.rmtree(abandoned, ignore_errors=True)
-    folder = Path(tempfile.mkdtemp(prefix="run-", dir=KEPT))
+    folder = Path(tempfile.mkdtemp(prefix="run-", dir=runs))
     with _exclusive(folder / "lock"):
         try:
             yield folder
