@@ -168,6 +168,7 @@ class Builder:
                     owner_group=None,
                     actor_id=who,
                     on_behalf_of=None,
+                    grace_hours=72,
                     now=self.now,
                 )
                 taken.append(issued.voucher_id)

@@ -189,7 +189,7 @@ TRANSITIONS: Final = (
     Transition(
         "expire",
         "the system",
-        "past the expiry, and 72 hours more for the offline classes",
+        "past the expiry, and for the offline classes the grace that was frozen at issue",
         "the rest goes back to member and sponsor; stock returns",
         {_S.RESERVED: (_S.EXPIRED,), _S.ISSUED: (_S.EXPIRED,), _S.PART_USED: (_S.EXPIRED,)},
     ),

@@ -66,12 +66,14 @@ async def issue_voucher(
     discount_class: str | None = None,
     actor_id: UUID,
     on_behalf_of: UUID | None = None,
+    grace_hours: int,
     now: datetime,
 ) -> Issued:
     """Put the price into escrow and give the member a voucher; the price and its split are frozen with it.
 
     owner_group is the member's household: its clerks may not redeem the voucher. subsidy_points replaces the offer's own
-    share of the sponsor for a member with a discount. The same key again returns the same voucher.
+    share of the sponsor for a member with a discount. grace_hours, frozen with it, is how long after the expiry a
+    voucher of the offline classes waits for late uploads before its rest goes back. The same key again returns the same voucher.
     """
     terms = (
         offer_id,
@@ -83,6 +85,7 @@ async def issue_voucher(
         actor_id,
         on_behalf_of,
         aware(now),
+        grace_hours,
     )
     taken = CodeTaken.code.removeprefix("redemption.")
     for _ in range(_DRAWS - 1):

@@ -20,6 +20,8 @@ CREATE OR REPLACE FUNCTION ledger.open_accounts(
     SET enable_mergejoin = off
     SET enable_seqscan = off
 AS $$
+DECLARE
+    v_opened bigint[];
 BEGIN
     IF NOT EXISTS (SELECT 1 FROM book WHERE community_id = p_book) THEN
         codes := array_fill('ledger.book_not_found'::text, ARRAY[cardinality(p_code)]);
@@ -44,22 +46,22 @@ BEGIN
               ORDER BY a.code, a.unit, a.place) f
         ORDER BY f.code COLLATE "C", f.unit COLLATE "C"
         ON CONFLICT ON CONSTRAINT uq_account_code DO NOTHING
-        RETURNING account.account_id, account.code, account.unit
+        RETURNING account.account_id
     )
-    SELECT array_agg(a.fault ORDER BY a.place),
-           array_agg((SELECT o.account_id FROM opened o WHERE o.code = a.code AND o.unit = a.unit) ORDER BY a.place)
-    INTO codes, account_ids
-    FROM asked a;
-    -- A second statement: it sees what another caller committed while the insert waited for it.
+    SELECT (SELECT array_agg(a.fault ORDER BY a.place) FROM asked a),
+           (SELECT array_agg(o.account_id ORDER BY o.account_id) FROM opened o)
+    INTO codes, v_opened;
+    -- A second statement: it sees what another caller committed while the insert waited for it. width_bucket looks an id up
+    -- in a sorted array by halves, where a join of two lists would compare each with each.
     SELECT array_agg(CASE WHEN f.fault IS NOT NULL THEN f.fault
                           WHEN x.floor IS DISTINCT FROM f.floor OR x.ceiling IS DISTINCT FROM f.ceiling
                           THEN 'ledger.account_differs'
-                          WHEN f.opened IS NOT NULL THEN 'opened' ELSE 'exists' END ORDER BY f.place),
+                          WHEN x.account_id = v_opened[width_bucket(x.account_id, v_opened)] THEN 'opened' ELSE 'exists' END ORDER BY f.place),
            array_agg(CASE WHEN f.fault IS NULL AND x.floor IS NOT DISTINCT FROM f.floor
                            AND x.ceiling IS NOT DISTINCT FROM f.ceiling THEN x.account_id END ORDER BY f.place)
     INTO codes, account_ids
-    FROM unnest(codes, account_ids, p_code, p_unit, p_floor, p_ceiling)
-         WITH ORDINALITY f(fault, opened, code, unit, floor, ceiling, place)
+    FROM unnest(codes, p_code, p_unit, p_floor, p_ceiling)
+         WITH ORDINALITY f(fault, code, unit, floor, ceiling, place)
     LEFT JOIN LATERAL (SELECT y.* FROM account y
                        WHERE y.community_id = p_book AND y.code = f.code AND y.unit = f.unit LIMIT 1) x ON true;
 END

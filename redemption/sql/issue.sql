@@ -41,7 +41,7 @@ END $$;
 
 CREATE FUNCTION redemption.voucher_from_offer(
     p_offer redemption.offer, p_voucher_id bigint, p_short_code text, p_member uuid, p_owner_group uuid,
-    p_quantity int, p_subsidy_points int, p_discount_class text, p_now timestamptz
+    p_quantity int, p_subsidy_points int, p_discount_class text, p_now timestamptz, p_grace_hours int
 ) RETURNS redemption.voucher
     LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -73,15 +73,16 @@ BEGIN
     v.payable_hold := CASE WHEN v.payable_fen_each > 0 THEN redemption.uuid_at(p_now) END;
     v.issued_at := p_now;
     v.expires_at := p_now + make_interval(hours => 24 * p_offer.voucher_days);
-    v.due_at := v.expires_at + CASE WHEN p_offer.offline_class > 0 THEN interval '72 hours' ELSE interval '0' END;
+    v.due_at := v.expires_at + CASE WHEN p_offer.offline_class > 0 THEN make_interval(hours => p_grace_hours) ELSE interval '0' END;
     v.changed_at := p_now;
     RETURN v;
 END $$;
 
+-- The grace for late uploads is the community's to say; who does not say it, as the release before did not, gets three days.
 -- Offer first, ledger head last. The offer's lock also guards the stock and the member's cap.
 CREATE FUNCTION redemption.issue_voucher(
     p_community bigint, p_key uuid, p_voucher_id bigint, p_short_code text, p_offer uuid, p_member uuid, p_owner_group uuid,
-    p_quantity int, p_subsidy_points int, p_discount_class text, p_actor uuid, p_on_behalf_of uuid, p_now timestamptz
+    p_quantity int, p_subsidy_points int, p_discount_class text, p_actor uuid, p_on_behalf_of uuid, p_now timestamptz, p_grace_hours int DEFAULT 72
 ) RETURNS redemption.verdict
     LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -108,7 +109,7 @@ BEGIN
         RETURN redemption.said('code_taken');
     END IF;
     v_voucher := redemption.voucher_from_offer(v_offer, p_voucher_id, p_short_code, p_member, p_owner_group, p_quantity,
-                                               coalesce(p_subsidy_points, v_offer.subsidy_points), p_discount_class, p_now);
+                                               coalesce(p_subsidy_points, v_offer.subsidy_points), p_discount_class, p_now, p_grace_hours);
 
     v_posted := redemption.post(p_community, 'redemption.issue:' || p_key, 'voucher_issued',
                                 redemption.hold_steps(v_voucher, p_quantity), p_actor, p_on_behalf_of, p_now);

@@ -88,7 +88,8 @@ voucher = Table(
 """A promise held in escrow. The split of its price is frozen here.
 
 What is open is the total without what was used or returned, and escrow holds exactly that many times each part.
-due_at is when what is left goes back: the expiry, and for the offline classes 72 hours of grace for late uploads.
+due_at is when what is left goes back: the expiry, and for the offline classes a grace for late uploads, which is the
+community's to say and frozen at issue.
 """
 
 voucher_event = Table(

@@ -42,6 +42,7 @@ _ALL = (
     Setting("wish_reward_points_max", 100, 0, 100_000),
     # Vouchers and settlement.
     Setting("voucher_days", 7, 1, 730),
+    Setting("voucher_grace_hours", 72, 0, 720),
     Setting("voucher_reverse_minutes", 60, 0, 1440),
     Setting("voucher_reversals_per_day_max", 3, 0, 1000),
     Setting("voucher_code_seconds", 30, 10, 300),

@@ -30,9 +30,6 @@ from service.kit.crypto import Keyring
 from service.kit.db import keyring
 from service.kit.ids import new_id
 
-ACCOUNTS_AT_ONCE = 400
-"""The ledger compares the accounts of one call with each other; many small calls cost less than one large one."""
-
 
 def _sealed(keys: Keyring, community_id: int, person: NewPerson) -> dict[str, object]:
     """The columns of a person that nobody may read in the database."""
@@ -188,8 +185,7 @@ def _record_enrolment(
 
 async def _open_accounts(session: AsyncSession, community_id: int, people: Sequence[NewPerson], now: datetime) -> None:
     accounts = [spec for person in people for spec in chart.accounts_of_member(person.member_id)]
-    for start in range(0, len(accounts), ACCOUNTS_AT_ONCE):
-        await ledger.open_accounts(session, community_id, accounts[start : start + ACCOUNTS_AT_ONCE], now=now)
+    await ledger.open_accounts(session, community_id, accounts, now=now)
 
 
 async def update_people(

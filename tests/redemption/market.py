@@ -113,7 +113,13 @@ class Market:
         return terms
 
     async def issue(
-        self, terms: OfferTerms, *, member: UUID | None = None, quantity: int = 1, key: UUID | None = None
+        self,
+        terms: OfferTerms,
+        *,
+        member: UUID | None = None,
+        quantity: int = 1,
+        key: UUID | None = None,
+        grace_hours: int = 72,
     ) -> int:
         async with self.sessions.begin() as session:
             issued = await redemption.issue_voucher(
@@ -125,6 +131,7 @@ class Market:
                 owner_group=self.household,
                 quantity=quantity,
                 actor_id=member or self.li,
+                grace_hours=grace_hours,
                 now=self.now,
             )
         return issued.voucher_id

@@ -83,3 +83,16 @@ async def test_what_is_not_used_comes_back_exactly(market: Market) -> None:
     assert await market.balance("escrow") == 0
     assert (await market.offer(haircut)).stock_taken == 1
     assert await market.faults() == []
+
+
+@pytest.mark.parametrize("hours", [0, 5, 72])
+async def test_the_grace_for_late_uploads_is_frozen_at_issue(market: Market, hours: int) -> None:
+    """An offline voucher that ran out gives nothing back before its own grace is over."""
+    haircut = await market.publish(offline_class=redemption.OfflineClass.ROAMING)
+    voucher_id = await market.issue(haircut, grace_hours=hours)
+    ends = market.at(days=7)
+
+    if hours:
+        assert (await ends.at(hours=hours, seconds=-1).expire()).expired == ()
+    assert [each.voucher_id for each in (await ends.at(hours=hours).expire()).expired] == [voucher_id]
+    assert await market.faults() == []

@@ -170,6 +170,7 @@ async def test_a_member_with_a_discount_pays_less_and_the_sponsor_more(market: M
             discount_class="low_income",
             actor_id=market.staff,
             on_behalf_of=market.li,
+            grace_hours=72,
             now=market.now,
         )
     voucher = await market.voucher(issued.voucher_id)

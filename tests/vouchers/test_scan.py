@@ -266,6 +266,7 @@ async def test_a_voucher_of_several_asks_how_many(app, li, phone, give, offer_of
             owner_group=None,
             quantity=3,
             actor_id=li.actor.member_id,
+            grace_hours=72,
             now=clock.now,
         )
     code = code_of({"voucher_id": issued.voucher_id}, clock.now)

@@ -8,10 +8,12 @@ from uuid import UUID
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 import redemption
+from service.communities import setting
 from service.facts import VoucherIssued, VoucherReturned
 from service.identity import Person, members_by_card, person
 from service.kit import audit, outbox
 from service.kit.access import Actor, Role
+from service.kit.clock import local_day
 from service.vouchers.rules import PointsMissing, VoucherNotFound, key_for
 
 PRINTED = "printed"
@@ -29,13 +31,23 @@ class Taken:
 
 
 async def take_offer(
-    session: AsyncSession, *, actor: Actor, offer_id: UUID, key: str, now: datetime, for_member: Person | None = None
+    session: AsyncSession,
+    *,
+    actor: Actor,
+    offer_id: UUID,
+    key: str,
+    now: datetime,
+    for_member: Person | None = None,
+    grace_hours: int | None = None,
 ) -> int:
     """Set the price aside and give the member a voucher; the same key again is the same voucher.
 
-    Staff may take it for somebody: then the member pays and holds it, and both names stand in the books.
+    The grace for late uploads is today's setting, unless the caller has read it for many. Staff may take it for somebody:
+    then the member pays and holds it, and both names stand in the books.
     """
     member_id = for_member.member_id if for_member else actor.member_id
+    if grace_hours is None:
+        grace_hours = await grace_hours_on(session, actor.community_id, now)
     try:
         issued = await redemption.issue_voucher(
             session,
@@ -46,6 +58,7 @@ async def take_offer(
             owner_group=for_member.household_id if for_member else actor.household_id,
             actor_id=actor.member_id,
             on_behalf_of=member_id if for_member else None,
+            grace_hours=grace_hours,
             now=now,
         )
     except redemption.PointsShort as short:
@@ -69,6 +82,11 @@ async def take_offer(
     return issued.voucher_id
 
 
+async def grace_hours_on(session: AsyncSession, community_id: int, now: datetime) -> int:
+    """How long a voucher that is issued today will wait for late uploads after its expiry."""
+    return await setting(session, community_id, "voucher_grace_hours", local_day(now))
+
+
 def _points_missing(short: redemption.PointsShort) -> PointsMissing:
     asked, available = short.detail.get("asked"), short.detail.get("available")
     assert isinstance(asked, int)
@@ -81,6 +99,7 @@ async def take_for_many(
 ) -> Sequence[Taken]:
     """Take an offer for each of these card numbers, one after the other in their order; one's refusal stops no other."""
     members = await members_by_card(session, actor.community_id, cards)
+    grace_hours = await grace_hours_on(session, actor.community_id, now)
     taken: list[Taken] = []
     for card_no in dict.fromkeys(cards):
         if card_no not in members:
@@ -88,7 +107,15 @@ async def take_for_many(
             continue
         holder = await person(session, actor.community_id, members[card_no].member_id)
         try:
-            voucher_id = await take_offer(session, actor=actor, offer_id=offer_id, key=key, now=now, for_member=holder)
+            voucher_id = await take_offer(
+                session,
+                actor=actor,
+                offer_id=offer_id,
+                key=key,
+                now=now,
+                for_member=holder,
+                grace_hours=grace_hours,
+            )
         except (redemption.RedemptionRefusal, PointsMissing) as refusal:
             taken.append(Taken(card_no, None, refusal.code))
         else:
