@@ -78,7 +78,7 @@ async def receipt_page(
         posted_at=datetime.fromtimestamp(0, UTC) + timedelta(microseconds=found.entry.posted_at),
         seal=found.seal,
         root_groups=in_groups(found.seal.root.hex()),
-        text=" ".join(in_groups(found.receipt, RECEIPT_GROUP)),
+        text_groups=in_groups(found.receipt, RECEIPT_GROUP),
         qr=qr_svg(found.receipt, ecc="L", title=_("凭据的二维码")),
         url=f"{state.settings.origin}/seals/{found.seal.book}/{found.seal.number}",
         now=now,
