@@ -222,7 +222,7 @@ TRANSITIONS: Final = (
         dict.fromkeys((_S.RESERVED, _S.ISSUED, _S.LOCKED, _S.PART_USED, _S.CANCEL_PENDING, _S.FROZEN), (_S.VOID,)),
     ),
 )
-"""What exists now (docs/decisions/0003). Reserving, locking and offline leases come with their issues;
+"""What exists now (docs/decisions/0003). Reserving, locking and offline leases come later;
 their states already fit the tables."""
 
 SETTLEMENT_STEPS: Final = (

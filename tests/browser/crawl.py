@@ -51,7 +51,7 @@ class Crawl:
             here = landed.path + (f"?{landed.query}" if landed.query else "")
             self.pages.setdefault(kind_of(here), (who, here))
             seen.add(kind_of(here))
-            for href in page.eval_on_selector_all("a[href]", LINKS):
+            for href in page.eval_on_selector_all("a[href]:not([download])", LINKS):
                 target = self._inside(page.url, href)
                 if target and kind_of(target) not in seen:
                     waiting.append(target)
