@@ -15,11 +15,13 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlmodel import col
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from service.communities import community
 from service.identity.rules import (
     ADDRESS_TRIES_MAX,
     SECRET_TRIES_MAX,
     SECRET_TRIES_MINUTES,
     ActivationSpent,
+    ChooseCommunity,
     SignInRefused,
     TooManyTries,
     check_secret,
@@ -151,8 +153,12 @@ async def sign_in(
     device: str,
     is_shared: bool,
     now: datetime,
+    community_id: int | None = None,
 ) -> Entrance:
     """Open a session for whoever knows the secret of the typed number; raises SignInRefused or TooManyTries.
+
+    A number may be known in several communities, of one person or of two. When the secret fits in more than one of them,
+    nobody is guessed to be meant: ChooseCommunity asks, and the next try names the community.
 
     Counting, looking and entering are three transactions: the count must survive the refusal, and no connection is held
     while the slow hash runs.
@@ -164,18 +170,23 @@ async def sign_in(
         )
     async with transaction(sessions) as session:
         whom = await candidates(session, typed)
-    proven = None
-    for candidate in whom or [NOBODY]:
+    proven = []
+    for candidate in [one for one in whom if community_id in (None, one.community_id)] or [NOBODY]:
         secret_hash = candidate.secret_hash or _nobodys_hash()
         fits = await anyio.to_thread.run_sync(_matches, secret_hash, secret[:200])
         if fits and candidate.secret_hash:
-            proven = candidate
-            break
-    if proven is None:
+            proven.append(candidate)
+    if not proven:
         raise SignInRefused(max(0, left))
     async with transaction(sessions) as session:
+        if len({one.community_id for one in proven}) > 1:
+            raise ChooseCommunity(
+                {str(one.community_id): (await community(session, one.community_id)).name for one in proven}
+            )
         await forget_tries(session, number, now)
-        return await enter(session, proven.community_id, proven.member_id, device=device, is_shared=is_shared, now=now)
+        return await enter(
+            session, proven[0].community_id, proven[0].member_id, device=device, is_shared=is_shared, now=now
+        )
 
 
 async def enter(

@@ -35,6 +35,7 @@ async def sign_in(request: AnyRequest, data: JSONBody[SignIn], state: State) -> 
         device=device_of(request),
         is_shared=data.shared,
         now=cast("Clock", state.clock)(),
+        community_id=data.community_id,
     )
     return Response(None, status_code=204, cookies=[session_cookie(state, entrance, is_shared=data.shared)])
 

@@ -15,7 +15,7 @@ from service.identity.browsers import device_of, session_cookie
 from service.identity.histories import sessions_of
 from service.identity.payloads import ActivateForm, ChangeSecretForm, NumberForm, SecretForm
 from service.identity.queries import person
-from service.identity.rules import SecretsDiffer
+from service.identity.rules import ChooseCommunity, SecretsDiffer
 from service.kit.access import PUBLIC, SIGNED_IN, Actor
 from service.kit.clock import Clock
 from service.kit.crypto import Keyring
@@ -43,22 +43,27 @@ async def sign_in_number(request: AnyRequest) -> Template:
 
 
 @post("/sign-in/secret", opt=PUBLIC, include_in_schema=False)
-async def sign_in_secret(request: AnyRequest, state: State) -> Redirect:
-    """Let in whoever knows the secret, and lead them where they were going."""
+async def sign_in_secret(request: AnyRequest, state: State) -> Redirect | Template:
+    """Let in whoever knows the secret, and lead them where they were going; ask where, if it fits in two places."""
     form_values = await request.form()
     number, path = str(form_values.get("number", ""))[:64], safe_path(str(form_values.get("next") or "/"))
     with refill(request, "identity/secret.html", title=_("输入口令"), number=number, next=path):
         form = await form_of(request, SecretForm)
-        entrance = await ways_in.sign_in(
-            sessions_of_app(state),
-            cast("Keyring", state.keyring),
-            typed=form.number,
-            secret=form.secret,
-            address=network_of(request),
-            device=device_of(request),
-            is_shared=form.shared,
-            now=cast("Clock", state.clock)(),
-        )
+        try:
+            entrance = await ways_in.sign_in(
+                sessions_of_app(state),
+                cast("Keyring", state.keyring),
+                typed=form.number,
+                secret=form.secret,
+                address=network_of(request),
+                device=device_of(request),
+                is_shared=form.shared,
+                now=cast("Clock", state.clock)(),
+                community_id=form.community,
+            )
+        except ChooseCommunity as several:
+            shown = {"number": number, "next": path, "choices": list(several.communities.items())}
+            return page(request, "identity/secret.html", title=_("选社区"), status_code=409, **shown)
     return Redirect(path, status_code=303, cookies=[session_cookie(state, entrance, is_shared=form.shared)])
 
 

@@ -23,6 +23,7 @@ class SecretForm(msgspec.Struct):
     number: Typed
     secret: Secret
     shared: bool = False
+    community: int | None = None
     next: str | None = None
 
 
@@ -49,6 +50,7 @@ class SignIn(msgspec.Struct):
     number: Typed
     secret: Secret
     shared: bool = False
+    community_id: int | None = None
 
 
 class Activating(msgspec.Struct):

@@ -37,6 +37,15 @@ class SignInRefused(NotSignedIn):
 
 
 @dataclass(eq=False)
+class ChooseCommunity(Conflict):
+    """Number and secret open the door of more than one community: only the person knows which one is meant."""
+
+    code: ClassVar[str] = "identity.choose_community"
+    communities: dict[str, str]
+    """Their numbers and names."""
+
+
+@dataclass(eq=False)
 class TooManyTries(TooMany):
     """Too many wrong tries from one place or for one number."""
 

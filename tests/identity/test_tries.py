@@ -121,6 +121,40 @@ async def test_a_phone_known_in_two_communities_leads_to_the_one_whose_pin_fits(
         assert (await _try(browser, "999998", "+86 138-1234-5678"))[0] == 401
 
 
+async def test_where_number_and_pin_fit_twice_the_person_is_asked(app: Litestar, enrol: Enrol) -> None:
+    """Two people of two communities with one card number and, by chance, one PIN: neither enters as the other."""
+    await enrol(HERE, "0077-0900", "林一", "135791")
+    await enrol(ELSEWHERE, "0077-0900", "林二", "135791")
+
+    async with client_of(app, None) as browser:
+        status, problem = await _try(browser, "135791", "0077-0900")
+        assert (status, problem["code"]) == (409, "identity.choose_community")
+        assert set(problem["communities"]) == {str(HERE), str(ELSEWHERE)}  # type: ignore[call-overload]
+        assert (await browser.get("/api/me")).status_code == 401
+
+        asked = await browser.post("/sign-in/secret", data={"number": "0077-0900", "secret": "135791"})
+        assert asked.status_code == 409
+        assert "您要进哪个社区" in asked.text
+        chosen = {"number": "0077-0900", "secret": "135791", "community": str(ELSEWHERE)}
+        assert (await browser.post("/sign-in/secret", data=chosen)).status_code == 303
+        assert (await browser.get("/api/me")).json()["community_id"] == ELSEWHERE
+
+    async with client_of(app, None) as browser:
+        answer = await browser.post(
+            "/api/session", json={"number": "0077-0900", "secret": "135791", "community_id": HERE}
+        )
+        assert answer.status_code == 204
+        assert (await browser.get("/api/me")).json()["community_id"] == HERE
+
+
+async def test_a_community_that_is_not_behind_the_number_opens_nothing(app: Litestar, enrol: Enrol) -> None:
+    await enrol(HERE, "0077-0900", "林一", "135791")
+
+    async with client_of(app, None) as browser:
+        sent = {"number": "0077-0900", "secret": "135791", "community_id": ELSEWHERE}
+        assert (await browser.post("/api/session", json=sent)).status_code == 401
+
+
 async def test_an_office_that_enrols_a_number_cannot_enter_elsewhere(app: Litestar, enrol: Enrol) -> None:
     await enrol(HERE, "0012-0900", "林一", None)
     await enrol(ELSEWHERE, "0001-0900", "林一", "246813")
