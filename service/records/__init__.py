@@ -8,7 +8,6 @@ from service.records.actions import Service, correct_record, record_services
 from service.records.queries import (
     RecordLine,
     countable_minutes,
-    earned_since,
     minutes_by_member,
     record_lines,
     record_minutes,
@@ -37,7 +36,6 @@ __all__ = [
     "correct_record",
     "countable_minutes",
     "earned_points",
-    "earned_since",
     "minutes_by_member",
     "record_lines",
     "record_minutes",

@@ -52,22 +52,6 @@ async def minutes_by_member(session: AsyncSession, community_id: int, ids: Colle
     return {member_id: int(total) for member_id, total in rows}
 
 
-async def earned_since(session: AsyncSession, community_id: int, member_id: UUID, since: datetime) -> tuple[int, int]:
-    """Coins and hundredths of points that services brought a person since an instant, corrections taken off."""
-    summed = await session.execute(
-        sa.select(
-            sa.func.coalesce(sa.func.sum(col(ServiceRecord.coins)), 0),
-            sa.func.coalesce(sa.func.sum(col(ServiceRecord.points_hundredths)), 0),
-        ).where(
-            col(ServiceRecord.community_id) == community_id,
-            col(ServiceRecord.member_id) == member_id,
-            col(ServiceRecord.confirmed_at) >= since,
-        )
-    )
-    coins, points = summed.one()
-    return int(coins), int(points)
-
-
 async def credited_on(
     session: AsyncSession, community_id: int, days: Collection[tuple[UUID, date]]
 ) -> Mapping[tuple[UUID, date], int]:

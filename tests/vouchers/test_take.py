@@ -244,3 +244,16 @@ async def test_english_readers_get_english(li, haircut):
     page = await li.get(f"/vouchers/{haircut['voucher_id']}", headers={"accept-language": "en"})
 
     assert "Show this code to the clerk" in page.text
+
+
+async def test_what_a_returned_voucher_brings_back_was_not_earned_and_home_says_the_passbooks_sum(li, haircut, clock):
+    clock.move(minutes=1)
+    await li.post(f"/vouchers/{haircut['voucher_id']}/cancel", data={"_key": "back"})
+
+    passbook = re.sub(r"<[^>]+>", "", (await li.get("/passbook?unit=point")).text)
+    home = (await li.get("/home")).text
+
+    assert "存入 100分 支出 0分" in passbook
+    assert "本月存入 0 小时，100 分" in home
+    clock.move(days=9)
+    assert "本月存入 0 小时，0 分" in (await li.get("/home")).text

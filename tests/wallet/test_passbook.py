@@ -1,5 +1,7 @@
 """The passbook shows what the ledger has, in words, and to nobody else."""
 
+from datetime import timedelta
+
 import pytest
 
 from service.kit.clock import local_day
@@ -137,3 +139,17 @@ async def test_english_readers_get_english(chen):
     page = await chen.get("/passbook", headers={"accept-language": "en"})
 
     assert "My passbook" in page.text
+
+
+async def test_home_counts_by_the_day_of_posting_like_the_passbook_and_in_one_query(app, chen, wu, clock, statements):
+    with statements() as before:
+        await chen.get("/home")
+    services = [service_of(chen, f"m{n}", clock, minutes=30) for n in range(10)]
+    await credit(app, wu, services, clock.now + timedelta(days=10))
+    clock.move(days=10)
+
+    with statements() as after:
+        home = (await chen.get("/home")).text
+
+    assert "本月存入 5 小时" in home
+    assert len(after) == len(before)

@@ -14,12 +14,11 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 import redemption
 from service.communities import organisations_by_ids
 from service.kit.access import SIGNED_IN, Actor
-from service.kit.clock import HOME_ZONE
+from service.kit.clock import local_day
 from service.kit.i18n import _
 from service.kit.manifest import Manifest
 from service.kit.pages import common, page
-from service.records import earned_since
-from service.wallet.queries.passbook import figures
+from service.wallet.queries.passbook import came_in_since, figures
 
 AnyRequest = Request[Any, Any, Any]
 OFFERS_SHOWN = 3
@@ -34,8 +33,9 @@ async def home(
 ) -> Template:
     """Balances first, then the cards of every slice, then what the points are good for today."""
     mine = await figures(session, actor.community_id, actor.member_id)
-    month = now.astimezone(HOME_ZONE).replace(day=1, hour=0, minute=0, second=0, microsecond=0)
-    coins_in, points_in = await earned_since(session, actor.community_id, actor.member_id, month)
+    coins_in, points_in = await came_in_since(
+        session, actor.community_id, actor.member_id, local_day(now).replace(day=1)
+    )
     return page(
         request,
         "wallet/home.html",
