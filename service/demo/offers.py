@@ -7,11 +7,10 @@ import redemption
 from service.demo.cast import HERE
 from service.demo.roster import table
 from service.demo.stage import Stage
-from service.kit.clock import local_day
+from service.kit.clock import day_begins, local_day
 from service.kit.ids import new_id
 from service.vouchers.actions import offering, taking
 from service.vouchers.rules import Pledge
-from service.vouchers.terms import midnight
 
 STOCK = 50
 FEN_PER_POINT = 100
@@ -68,8 +67,8 @@ async def _publish(stage: Stage, title: str, points: int, shop: str, kind: redem
         price_points=points,
         payable_fen=points * FEN_PER_POINT,
         stock_total=STOCK,
-        valid_from=midnight(day),
-        valid_until=midnight(day + timedelta(days=180)),
+        valid_from=day_begins(day),
+        valid_until=day_begins(day + timedelta(days=180)),
         rules=("每人每季度一份。", "凭券到店领取，不找零，不兑现金。"),
     )
     clerk = stage.cast["wu"]

@@ -182,7 +182,7 @@ class PledgeIn(msgspec.Struct):
 
 
 class CloseIn(msgspec.Struct):
-    """Up to the end of which day, and for which shop; nothing for all of them."""
+    """Up to the end of which day, today at the latest, and for which shop; nothing for all of them."""
 
     until: date
     shop: UUID | None = None

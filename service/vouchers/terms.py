@@ -1,11 +1,11 @@
 """An offer's terms as forms and clients write them, turned into what redemption promises."""
 
-from datetime import date, datetime, time, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from uuid import UUID
 
 from redemption import OfferTerms
-from service.kit.clock import HOME_ZONE
+from service.kit.clock import FIRST_DAY, LAST_DAY, day_begins, local_day
 from service.kit.refusals import Invalid
 from service.vouchers.payloads import OfferForm, OfferIn
 from service.vouchers.rules import RULE_LINES_MAX
@@ -16,14 +16,17 @@ def fen_of(yuan: str) -> int:
     return int(Decimal(yuan) * 100)
 
 
-def midnight(day: date) -> datetime:
-    """When a day begins in the community."""
-    return datetime.combine(day, time(), HOME_ZONE)
+def settled_until(day: date, now: datetime, *, undo_minutes: int) -> datetime:
+    """The end of a day, or the last moment whose uses can no longer be undone at the counter, whichever is earlier.
 
-
-def end_of(day: date, now: datetime) -> datetime:
-    """The end of a day, or this moment while the day is not over: nothing is closed before it happened."""
-    return min(midnight(day + timedelta(days=1)), now)
+    So a period may be closed today, and the shop keeps its way back: what it can still undo is left for the next
+    statement. Raises Invalid for a day that has not come, or out of all reason.
+    """
+    if day < FIRST_DAY:
+        raise Invalid({"until": "date_range"})
+    if day > local_day(now):
+        raise Invalid({"until": "date_to_come"})
+    return min(day_begins(day + timedelta(days=1)), now - timedelta(minutes=undo_minutes))
 
 
 def terms_of(offer_id: UUID, given: OfferIn, *, default_days: int) -> OfferTerms:
@@ -32,7 +35,10 @@ def terms_of(offer_id: UUID, given: OfferIn, *, default_days: int) -> OfferTerms
     rules = tuple(line.strip() for line in given.rules if line.strip())
     if not given.shops:
         problems["shops"] = "required"
-    if given.valid_until < given.valid_from:
+    for name, day in (("valid_from", given.valid_from), ("valid_until", given.valid_until)):
+        if not FIRST_DAY <= day <= LAST_DAY:
+            problems[name] = "date_range"
+    if "valid_until" not in problems and given.valid_until < given.valid_from:
         problems["valid_until"] = "date"
     if given.subsidy_points > given.price_points:
         problems["subsidy_points"] = "number"
@@ -53,8 +59,8 @@ def terms_of(offer_id: UUID, given: OfferIn, *, default_days: int) -> OfferTerms
         stock_total=given.stock,
         per_member_cap=given.per_member,
         cap_period=given.per_period,
-        valid_from=midnight(given.valid_from),
-        valid_until=midnight(given.valid_until + timedelta(days=1)),
+        valid_from=day_begins(given.valid_from),
+        valid_until=day_begins(given.valid_until + timedelta(days=1)),
         voucher_days=given.voucher_days or default_days,
         rules=rules,
     )

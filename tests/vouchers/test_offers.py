@@ -46,6 +46,17 @@ async def test_a_draft_is_published_and_residents_see_it(wu, li, town):
     assert "发布中" in shown.text
 
 
+async def test_days_out_of_reason_are_refused_on_their_field_and_the_form_is_kept(wu, town):
+    for field, day in (("valid_until", "9999-12-31"), ("valid_from", "0001-01-01"), ("valid_until", "3000-01-01")):
+        page = await wu.post("/desk/offers/new", data=form_of(town, **{field: day}))
+        assert page.status_code == 422, day
+        assert page.text.count("请看一看年份") == 2  # on top and beside the field
+        assert f'value="{day}"' in page.text
+        assert "提前一天打电话" in page.text
+    page = await wu.post("/desk/offers/new", data=form_of(town, valid_until="2999-12-31"))
+    assert page.status_code == 303
+
+
 async def test_a_draft_can_be_changed_and_a_published_offer_never(wu, town):
     address = await drafted(wu, town)
     edit = await wu.get(f"{address}/edit")

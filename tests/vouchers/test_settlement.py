@@ -13,7 +13,7 @@ from tests.vouchers.conftest import code_of, scan_of
 
 @pytest.fixture
 async def used(li, phone, give, offer_of, clock):
-    """Three haircuts were taken and used."""
+    """Three haircuts were taken and used, so long ago that the shop can no longer undo them."""
     await give(li, 200)
     offer_id = await offer_of()
     for _ in range(3):
@@ -21,6 +21,7 @@ async def used(li, phone, give, offer_of, clock):
         answer = await phone.post("/api/scans", json=scan_of(code_of(voucher, clock.now)))
         assert answer.status_code == 200
         clock.move(minutes=1)
+    clock.move(hours=1)
 
 
 async def closed(client, **fields):
@@ -83,6 +84,39 @@ async def test_closing_all_says_how_many_and_closing_again_finds_nothing(used, q
     assert "所有的核销都结过了" in page.text
 
     assert await closed(qian) == []
+
+
+async def test_a_day_that_has_not_come_or_makes_no_sense_is_refused_on_its_field(used, qian):
+    for day, sentence in (
+        ("2026-11-23", "这一天还没有到"),
+        ("9999-12-31", "这一天还没有到"),
+        ("0001-01-01", "请看一看年份"),
+    ):
+        page = await qian.post("/desk/settlements/close", data={"until": day, "_key": day})
+        assert page.status_code == 422
+        assert sentence in page.text
+        assert f'value="{day}"' in page.text
+        answer = await qian.post("/api/settlements", json={"until": day})
+        assert (answer.status_code, list(answer.json()["problems"])) == (422, ["until"])
+    english = await qian.post(
+        "/desk/settlements/close", data={"until": "9999-12-31"}, headers={"accept-language": "en"}
+    )
+    assert "This day has not come yet" in english.text
+
+
+async def test_what_the_shop_can_still_undo_waits_for_the_next_statement(used, li, phone, give, offer_of, qian, clock):
+    await give(li, 100)
+    fresh = (await li.post(f"/api/offers/{await offer_of()}/vouchers", json={})).json()
+    asked = scan_of(code_of(fresh, clock.now))
+    assert (await phone.post("/api/scans", json=asked)).json()["state"] == "ok"
+
+    [item] = await closed(qian)
+    assert (await qian.get(f"/api/settlements/{item['settlement_id']}")).json()["lines"] == 3
+    assert (await phone.post("/api/scans/undo", json={"nonce": asked["nonce"]})).status_code == 200
+    again = await qian.post("/desk/settlements/close", data={"until": "2026-11-22", "_key": "again"})
+    shown = await qian.get(again.headers["location"])
+    assert "没有可以结的" in shown.text
+    assert "0 家" not in shown.text
 
 
 async def test_a_disputed_line_leaves_the_batch_and_the_rest_is_paid(app, town, used, qian, feng, barber):

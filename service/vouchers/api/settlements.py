@@ -10,6 +10,7 @@ from litestar.params import FromPath, FromQuery, JSONBody
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 import redemption
+from service.communities import setting
 from service.kit.access import Actor, Role, allow
 from service.kit.clock import local_day
 from service.kit.ids import new_id
@@ -30,7 +31,7 @@ from service.vouchers.payloads import (
 )
 from service.vouchers.queries.counter import shops_of, statement_for
 from service.vouchers.rules import Decision
-from service.vouchers.terms import end_of
+from service.vouchers.terms import settled_until
 
 AnyRequest = Request[Any, Any, Any]
 READERS = allow(Role.FINANCE, Role.APPROVER, Role.AUDITOR, Role.ADMIN)
@@ -89,12 +90,14 @@ async def close(
     now: NamedDependency[datetime],
 ) -> Response[ClosedAll]:
     """Close a period for one shop, or for every shop that has something open."""
+    minutes = await setting(session, actor.community_id, "voucher_reverse_minutes", local_day(now))
+    until = settled_until(data.until, now, undo_minutes=minutes)
 
     async def work() -> ClosedAll:
         closed = await settling.close_period(
             session,
             actor=actor,
-            until=end_of(data.until, now),
+            until=until,
             merchant_id=data.shop,
             key=request.headers.get("idempotency-key") or new_id().hex,
             now=now,

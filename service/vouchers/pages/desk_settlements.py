@@ -15,7 +15,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 import redemption
 from redemption import SettlementState
-from service.communities import organisations_by_ids
+from service.communities import organisations_by_ids, setting
 from service.identity import people_by_ids
 from service.kit.access import Actor, Role, allow
 from service.kit.clock import HOME_ZONE, local_day
@@ -27,7 +27,7 @@ from service.vouchers.browser import settlement_cursor, settlement_mark
 from service.vouchers.payloads import CloseForm, PayForm, TakeForm
 from service.vouchers.queries.office import all_lines, three_sums, waiting
 from service.vouchers.rules import yuan_in_words
-from service.vouchers.terms import end_of
+from service.vouchers.terms import settled_until
 
 AnyRequest = Request[Any, Any, Any]
 READERS = allow(Role.FINANCE, Role.APPROVER, Role.AUDITOR, Role.ADMIN)
@@ -95,6 +95,9 @@ def _results(text: str | None) -> list[str]:
     for part in (text or "").split(","):
         code, _colon, count = part.partition(":")
         if count.isdecimal() and code.replace("_", "").replace(".", "").isalpha():
+            if code == "done" and not int(count):
+                sentences.append(_("没有可以结的：到那天为止，能结的都结过了；还能撤销的留到下一次。"))
+                continue
             sentence = _("结好了") if code == "done" else translate(f"refusal.{code}")
             sentences.append(_("{count} 家：{sentence}").format(count=count, sentence=sentence))
     return sentences
@@ -111,10 +114,12 @@ async def close(
     key = str((await request.form()).get("_key") or "")
     with refill(request, "vouchers/desk_settlements.html", **await _overview(session, actor, now, None, None)):
         form = await form_of(request, CloseForm)
+        minutes = await setting(session, actor.community_id, "voucher_reverse_minutes", local_day(now))
+        until = settled_until(form.until, now, undo_minutes=minutes)
 
         async def work() -> str:
             closed = await settling.close_period(
-                session, actor=actor, until=end_of(form.until, now), merchant_id=form.shop, key=key, now=now
+                session, actor=actor, until=until, merchant_id=form.shop, key=key, now=now
             )
             counts: dict[str, int] = {}
             for item in closed:
