@@ -32,7 +32,7 @@ class ActivityForm(Struct, frozen=True, kw_only=True):
 
 
 class ShiftForm(Struct, frozen=True, kw_only=True):
-    """A shift on the community's clock; an end that is not after the start is on the next day."""
+    """A shift on the community's clock; an end before the start is on the next day."""
 
     on: date
     starts: time

@@ -1,5 +1,6 @@
 """Planning activities and shifts, calling them off, and the door that closes by itself."""
 
+import asyncio
 from datetime import timedelta
 
 import pytest
@@ -58,10 +59,72 @@ async def test_what_cannot_be_read_is_shown_beside_its_field(wu: Client, canteen
     assert 'href="#starts"' in odd.text
     past = await wu.post(
         f"/desk/activities/{canteen}/shifts",
-        data={"on": "2026-11-20", "starts": "09:00", "ends": "11:00", "places": "2"},
+        data={"on": "2026-11-21", "starts": "09:00", "ends": "11:00", "places": "2"},
     )
     assert past.status_code == 409
     assert "时间不对" in past.text
+
+
+@pytest.mark.parametrize(
+    ("on", "starts", "ends", "field", "sentence"),
+    [
+        ("9999-12-31", "23:00", "01:00", "on", "日子不对"),
+        ("0001-01-01", "09:00", "11:00", "on", "日子不对"),
+        ("2026-11-20", "09:00", "11:00", "on", "日子不对"),
+        ("2028-12-31", "09:00", "11:00", "on", "日子不对"),
+        ("2026-11-23", "10:00", "10:00", "ends", "和开始是同一个时间"),
+    ],
+)
+async def test_a_shift_that_cannot_be_meant_is_refused_on_its_field(
+    wu: Client, canteen, on: str, starts: str, ends: str, field: str, sentence: str
+) -> None:
+    answer = await wu.post(
+        f"/desk/activities/{canteen}/shifts", data={"on": on, "starts": starts, "ends": ends, "places": "7"}
+    )
+
+    assert answer.status_code == 422
+    assert f'href="#{field}"' in answer.text
+    assert sentence in answer.text
+    assert f'value="{on}"' in answer.text
+    assert 'value="7"' in answer.text
+
+
+@pytest.mark.parametrize(
+    ("starts", "ends", "code"),
+    [
+        ("9999-12-31T23:00:00+08:00", "9999-12-31T23:30:00+08:00", "kit.invalid"),
+        ("9999-12-31T23:00:00Z", "9999-12-31T23:30:00Z", "kit.invalid"),
+        ("0001-01-01T00:00:00+08:00", "0001-01-01T01:00:00Z", "hours.shift_times_odd"),
+        ("2026-11-23T10:00:00+08:00", "2026-11-23T10:00:00+08:00", "kit.invalid"),
+        ("2026-11-23T10:00:00+08:00", "2026-11-23T22:01:00+08:00", "hours.shift_times_odd"),
+    ],
+)
+async def test_the_api_refuses_such_shifts_as_well(wu: Client, canteen, starts: str, ends: str, code: str) -> None:
+    answer = await wu.post(
+        f"/api/activities/{canteen}/shifts", json={"starts_at": starts, "ends_at": ends, "places": 2}
+    )
+
+    assert answer.status_code in (409, 422)
+    assert answer.json()["code"] == code
+
+
+async def test_the_same_shift_is_added_once(wu: Client, zheng: Client, canteen) -> None:
+    form = {"on": "2026-11-23", "starts": "09:00", "ends": "11:00", "places": "2", "weeks": "2"}
+    answers = await asyncio.gather(*(who.post(f"/desk/activities/{canteen}/shifts", data=form) for who in (wu, zheng)))
+
+    assert sorted(answer.status_code for answer in answers) == [303, 409]
+    told = next(answer.text for answer in answers if answer.status_code == 409)
+    assert "11 月 23 日 周一 9:00 这一场已经排好了" in told
+    again = {**form, "on": "2026-11-30", "weeks": "1"}
+    assert (await wu.post(f"/desk/activities/{canteen}/shifts", data=again)).status_code == 409
+    longer = {**again, "ends": "11:30"}
+    assert (await wu.post(f"/desk/activities/{canteen}/shifts", data=longer)).status_code == 303
+
+
+async def test_a_shift_that_was_called_off_may_be_added_again(wu: Client, shift, make_shift) -> None:
+    assert (await wu.post(f"/api/shifts/{shift}/cancel")).status_code == 204
+
+    assert await make_shift() != shift
 
 
 async def test_a_page_opened_before_somebody_elses_change_is_told(wu: Client, zheng: Client, canteen) -> None:

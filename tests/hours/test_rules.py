@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from service.hours.rules import (
     AttendanceState,
     Check,
+    ShiftFieldOdd,
     ShiftState,
     ShiftTimesOdd,
     SignUpState,
@@ -174,9 +175,15 @@ def test_early_late_and_another_day_each_have_their_own_no(now: datetime, refusa
         check_serves_today(**window, now=now)
 
 
-@pytest.mark.parametrize(("starts", "ends"), [(60, 60), (120, 60), (-300, -180), (60, 60 + 24 * 60 + 1)])
-def test_a_shift_lies_ahead_and_lasts_at_most_a_day(starts: int, ends: int) -> None:
+@pytest.mark.parametrize(("starts", "ends"), [(120, 60), (-300, -180), (60, 60 + 12 * 60 + 1)])
+def test_a_shift_lies_ahead_and_lasts_at_most_half_a_day(starts: int, ends: int) -> None:
     with pytest.raises(ShiftTimesOdd):
+        check_shift_times(at(starts), at(ends), NINE)
+
+
+@pytest.mark.parametrize(("starts", "ends"), [(60, 60), (732 * 1440, 732 * 1440 + 60)])
+def test_a_shift_does_not_end_as_it_starts_and_is_not_years_away(starts: int, ends: int) -> None:
+    with pytest.raises(ShiftFieldOdd):
         check_shift_times(at(starts), at(ends), NINE)
 
 

@@ -23,6 +23,7 @@ from service.hours.rules import (
     NotALeader,
     ShiftNotOpen,
     ShiftState,
+    ShiftThere,
     SignUpState,
     check_shift_times,
 )
@@ -219,14 +220,20 @@ async def add_shifts(
     weeks: int,
     now: datetime,
 ) -> Sequence[UUID]:
-    """Add one shift, or the same one in each of several weeks. Opening and closing follow the settings of its day."""
+    """Add one shift, or the same one in each of several weeks. Opening and closing follow the settings of its day.
+
+    Two colleagues may press at once: the activity's lock makes the second wait and then be told that it is there.
+    """
     row = await queries.lock_activity(session, actor.community_id, activity_id)
     if row.state not in (ActivityState.DRAFT, ActivityState.OPEN):
         raise ActivityNotOpen(row.state)
     check_shift_times(starts_at, ends_at, now)
+    times = [(starts_at + timedelta(weeks=week), ends_at + timedelta(weeks=week)) for week in range(weeks)]
+    there = await queries.same_shift(session, row, times)
+    if there is not None:
+        raise ShiftThere(there)
     made: list[UUID] = []
-    for week in range(weeks):
-        start, end = starts_at + timedelta(weeks=week), ends_at + timedelta(weeks=week)
+    for start, end in times:
         rules = await settings_on(
             session, actor.community_id, ["checkin_early_minutes_max", "checkin_late_minutes_max"], local_day(start)
         )

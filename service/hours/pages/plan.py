@@ -16,7 +16,7 @@ from service.hours import actions, queries
 from service.hours.actions import ActivityText
 from service.hours.pages.volunteer import start_of_today
 from service.hours.payloads import ActivityForm, PlacesForm, ShiftForm
-from service.hours.rules import ActivityState
+from service.hours.rules import ActivityState, ShiftFieldOdd, check_shift_day
 from service.identity import holders_of, people_by_ids
 from service.kit.access import Actor, Role, allow
 from service.kit.clock import HOME_ZONE, local_day
@@ -34,8 +34,11 @@ def text_of(form: ActivityForm) -> ActivityText:
     return ActivityText(form.title, form.place, form.contact_phone, form.service_class, form.description)
 
 
-def shift_times(form: ShiftForm) -> tuple[datetime, datetime]:
-    """The instants of a shift on the community's clock; an end that is not after the start is on the next day."""
+def shift_times(form: ShiftForm, now: datetime) -> tuple[datetime, datetime]:
+    """The instants of a shift on the community's clock; an end before the start is on the next day."""
+    check_shift_day(form.on, local_day(now))
+    if form.starts == form.ends:
+        raise ShiftFieldOdd({"ends": "same_time"})
     starts_at = datetime.combine(form.on, form.starts.replace(tzinfo=None), HOME_ZONE)
     ends_at = datetime.combine(form.on, form.ends.replace(tzinfo=None), HOME_ZONE)
     return starts_at, ends_at if ends_at > starts_at else ends_at + timedelta(days=1)
@@ -296,7 +299,7 @@ async def add_shifts(
     context = await _activity_context(session, actor, activity_id, now)
     with refill(request, "hours/plan.html", **context):
         form = await form_of(request, ShiftForm)
-        starts_at, ends_at = shift_times(form)
+        starts_at, ends_at = shift_times(form, now)
 
         async def work() -> str:
             await actions.add_shifts(

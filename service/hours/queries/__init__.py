@@ -7,6 +7,7 @@ from service.hours.queries.activities import (
     check_leads,
     leads,
     lock_activity,
+    same_shift,
 )
 from service.hours.queries.attendances import (
     AttendanceView,
@@ -83,6 +84,7 @@ __all__ = [
     "review_page",
     "review_row",
     "review_sum",
+    "same_shift",
     "shift_for",
     "shifts_led",
     "shifts_of_activity",

@@ -57,6 +57,24 @@ async def leads(session: AsyncSession, community_id: int, activity_id: UUID) -> 
     return list(rows)
 
 
+async def same_shift(
+    session: AsyncSession, activity: Activity, times: Sequence[tuple[datetime, datetime]]
+) -> datetime | None:
+    """When the first shift of the activity starts that has one of these times and was not called off. Lock it before."""
+    found = await session.exec(
+        select(col(Shift.starts_at))
+        .where(
+            col(Shift.community_id) == activity.community_id,
+            col(Shift.activity_id) == activity.activity_id,
+            col(Shift.state) != ShiftState.CANCELLED,
+            sa.tuple_(col(Shift.starts_at), col(Shift.ends_at)).in_(times),
+        )
+        .order_by(col(Shift.starts_at))
+        .limit(1)
+    )
+    return found.one_or_none()
+
+
 async def check_leads(session: AsyncSession, actor: Actor, activity_id: UUID) -> None:
     """Refuse whoever neither works at the desk nor leads this activity."""
     if actor.has(Role.STAFF):

@@ -3,9 +3,10 @@
 from datetime import date, datetime, timedelta
 from uuid import UUID
 
-from service.hours.rules.refusals import ShiftTimesOdd, TooEarly, TooLate, WrongDay
+from service.hours.rules.refusals import ShiftFieldOdd, ShiftTimesOdd, TooEarly, TooLate, WrongDay
 from service.hours.rules.states import (
     AGREES_WITHIN_MINUTES,
+    SHIFT_DAYS_AHEAD_MAX,
     SHIFT_HOURS_MAX,
     AttendanceState,
     Check,
@@ -63,8 +64,18 @@ def served_on(starts_at: datetime) -> date:
 # Checks, each in the order in which it says no.
 
 
+def check_shift_day(day: date, today: date) -> None:
+    """A day typed for a shift is yesterday, for a night that is not over, or within two years."""
+    if not today - timedelta(days=1) <= day <= today + timedelta(days=SHIFT_DAYS_AHEAD_MAX):
+        raise ShiftFieldOdd({"on": "day"})
+
+
 def check_shift_times(starts_at: datetime, ends_at: datetime, now: datetime) -> None:
-    """A shift lies ahead of us and is at least a minute and at most a day long."""
+    """A shift lies ahead of us, not years away, and is at least a minute and at most half a day long."""
+    if starts_at - now > timedelta(days=SHIFT_DAYS_AHEAD_MAX + 1):
+        raise ShiftFieldOdd({"starts_at": "day"})
+    if starts_at == ends_at:
+        raise ShiftFieldOdd({"ends_at": "same_time"})
     length = ends_at - starts_at
     if not timedelta(minutes=1) <= length <= timedelta(hours=SHIFT_HOURS_MAX) or ends_at <= now:
         raise ShiftTimesOdd

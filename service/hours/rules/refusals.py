@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import ClassVar
 
 from service.hours.rules.states import REVIEW_ROWS_MAX, SHIFT_HOURS_MAX
-from service.kit.refusals import Conflict, NotAllowed, NotFound
+from service.kit.refusals import Conflict, Invalid, NotAllowed, NotFound
 
 # Refusals: activities and shifts.
 
@@ -59,10 +59,24 @@ class NotYourActivity(NotAllowed):
 
 @dataclass(eq=False)
 class ShiftTimesOdd(Conflict):
-    """A shift ends after it starts, within a day, and does not start in the past."""
+    """A shift ends after it starts, lasts half a day at most, and is not over yet."""
 
     code: ClassVar[str] = "hours.shift_times_odd"
     hours: int = SHIFT_HOURS_MAX
+
+
+class ShiftFieldOdd(Invalid):
+    """One field of a shift cannot be meant: a day years away or long ago, an end at the very start."""
+
+    catalogue: ClassVar[str] = "shift_problem"
+
+
+@dataclass(eq=False)
+class ShiftThere(Conflict):
+    """The activity has this very shift: more places are given to that one."""
+
+    code: ClassVar[str] = "hours.shift_there"
+    starts_at: datetime
 
 
 @dataclass(eq=False)

@@ -13,7 +13,9 @@ TICKET_SECONDS = 300
 
 AGREES_WITHIN_MINUTES = 10
 """A few minutes short of the plan still agrees with it: it chooses a word for the reviewer, never the minutes."""
-SHIFT_HOURS_MAX = 24
+SHIFT_HOURS_MAX = 12
+SHIFT_DAYS_AHEAD_MAX = 730
+"""A shift farther away than two years is a slip of the hand."""
 SERIES_WEEKS_MAX = 26
 PLACES_MAX = 1000
 TITLE_LENGTH_MAX = 60
