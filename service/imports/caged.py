@@ -40,7 +40,7 @@ def answer_for(content: bytes, rows_max: int, columns_max: int) -> dict[str, obj
             if sheet is None:
                 return {"no": "empty"}
             if sheet.total_height > rows_max:
-                return {"no": "rows", "rows": sheet.total_height}
+                return {"no": "rows"}
             if sheet.total_width > columns_max:
                 return {"no": "columns"}
             merged = [(first[0] + 1, last[0] + 1) for first, last in sheet.merged_cell_ranges or ()]

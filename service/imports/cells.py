@@ -1,5 +1,6 @@
 """What each cell of a sheet of people means; pure."""
 
+import difflib
 import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -129,6 +130,12 @@ def _column(cell: object) -> Column | None:
 def unused_headings(cells: Sequence[object]) -> list[str]:
     """Headings that we do not know and will leave aside, for the page to say so."""
     return [str(cell).strip()[:PLACE_LENGTH_MAX] for cell in cells if str(cell or "").strip() and _column(cell) is None]
+
+
+def nearest_column(heading: str) -> Column | None:
+    """The column that a heading we do not know may have meant; None when it resembles none."""
+    close = difflib.get_close_matches(narrow(heading).replace(" ", ""), HEADINGS, n=1, cutoff=0.5)
+    return HEADINGS[close[0]] if close else None
 
 
 def check_header(header: Mapping[Column, int]) -> None:

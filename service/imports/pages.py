@@ -20,7 +20,7 @@ from service.imports.actions_slips import Slip
 from service.imports.payloads import SlipsForm, UploadForm
 from service.imports.queries import BatchView, RowView
 from service.imports.rules import FILE_BYTES_MAX, BatchState, FileTooLarge, Verdict
-from service.imports.wording import change_sentence, problem_sentence, slip_place
+from service.imports.wording import change_sentence, problem_sentence, slip_place, unused_sentence, written_sentences
 from service.kit.access import Actor, Role, allow
 from service.kit.i18n import _, translate
 from service.kit.once import once_page
@@ -120,6 +120,9 @@ async def _one(
         "title": _("导入人员"),
         "batch": batch,
         "url": url,
+        "unused": unused_sentence(batch.unused, {heading for row in found.rows for heading in row.row.typed})
+        if batch.unused
+        else "",
         "views": views,
         "chosen": chosen.value,
         "rows": [_row(row) for row in found.rows],
@@ -144,6 +147,7 @@ def _row(row: RowView) -> dict[str, object]:
         "name": row.row.name,
         "problems": [problem_sentence(problem) for problem in row.problems],
         "changes": [change_sentence(change) for change in row.changes],
+        "values": written_sentences(row.meant) if row.verdict is Verdict.NEW and row.meant else [],
         "kept": row.kept,
         "member_id": row.member_id,
     }

@@ -12,7 +12,7 @@ from service.identity import Particulars
 from service.imports.actions_person import TypedPerson
 from service.imports.queries import BatchView, PastChange, RowView
 from service.imports.rules import BatchState, Verdict
-from service.imports.wording import change_sentence, problem_sentence
+from service.imports.wording import change_sentence, problem_sentence, written_sentences
 from service.kit.access import Role
 
 
@@ -191,6 +191,8 @@ class RowAnswer(msgspec.Struct, frozen=True):
     card_no: str
     problems: list[ProblemAnswer]
     changes: list[str]
+    values: list[str]
+    """What would be or was written about somebody new, the number masked."""
     kept: str | None
 
 
@@ -247,6 +249,7 @@ def row_answer(row: RowView) -> RowAnswer:
             ProblemAnswer(problem.column.value, problem.code, problem_sentence(problem)) for problem in row.problems
         ],
         changes=[change_sentence(change) for change in row.changes],
+        values=written_sentences(row.meant) if row.verdict is Verdict.NEW and row.meant else [],
         kept=row.kept,
     )
 

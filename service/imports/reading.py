@@ -40,7 +40,7 @@ def read_sheet(content: bytes, day: date) -> SheetRead:
     if not filled:
         raise FileEmpty
     if len(filled) > ROWS_MAX:
-        raise TooManyRows(len(filled))
+        raise TooManyRows
     return SheetRead(
         [row_of(row_no, header, cells, day) for row_no, cells in filled], unused_headings(grid.rows[position])
     )

@@ -110,10 +110,9 @@ class ColumnTwice(SheetRefused):
 
 @dataclass(eq=False)
 class TooManyRows(SheetRefused):
-    """More people than one sheet may carry."""
+    """More people than one sheet may carry. How many is not said: beyond the limit nobody counts them."""
 
     code: ClassVar[str] = "imports.too_many_rows"
-    rows: int
     most: int = ROWS_MAX
 
 

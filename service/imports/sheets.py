@@ -137,7 +137,7 @@ def _check_extent(sheet: bytes) -> None:
         if column > COLUMNS_MAX:
             raise TooManyColumns
         if row > ROWS_READ_MAX:
-            raise TooManyRows(row)
+            raise TooManyRows
 
 
 def _number(letters: bytes) -> int:
@@ -175,7 +175,7 @@ def _told(answer: bytes) -> Grid:
     except msgspec.DecodeError as problem:  # it died while it spoke
         raise FileSwells from problem
     if told.no == "rows":
-        raise TooManyRows(told.rows)
+        raise TooManyRows
     if told.no:
         raise {"empty": FileEmpty, "columns": TooManyColumns, "locked": FileLocked}.get(told.no, FileDamaged)
     return Grid(told.cells, told.merged)
@@ -183,7 +183,6 @@ def _told(answer: bytes) -> Grid:
 
 class _Told(msgspec.Struct):
     no: str = ""
-    rows: int = 0
     cells: list[list[object]] = []
     merged: list[tuple[int, int]] = []
 
@@ -203,7 +202,7 @@ def _csv(content: bytes) -> Grid:
     try:
         for cells in csv.reader(io.StringIO(text, newline=""), delimiter=delimiter):
             if len(rows) >= ROWS_READ_MAX:
-                raise TooManyRows(text.count("\n"))
+                raise TooManyRows
             if len(cells) > COLUMNS_MAX:
                 raise TooManyColumns
             rows.append(cells)

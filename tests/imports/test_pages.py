@@ -7,7 +7,7 @@ import openpyxl
 import pytest
 
 from tests.cast import Client, TownClock
-from tests.imports.sheets import HE, HEADINGS, LIN, people, printed_codes, xlsx
+from tests.imports.sheets import HE, HEADINGS, LIN, comma, people, printed_codes, xlsx
 
 
 async def uploaded(who: Client, content: bytes) -> str:
@@ -53,6 +53,7 @@ async def test_the_example_row_of_the_template_is_not_a_person(wu: Client) -> No
         (b"%PDF-1.7", "这不是表格文件"),
         (b"x" * 8_000_001, "文件超过 8 MB"),
         (xlsx([["姓名"], ["林小满"]]), "表头里少了：卡号"),
+        (comma([HEADINGS, *[LIN] * 50_000]), "这张表超过 20000 行"),
         (xlsx([HEADINGS, LIN, HE], merge="E2:E3"), "第 2-3 行有合并的单元格"),
     ],
 )
@@ -64,6 +65,29 @@ async def test_a_refused_file_leads_back_to_the_form_with_its_sentence(
     assert answer.status_code == 422
     assert sentence in answer.text
     assert 'name="file"' in answer.text
+
+
+async def test_a_column_that_is_not_used_is_said_first_with_what_it_may_have_meant(wu: Client) -> None:
+    sheet = xlsx([["卡号", "姓名", "联系号码", "备忘"], ["0012-7001", "林小满", "13800138001", "门口有狗"]])
+    url = await uploaded(wu, sheet)
+    checked = (await wu.get(url)).text
+
+    told = "没有用到的列：联系号码（是不是“手机号”？）、备忘"
+    assert checked.index(told) < checked.index("检查好了，还没有改动")
+    assert "手机号：（空）" in checked
+    english = (await wu.get(url, headers={"accept-language": "en"})).text
+    assert "Columns that are not used: 联系号码 (perhaps 手机号?), 备忘" in english
+
+
+async def test_the_rows_of_new_people_say_what_will_be_written(wu: Client) -> None:
+    url = await uploaded(wu, people(LIN))
+    page = (await wu.get(url)).text
+    row = (await wu.get(f"/api/imports/{url.rsplit('/', 1)[1]}/rows")).json()["rows"][0]
+
+    for said in ("手机号：138****8001", "用手机号登录：是", "楼栋：1号楼", "门牌：101", "出生日期：1950-03-05"):
+        assert said in page
+        assert said in row["values"]
+    assert "13800138001" not in page
 
 
 async def test_a_form_without_a_file_says_so(wu: Client) -> None:
