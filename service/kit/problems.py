@@ -16,9 +16,11 @@ from litestar.response import Template
 import ledger
 import redemption
 from service.kit import audit
+from service.kit.access import Actor
 from service.kit.db import is_connection_trouble, is_unstorable
-from service.kit.i18n import _
-from service.kit.pages import PageRefused, is_refusal, page, refusal_sentence
+from service.kit.i18n import _, translate
+from service.kit.manifest import Manifest
+from service.kit.pages import PageRefused, is_refusal, page, refusal_sentence, sidebar
 from service.kit.refusals import (
     Conflict,
     Gone,
@@ -102,6 +104,8 @@ def answer(request: AnyRequest, refusal: Exception, *, again: Again | None = Non
     """The refusal as this reader wants it."""
     status = status_of(refusal)
     sentence = refusal_sentence(refusal)
+    if isinstance(refusal, Invalid) and set(refusal.problems.values()) == {"cursor"}:
+        sentence = translate("problem.cursor")  # no field was typed: the address itself is what must change
     headers = _come_again(refusal, status)
     if wants_json(request):
         data = refusal.data() if isinstance(refusal, Refusal) else _library_data(refusal)
@@ -124,9 +128,22 @@ def answer(request: AnyRequest, refusal: Exception, *, again: Again | None = Non
         request_id=(audit.request_id.get() or "") if status >= 500 else "",
         retry_after=headers.get("Retry-After"),
         again=again,
+        in_office=_is_in_office(request),
     )
     shown.headers.update(headers)
     return shown
+
+
+def _is_in_office(request: AnyRequest) -> bool:
+    """True for an address of the desk and somebody who has work there: they keep the sidebar."""
+    actor = request.scope.get("user")
+    path = request.url.path
+    slices: Sequence[Manifest] = request.app.state.slices
+    return (
+        (path == "/desk" or path.startswith("/desk/"))
+        and isinstance(actor, Actor)
+        and bool(sidebar(slices, actor, path))
+    )
 
 
 def _come_again(refusal: Exception, status: int) -> dict[str, str]:
