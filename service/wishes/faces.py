@@ -53,6 +53,11 @@ class Face:
         return tells_too_much(self.wish.title, self.wish.text)
 
     @property
+    def is_far_longer(self) -> bool:
+        """More than twice as long was reported as was expected: whoever confirms should look twice."""
+        return self.wish.served_minutes is not None and self.wish.served_minutes > 2 * self.wish.expected_minutes
+
+    @property
     def step(self) -> int | None:
         """Which of the five steps is next; None when it went another way."""
         return REACHED.get(self.wish.state)

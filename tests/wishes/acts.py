@@ -13,7 +13,7 @@ from litestar import Litestar
 import ledger
 from service import chart, communities, identity
 from service.kit.db import Sessions
-from tests.cast import HERE, Client, Town
+from tests.cast import HERE, Client, Town, TownClock
 
 BULB: dict[str, Any] = {
     "kind": "time",
@@ -52,17 +52,20 @@ def report(now: datetime, *, minutes: int = 60, note: str = "换好了，试过�
     return {"started_at": (now - timedelta(minutes=minutes)).isoformat(), "minutes": minutes, "note": note}
 
 
-async def served(asker: Client, staff: Client, helper: Client, now: datetime, *, minutes: int = 60, **more: Any) -> str:
-    """A wish that waits for its asker."""
+async def served(
+    asker: Client, staff: Client, helper: Client, clock: TownClock, *, minutes: int = 60, **more: Any
+) -> str:
+    """A wish that waits for its asker; the help took its time."""
     wish = await claimed(asker, staff, helper, **more)
+    now = clock.move(minutes=minutes)
     answer = await helper.post(f"/api/wishes/{wish}/serve", json=report(now, minutes=minutes))
     assert answer.status_code == 200, answer.text
     return wish
 
 
-async def confirmed(asker: Client, staff: Client, helper: Client, now: datetime, **more: Any) -> str:
+async def confirmed(asker: Client, staff: Client, helper: Client, clock: TownClock, **more: Any) -> str:
     """A wish that is fulfilled."""
-    wish = await served(asker, staff, helper, now, **more)
+    wish = await served(asker, staff, helper, clock, **more)
     assert (await asker.post(f"/api/wishes/{wish}/confirm")).status_code == 200
     return wish
 

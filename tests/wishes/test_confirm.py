@@ -10,14 +10,14 @@ from service import chart
 from service.chart import Reason
 from service.wallet.verify import verify_books
 from tests.cast import HERE, SPONSOR_POINTS, Client, Town
-from tests.wishes.acts import approved, clean_books, code_of, confirmed, has, house, report, rows, seen, served
+from tests.wishes.acts import approved, claimed, clean_books, code_of, confirmed, has, house, report, rows, seen, served
 
 
 async def test_the_helper_is_credited_in_the_same_breath(
     li: Client, wu: Client, chen: Client, clock, app: Litestar, town: Town
 ) -> None:
     terms = {"service_class": "care", "reward_points": 20, "reward_budget": str(town.organisations["sponsor"])}
-    wish = await served(li, wu, chen, clock.now, minutes=90, terms=terms)
+    wish = await served(li, wu, chen, clock, minutes=90, terms=terms)
 
     done = await li.post(f"/wishes/{wish}/confirm", data={"revision": 4, "warmth": "very_glad", "thanks": "多谢小陈！"})
 
@@ -37,7 +37,7 @@ async def test_the_helper_is_credited_in_the_same_breath(
 
 
 async def test_confirming_again_brings_nothing_more(li: Client, wu: Client, chen: Client, clock, app: Litestar) -> None:
-    wish = await confirmed(li, wu, chen, clock.now)
+    wish = await confirmed(li, wu, chen, clock)
 
     again = await li.post(f"/api/wishes/{wish}/confirm")
     form = await li.post(f"/wishes/{wish}/confirm", data={"revision": 4})
@@ -50,7 +50,7 @@ async def test_confirming_again_brings_nothing_more(li: Client, wu: Client, chen
 
 
 async def test_a_replayed_request_gets_its_first_answer(li: Client, wu: Client, chen: Client, clock) -> None:
-    wish = await served(li, wu, chen, clock.now)
+    wish = await served(li, wu, chen, clock)
     key = {"idempotency-key": "confirm-1"}
 
     first = await li.post(f"/api/wishes/{wish}/confirm", headers=key)
@@ -61,7 +61,7 @@ async def test_a_replayed_request_gets_its_first_answer(li: Client, wu: Client, 
 
 
 async def test_neither_helper_nor_neighbour_confirms(li: Client, wu: Client, chen: Client, sun: Client, clock) -> None:
-    wish = await served(li, wu, chen, clock.now)
+    wish = await served(li, wu, chen, clock)
 
     assert code_of(await chen.post(f"/api/wishes/{wish}/confirm")) == "wishes.own_service"
     assert (await sun.post(f"/api/wishes/{wish}/confirm")).status_code == 410
@@ -73,7 +73,7 @@ async def test_staff_wait_for_an_asker_who_can_confirm(
     li: Client, wu: Client, chen: Client, clock, app: Litestar, town: Town
 ) -> None:
     await house(app, town, ["li"], building="7 号楼", door="1203", phone="+8613800001234")
-    wish = await served(li, wu, chen, clock.now)
+    wish = await served(li, wu, chen, clock)
 
     early = await wu.post(f"/api/wishes/{wish}/confirm-for", json={"note": "打电话问过"})
     assert (early.status_code, code_of(early)) == (409, "wishes.confirmation_not_due")
@@ -92,7 +92,7 @@ async def test_staff_wait_for_an_asker_who_can_confirm(
 async def test_for_somebody_without_a_phone_staff_confirm_at_once(
     granny: Client, wu: Client, chen: Client, clock, app: Litestar
 ) -> None:
-    wish = await served(granny, wu, chen, clock.now)
+    wish = await served(granny, wu, chen, clock)
 
     done = await wu.post(f"/api/wishes/{wish}/confirm-for", json={"note": "上门看过，灯亮了"})
 
@@ -108,7 +108,7 @@ async def test_for_somebody_without_a_phone_staff_confirm_at_once(
 
 
 async def test_a_dispute_can_end_well(li: Client, wu: Client, chen: Client, clock, app: Litestar) -> None:
-    wish = await served(li, wu, chen, clock.now)
+    wish = await served(li, wu, chen, clock)
     await li.post(f"/api/wishes/{wish}/dispute", json={"note": "灯还是不亮"})
 
     assert (await li.get(f"/wishes/{wish}/confirm")).status_code == 200
@@ -117,7 +117,7 @@ async def test_a_dispute_can_end_well(li: Client, wu: Client, chen: Client, cloc
 
 
 async def test_a_stale_confirmation_is_refused(li: Client, wu: Client, chen: Client, clock, app: Litestar) -> None:
-    wish = await served(li, wu, chen, clock.now)
+    wish = await served(li, wu, chen, clock)
     await li.post(f"/api/wishes/{wish}/dispute", json={"note": "灯还是不亮"})
     clock.move(hours=4)
     await chen.post(f"/api/wishes/{wish}/serve", json=report(clock.now, minutes=180))
@@ -135,7 +135,7 @@ async def test_a_promised_reward_is_paid_though_the_budget_is_empty_by_then(
 ) -> None:
     sponsor = town.organisations["sponsor"]
     terms = {"reward_points": 20, "reward_budget": str(sponsor)}
-    wish = await served(li, wu, chen, clock.now, terms=terms)
+    wish = await served(li, wu, chen, clock, terms=terms)
     async with app.state.sessions.begin() as session:
         spent = ledger.Leg(chart.budget(sponsor), chart.ISSUED, chart.POINT, SPONSOR_POINTS - 2000)
         journal = ledger.Journal(reference="spent", reason=Reason.CORRECTION, legs=(spent,), actor_id=None)
@@ -151,11 +151,10 @@ async def test_a_promised_reward_is_paid_though_the_budget_is_empty_by_then(
 
 
 async def test_a_day_has_only_so_many_minutes(li: Client, granny: Client, wu: Client, chen: Client, clock, app) -> None:
+    asked = [(li, 12, await claimed(li, wu, chen)), (granny, 6, await claimed(granny, wu, chen))]
     clock.move(hours=13)
     wishes = []
-    for asker, start in ((li, 12), (granny, 6)):
-        wish = await approved(asker, wu)
-        await chen.post(f"/api/wishes/{wish}/claim")
+    for asker, start, wish in asked:
         answer = await chen.post(
             f"/api/wishes/{wish}/serve",
             json={

@@ -130,7 +130,7 @@ async def test_a_cursor_that_is_not_ours_is_refused(chen: Client, cursor: str) -
 async def test_the_desk_counts_and_finds_by_person(li: Client, granny: Client, chen: Client, wu: Client, clock) -> None:
     waiting = await posted(granny)
     await claimed(li, wu, chen)
-    await served(li, wu, chen, clock.now)
+    await served(li, wu, chen, clock)
     await approved(li, wu)
 
     counts = (await wu.get("/api/wishes/counts")).json()
@@ -185,10 +185,10 @@ async def test_the_inbox_holds_what_only_staff_can_move(
 ) -> None:
     await posted(li)
     await posted(sun, kind="urgent")
-    disputed = await served(granny, wu, chen, clock.now)
+    disputed = await served(granny, wu, chen, clock)
     await granny.post(f"/api/wishes/{disputed}/dispute", json={"note": "还没好"})
     clock.move(hours=2)
-    await served(granny, wu, chen, clock.now)
+    await served(granny, wu, chen, clock)
 
     async def kinds() -> list[tuple[str, bool]]:
         async with app.state.sessions.begin() as session:
@@ -211,7 +211,7 @@ async def test_every_page_speaks_both_languages(
         "returned": await posted(li),
         "approved": await approved(granny, wu, kind="goods", category="things"),
         "claimed": await claimed(granny, wu, chen),
-        "served": await served(granny, wu, chen, clock.now),
+        "served": await served(granny, wu, chen, clock),
         "urgent": await posted(granny, kind="urgent"),
     }
     await wu.post(f"/api/wishes/{states['returned']}/return", json={"note": "please say more"})

@@ -114,7 +114,7 @@ async def test_claim_and_withdrawal_never_both_hold(li: Client, wu: Client, chen
 
 
 async def test_confirming_from_two_phones_pays_once(li: Client, wu: Client, chen: Client, clock, app: Litestar) -> None:
-    wish = await served(li, wu, chen, clock.now)
+    wish = await served(li, wu, chen, clock)
 
     def confirm(session: AsyncSession) -> Awaitable[object]:
         return actions.confirm_wish(session, actor=li.actor, wish_id=UUID(wish), now=clock.now)
@@ -130,7 +130,7 @@ async def test_confirming_from_two_phones_pays_once(li: Client, wu: Client, chen
 async def test_without_the_lock_two_confirmations_meet_at_the_last_wall(
     li: Client, wu: Client, chen: Client, clock, app: Litestar, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    wish = await served(li, wu, chen, clock.now)
+    wish = await served(li, wu, chen, clock)
     both_read = asyncio.Barrier(2)
 
     async def read(session: AsyncSession, community_id: int, wish_id: UUID) -> Wish:

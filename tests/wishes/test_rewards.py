@@ -142,7 +142,7 @@ async def test_a_released_claim_keeps_it_and_a_corrected_service_returns_it(
     await chen.post(f"/api/wishes/{wish}/release")
     assert await aside() == (ALL - 20, 20)
     await li.post(f"/api/wishes/{wish}/withdraw")
-    await confirmed(li, wu, chen, clock.now, terms=worth(30, sponsor))
+    await confirmed(li, wu, chen, clock, terms=worth(30, sponsor))
     assert await aside() == (ALL - 30, 0)
 
     ((record_id,),) = await rows(app.state.sessions, "SELECT record_id FROM service_record")

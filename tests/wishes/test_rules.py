@@ -276,6 +276,8 @@ def test_a_phone_or_door_number_is_noticed(text: str, too_much: bool) -> None:
     [
         (NOW - timedelta(hours=1), 60, None),
         (NOW - timedelta(hours=1), 61, rules.ServiceInFuture),
+        (NOW - timedelta(hours=10), 60, None),
+        (NOW - timedelta(hours=10, minutes=1), 60, rules.ServiceBeforeClaim),
         (NOW - timedelta(days=1), 60, rules.ServiceBeforeClaim),
         (NOW - timedelta(hours=1), 0, Invalid),
         (NOW - timedelta(days=3), 1441, Invalid),
@@ -284,12 +286,12 @@ def test_a_phone_or_door_number_is_noticed(text: str, too_much: bool) -> None:
 def test_a_service_is_over_and_not_older_than_the_claim(
     started: datetime, minutes: int, expected: type[Refusal] | None
 ) -> None:
-    day = NOW - timedelta(hours=10)
+    claimed_at = NOW - timedelta(hours=10) + timedelta(seconds=59)
     if expected is None:
-        rules.check_service(started, minutes, day, NOW)
+        rules.check_service(started, minutes, claimed_at, NOW)
         return
     with pytest.raises(expected):
-        rules.check_service(started, minutes, day, NOW)
+        rules.check_service(started, minutes, claimed_at, NOW)
 
 
 def test_undoing_is_for_slips() -> None:

@@ -54,7 +54,7 @@ async def test_what_cannot_be_is_refused(li: Client, wu: Client, chen: Client, c
 
 
 async def test_saying_it_twice_is_saying_it_once(li: Client, wu: Client, chen: Client, clock) -> None:
-    wish = await served(li, wu, chen, clock.now)
+    wish = await served(li, wu, chen, clock)
 
     again = await chen.post(f"/api/wishes/{wish}/serve", json=report(clock.now))
     other = await chen.post(f"/api/wishes/{wish}/serve", json=report(clock.now, minutes=90))
@@ -64,8 +64,9 @@ async def test_saying_it_twice_is_saying_it_once(li: Client, wu: Client, chen: C
 
 
 async def test_nobody_is_at_two_wishes_at_once(li: Client, granny: Client, wu: Client, chen: Client, clock) -> None:
-    await served(li, wu, chen, clock.now, minutes=60)
     second = await claimed(granny, wu, chen)
+    clock.move(minutes=30)
+    await served(li, wu, chen, clock, minutes=60)
 
     overlapping = await chen.post(
         f"/api/wishes/{second}/serve",
@@ -91,7 +92,7 @@ async def test_only_the_helper_says_so(li: Client, wu: Client, chen: Client, sun
 async def test_not_done_yet_goes_back_to_the_helper_and_to_staff(
     li: Client, wu: Client, chen: Client, clock, app: Litestar
 ) -> None:
-    wish = await served(li, wu, chen, clock.now)
+    wish = await served(li, wu, chen, clock)
     empty = await li.post(f"/wishes/{wish}/dispute", data={"note": "", "revision": 4})
     assert empty.status_code == 422
 
@@ -127,6 +128,7 @@ async def test_a_shift_that_counts_already_is_named_and_freed_when_it_is_correct
     li: Client, wu: Client, zheng: Client, chen: Client, clock, app: Litestar
 ) -> None:
     wish = await claimed(li, wu, chen)
+    clock.move(hours=2)
     began = clock.now - timedelta(hours=2)
     shift = shift_of(chen, began, 60)
     async with app.state.sessions.begin() as session:
@@ -159,7 +161,7 @@ async def test_a_shift_that_counts_already_is_named_and_freed_when_it_is_correct
 async def test_a_shift_approved_meanwhile_is_said_to_the_asker(
     li: Client, wu: Client, zheng: Client, chen: Client, clock, app: Litestar
 ) -> None:
-    wish = await served(li, wu, chen, clock.now, minutes=60)
+    wish = await served(li, wu, chen, clock, minutes=60)
     began = clock.now - timedelta(minutes=30)
     shift = shift_of(chen, began, 20)
     async with app.state.sessions.begin() as session:
@@ -169,3 +171,37 @@ async def test_a_shift_approved_meanwhile_is_said_to_the_asker(
 
     assert (refused.status_code, code_of(refused)) == (409, "records.time_taken")
     assert "更正" in (await li.post(f"/wishes/{wish}/confirm", data={"revision": 4})).text
+
+
+async def test_help_counts_from_the_claim_on_and_not_from_the_morning_before_it(
+    li: Client, wu: Client, chen: Client, clock
+) -> None:
+    clock.move(hours=6)
+    wish = await claimed(li, wu, chen)
+    clock.move(hours=2)
+    early = {"day": "2026-11-22", "start": "09:00", "minutes": 300, "note": "从早上就开始了", "revision": 3}
+
+    page = await chen.post(f"/wishes/{wish}/serve", data=early)
+
+    assert page.status_code == 409
+    assert "帮忙不能从那以前算起" in page.text
+    answer = await chen.post(
+        f"/api/wishes/{wish}/serve", json=report(clock.now, minutes=121), headers={"accept-language": "en"}
+    )
+    assert code_of(answer) == "wishes.service_before_claim"
+    assert (await chen.post(f"/api/wishes/{wish}/serve", json=report(clock.now, minutes=120))).status_code == 200
+
+
+async def test_more_than_twice_the_time_is_marked_for_whoever_confirms(
+    li: Client, granny: Client, wu: Client, chen: Client, clock
+) -> None:
+    long = await served(li, wu, chen, clock, minutes=61)
+    right = await served(granny, wu, chen, clock, minutes=60)
+
+    assert "报的是 61 分钟，当初说大约 30 分钟" in (await li.get(f"/wishes/{long}/confirm")).text
+    assert "当初说大约" not in (await granny.get(f"/wishes/{right}/confirm")).text
+    assert "当初说大约" not in (await wu.get(f"/desk/wishes/{right}")).text
+    clock.move(days=30)
+    assert "报的是 61 分钟" in (await wu.get(f"/desk/wishes/{long}")).text
+    li.cookies.set("locale", "en")
+    assert "more than twice as long" in (await li.get(f"/wishes/{long}/confirm")).text

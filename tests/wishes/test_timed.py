@@ -30,7 +30,7 @@ async def test_a_missed_deadline_makes_room(li: Client, wu: Client, chen: Client
 
 
 async def test_what_is_done_is_not_released(li: Client, wu: Client, chen: Client, clock, app: Litestar) -> None:
-    await served(li, wu, chen, clock.now)
+    await served(li, wu, chen, clock)
     clock.move(days=30)
 
     async with app.state.sessions.begin() as session:
@@ -65,7 +65,7 @@ async def test_old_wishes_expire_and_make_room(li: Client, wu: Client, stranger:
 
 
 async def test_the_asker_is_reminded_once(li: Client, wu: Client, chen: Client, clock, app: Litestar) -> None:
-    wish = await served(li, wu, chen, clock.now)
+    wish = await served(li, wu, chen, clock)
     clock.move(days=7)
 
     for expected in (1, 0):

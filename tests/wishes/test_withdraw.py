@@ -64,7 +64,7 @@ async def test_the_way_back_does_not_go_round_the_limit(li: Client) -> None:
 
 
 async def test_what_was_done_is_not_withdrawn(li: Client, wu: Client, chen: Client, clock) -> None:
-    wish = await served(li, wu, chen, clock.now)
+    wish = await served(li, wu, chen, clock)
 
     answer = await li.post(f"/api/wishes/{wish}/withdraw")
 

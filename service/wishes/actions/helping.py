@@ -1,6 +1,6 @@
 """What the volunteer does: take a wish on, reach the asker, give it back, say that it is done."""
 
-from datetime import datetime, time, timedelta
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from sqlmodel.ext.asyncio.session import AsyncSession
@@ -9,7 +9,6 @@ from service import identity
 from service.facts import WishClaimed, WishReleased, WishServed
 from service.kit import outbox
 from service.kit.access import Actor
-from service.kit.clock import HOME_ZONE, local_day
 from service.records import Span, taken_times
 from service.wishes import queries, rules
 from service.wishes.actions.steps import days, take_step, without_helper
@@ -133,8 +132,7 @@ async def serve_wish(
         return wish
     rules.check_move(Verb.SERVE, wish, who_of(actor), revision)
     assert wish.claimed_at is not None, "a claimed wish was claimed at some time"
-    claimed_day = datetime.combine(local_day(wish.claimed_at), time.min, HOME_ZONE)
-    rules.check_service(started_at, minutes, claimed_day, now)
+    rules.check_service(started_at, minutes, wish.claimed_at, now)
     await identity.lock_people(session, actor.community_id, [actor.member_id])
     await _check_time(session, actor, wish_id, started_at, timedelta(minutes=minutes))
     term = timedelta(days=await days(session, actor.community_id, "wish_confirm_days", now))

@@ -193,14 +193,17 @@ def check_note(name: str, note: str, *, required: bool) -> None:
     _refuse({name: _length(note, NOTE_LENGTH_MIN if required or note else 0, NOTE_LENGTH_MAX) or _readable(note)})
 
 
-def check_service(started_at: datetime, minutes: int, claimed_day_starts_at: datetime, now: datetime) -> None:
-    """Somebody helped for some minutes, on or after the day of the claim, and it is over."""
+def check_service(started_at: datetime, minutes: int, claimed_at: datetime, now: datetime) -> None:
+    """Somebody helped for some minutes, not before they took it on, and it is over.
+
+    The form asks for a minute, so the minute of the claim itself counts as after it.
+    """
     if not 1 <= minutes <= SERVED_MINUTES_MAX:
         raise Invalid({"minutes": "wish_served_minutes"})
     if started_at + timedelta(minutes=minutes) > now:
         raise ServiceInFuture
-    if started_at < claimed_day_starts_at:
-        raise ServiceBeforeClaim
+    if started_at < claimed_at.replace(second=0, microsecond=0):
+        raise ServiceBeforeClaim(claimed_at)
 
 
 def check_undo(done_at: datetime, now: datetime) -> None:

@@ -129,10 +129,12 @@ class ServiceInFuture(Conflict):
     code: ClassVar[str] = "wishes.service_in_future"
 
 
+@dataclass(eq=False)
 class ServiceBeforeClaim(Conflict):
-    """It lies on a day before the wish was taken on."""
+    """It began before the wish was taken on, at `claimed_at`."""
 
     code: ClassVar[str] = "wishes.service_before_claim"
+    claimed_at: datetime
 
 
 @dataclass(eq=False)
