@@ -1,6 +1,8 @@
 """Reading a browser's form into a struct, naming every field that cannot be read, not just the first."""
 
+import re
 import types
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime, time
 from enum import Enum
 from typing import Any, TypeVar, Union, get_args, get_origin
@@ -20,7 +22,20 @@ AnyRequest = Request[Any, Any, Any]
 
 BIGINT = 2**63
 """No column holds a larger number."""
+_WHOLE = re.compile(r"[+-]?\d+")
 _MANY = (list, tuple, frozenset, set)
+
+
+class Unreadable(Invalid):
+    """Fields that cannot be read, with what each of them takes."""
+
+    def __init__(self, problems: dict[str, str], limits: Mapping[str, Mapping[str, str]]) -> None:
+        super().__init__(problems)
+        self.limits = limits
+
+    def problem_values(self, name: str) -> dict[str, str]:
+        """The range or the digits that a field takes."""
+        return dict(self.limits.get(name, {}))
 
 
 async def form_of(request: AnyRequest, form: type[S]) -> S:
@@ -38,6 +53,7 @@ async def form_of(request: AnyRequest, form: type[S]) -> S:
     request.state.form_values = {key: raw.getall(key) for key in raw if key not in ("_csrf_token", "_key")}
     given: dict[str, object] = {}
     problems: dict[str, str] = {}
+    limits: dict[str, Mapping[str, str]] = {}
     for field in msgspec.structs.fields(form):
         texts = [
             value if isinstance(value, UploadFile) else str(value).replace("\r\n", "\n").strip()
@@ -46,14 +62,15 @@ async def form_of(request: AnyRequest, form: type[S]) -> S:
         try:
             value = _value(field.type, [text for text in texts if text != ""])
         except (msgspec.ValidationError, ValueError) as problem:
-            problems[field.encode_name] = _code(field.type, str(problem))
+            code, limits[field.encode_name] = _code(field.type, str(problem), texts)
+            problems[field.encode_name] = code
             continue
         if value is not None:
             given[field.name] = value
         elif field.required:
             problems[field.encode_name] = "required"
     if problems:
-        raise Invalid(problems)
+        raise Unreadable(problems, limits)
     return form(**given)
 
 
@@ -69,6 +86,12 @@ def _base(kind: Any) -> Any:
     """A type without its None and its Meta."""
     plain = _plain(kind)
     return get_args(plain)[0] if hasattr(plain, "__metadata__") else plain
+
+
+def _meta(kind: Any) -> msgspec.Meta | None:
+    """What a type without its None demands of its values."""
+    found = [item for item in getattr(_plain(kind), "__metadata__", ()) if isinstance(item, msgspec.Meta)]
+    return found[0] if found else None
 
 
 def _value(kind: Any, texts: list[Any]) -> object:
@@ -102,9 +125,26 @@ def _single(base: Any, plain: Any, text: str) -> object:
     return value
 
 
-def _code(kind: Any, problem: str) -> str:
-    """The problem code of a field, from its type and from what msgspec said."""
-    base = _base(kind)
+def _code(kind: Any, problem: str, texts: Sequence[object]) -> tuple[str, Mapping[str, str]]:
+    """The problem code of a field and what it names, from the field's type, what was typed and what msgspec said.
+
+    A type may name its own problem and values: `msgspec.Meta(pattern=…, extra={"problem": "money", "digits": "7"})`.
+    """
+    base, meta = _base(kind), _meta(kind)
+    if (
+        base is int
+        and meta is not None
+        and meta.ge is not None
+        and meta.le is not None
+        and _WHOLE.fullmatch(str(texts[-1]))
+    ):
+        return "range", {"least": str(meta.ge), "most": str(meta.le)}
+    if meta is not None and meta.extra and problem.startswith("Expected `str` matching"):
+        return str(meta.extra["problem"]), {name: str(value) for name, value in meta.extra.items()}
+    return _plain_code(base, problem), {}
+
+
+def _plain_code(base: Any, problem: str) -> str:
     if get_origin(base) in _MANY and "length" not in problem:
         base = _base(get_args(base)[0])
     if base is UUID or (isinstance(base, type) and issubclass(base, Enum)):

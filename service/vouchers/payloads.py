@@ -321,8 +321,12 @@ class OfferForm(msgspec.Struct):
     valid_until: date
     shops: list[UUID] = []
     subsidy_points: Points = 0
-    payable_yuan: Annotated[str, msgspec.Meta(pattern=r"^\d{1,7}(\.\d{1,2})?$")] = "0"
-    cash_yuan: Annotated[str, msgspec.Meta(pattern=r"^\d{1,7}(\.\d{1,2})?$")] = "0"
+    payable_yuan: Annotated[
+        str, msgspec.Meta(pattern=r"^\d{1,7}(\.\d{1,2})?$", extra={"problem": "money", "digits": 7})
+    ] = "0"
+    cash_yuan: Annotated[
+        str, msgspec.Meta(pattern=r"^\d{1,7}(\.\d{1,2})?$", extra={"problem": "money", "digits": 7})
+    ] = "0"
     per_member: Count | None = None
     per_period: CapPeriod = CapPeriod.QUARTER
     voucher_days: Annotated[int, msgspec.Meta(ge=1, le=365)] | None = None
@@ -334,7 +338,7 @@ class PledgeForm(msgspec.Struct):
 
     sponsor: UUID
     unit: Pledge
-    amount: Annotated[str, msgspec.Meta(pattern=r"^\d{1,9}(\.\d{1,2})?$")]
+    amount: Annotated[str, msgspec.Meta(pattern=r"^\d{1,9}(\.\d{1,2})?$", extra={"problem": "money", "digits": 9})]
 
 
 class CloseForm(msgspec.Struct):

@@ -41,7 +41,7 @@ def terms_of(offer_id: UUID, given: OfferIn, *, default_days: int) -> OfferTerms
     if "valid_until" not in problems and given.valid_until < given.valid_from:
         problems["valid_until"] = "date"
     if given.subsidy_points > given.price_points:
-        problems["subsidy_points"] = "number"
+        problems["subsidy_points"] = "subsidy"
     if len(rules) > RULE_LINES_MAX:
         problems["rules"] = "too_long"
     if problems:

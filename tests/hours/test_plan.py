@@ -260,3 +260,16 @@ async def test_who_forgot_to_check_out_can_serve_the_next_day(
     clock.now = MONDAY_NINE + timedelta(days=1)
 
     assert (await chen.post("/api/check-in", json={"code": await code_now(tomorrow)})).status_code == 200
+
+
+async def test_a_number_out_of_range_is_told_the_range(wu: Client, canteen) -> None:
+    address = f"/desk/activities/{canteen}/shifts"
+    form = {"on": "2026-11-23", "starts": "09:00", "ends": "11:00", "places": "0", "weeks": "27"}
+
+    page = await wu.post(address, data=form)
+    words = await wu.post(address, data=form | {"places": "很多", "weeks": "1"})
+
+    assert "请填 1 到 1000 之间的整数" in page.text
+    assert "请填 1 到 26 之间的整数" in page.text
+    assert "请填一个整数" not in page.text
+    assert "请填一个整数" in words.text

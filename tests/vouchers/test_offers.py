@@ -188,3 +188,18 @@ async def test_the_same_by_json(wu, qian, li, town, give):
     assert shown["title"] == offer["title"]
     assert (shown["price"], shown["unit"], shown["voucher_days"]) == (200, "point", 7)
     assert (await wu.post(f"/api/offers/{offer_id}/withdrawal", json={"reason": "卖完"})).status_code == 204
+
+
+async def test_numbers_of_an_offer_and_a_pledge_are_told_what_they_may_be(wu, qian, town):
+    odd = {"price_points": "-5", "stock": "0", "voucher_days": "366", "payable_yuan": "99999999"}
+    page = (await wu.post("/desk/offers/new", data=form_of(town, **odd))).text
+
+    assert "请填 0 到 1000000 之间的整数" in page
+    assert "请填 1 到 1000000 之间的整数" in page
+    assert "请填 1 到 365 之间的整数" in page
+    assert "小数点前最多 7 位" in page
+    form = {"sponsor": str(town.organisations["bakery"]), "unit": "fen", "amount": "9" * 20, "_key": "much"}
+    assert "小数点前最多 9 位" in (await qian.post("/desk/budgets", data=form)).text
+    assert "请填一个大于 0 的数" in (await qian.post("/desk/budgets", data=form | {"amount": "0"})).text
+    over = await wu.post("/desk/offers/new", data=form_of(town, price_points="5", subsidy_points="6"))
+    assert "补贴不能超过要的积分" in over.text

@@ -53,7 +53,7 @@ async def test_a_reward_is_within_bounds_and_budget(li: Client, wu: Client, town
         f"/desk/wishes/{wish}/approve", data={"service_class": "care", "reward_points": 101, "reward_budget": sponsor}
     )
     assert page.status_code == 409
-    assert "最多 100 分" in page.text
+    assert "0 到 100 分" in page.text
     assert 'value="101"' in page.text
 
     good = await wu.post(

@@ -205,3 +205,19 @@ async def test_more_than_twice_the_time_is_marked_for_whoever_confirms(
     assert "报的是 61 分钟" in (await wu.get(f"/desk/wishes/{long}")).text
     li.cookies.set("locale", "en")
     assert "more than twice as long" in (await li.get(f"/wishes/{long}/confirm")).text
+
+
+async def test_what_is_wrong_with_a_report_is_said_once_under_its_own_name(
+    li: Client, wu: Client, chen: Client, clock
+) -> None:
+    wish = await claimed(li, wu, chen)
+    clock.move(hours=2)
+    form = {"day": "2026-11-22", "start": "10:30", "minutes": "1441", "note": "换好了", "revision": 3}
+
+    long = await chen.post(f"/wishes/{wish}/serve", data=form)
+    wordy = await chen.post(f"/wishes/{wish}/serve", data=form | {"minutes": "30", "note": "字" * 201})
+
+    assert "一共几分钟：请填 1 到 1440 分钟" in long.text
+    assert "一共几分钟：一共几分钟" not in long.text
+    assert "做了什么：太长了" in wordy.text
+    assert "要写一句话" not in wordy.text

@@ -57,7 +57,7 @@ async def pledge(
 ) -> None:
     """Record what a sponsor promised: fen that the bank holds for it, or points it may give away. In smallest units."""
     if amount <= 0:
-        raise NothingToPledge({"amount": "number"})
+        raise NothingToPledge({"amount": "positive"})
     await organisation(session, actor.community_id, sponsor_id)
     source = chart.BANK if unit is Pledge.FEN else chart.ISSUED
     leg = ledger.Leg(source, chart.budget(sponsor_id), unit.value, amount)
