@@ -11,7 +11,17 @@ locks offers and vouchers before the ledger's head, which is the last lock: call
 
 from redemption.desk import Reversed, Scan, redeem, register_device, reverse_use, revoke_device, voucher_by_code
 from redemption.disputes import Dispute, dispute_line, disputes, resolve_dispute
-from redemption.offers import Offer, OfferPage, OfferTerms, draft_offer, offer, offers, publish_offer, withdraw_offer
+from redemption.offers import (
+    Offer,
+    OfferPage,
+    OfferTerms,
+    caps_reached,
+    draft_offer,
+    offer,
+    offers,
+    publish_offer,
+    withdraw_offer,
+)
 from redemption.qr import qr_matrix, qr_svg
 from redemption.refusals import (
     ActorMissing,
@@ -245,6 +255,7 @@ __all__ = [
     "WrongMerchant",
     "approve_settlement",
     "cancel_voucher",
+    "caps_reached",
     "close_settlement",
     "code_url",
     "confirm_settlement",

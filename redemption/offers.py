@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -180,6 +181,37 @@ async def offers(
     )
     page = tuple(_offer(row) for row in found[:limit])
     return OfferPage(page, page[-1].offer_id if len(found) > limit else None)
+
+
+async def caps_reached(
+    session: AsyncSession, book: int, member_id: UUID, offer_ids: Collection[UUID], *, now: datetime
+) -> dict[UUID, datetime | None]:
+    """Which of these offers the member may take no more of in the running period, and when the next one begins.
+
+    None for a cap that counts for ever. What was given back does not count. The rule is `redemption.taken_by_member`.
+    """
+    found = await rows(
+        session,
+        """
+        SELECT o.offer_id,
+               CASE WHEN o.cap_period <> 'ever' THEN
+                   (date_trunc(o.cap_period, CAST(:now AS timestamptz) AT TIME ZONE o.time_zone)
+                    + CASE o.cap_period WHEN 'quarter' THEN interval '3 months' ELSE CAST('1 ' || o.cap_period AS interval) END
+                   ) AT TIME ZONE o.time_zone END AS again_at
+          FROM redemption.offer o
+         WHERE o.community_id = :book AND o.offer_id = ANY(:offer_ids) AND o.per_member_cap <= (
+               SELECT coalesce(sum(v.quantity_total - v.quantity_returned), 0)
+                 FROM redemption.voucher v
+                WHERE v.community_id = o.community_id AND v.offer_id = o.offer_id AND v.member_id = :member_id
+                  AND v.issued_at >= CASE o.cap_period WHEN 'ever' THEN '-infinity'
+                                     ELSE date_trunc(o.cap_period, CAST(:now AS timestamptz), o.time_zone) END)
+        """,
+        book=book,
+        member_id=member_id,
+        offer_ids=list(offer_ids),
+        now=aware(now),
+    )
+    return {row["offer_id"]: row["again_at"] for row in found}
 
 
 def _offer(row: RowMapping) -> Offer:

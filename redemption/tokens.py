@@ -79,9 +79,9 @@ def printed_code(keys: CodeKeys, *, community_id: int, voucher_id: int, code_seq
     return _make(_PRINTED, keys, community_id, voucher_id, code_seq, 0)
 
 
-def code_url(host: str, code: str) -> str:
-    """The text of the QR: an upper-case URL on the community's own host, which any camera can open."""
-    return f"HTTPS://{host.upper()}{PATH}{code}"
+def code_url(origin: str, code: str) -> str:
+    """The text of the QR: an upper-case URL at the community's own origin (scheme and host), which any camera can open."""
+    return f"{origin.upper()}{PATH}{code}"
 
 
 def next_step_at(now: datetime) -> int:

@@ -54,7 +54,11 @@ class ScanOut(msgspec.Struct):
 
 
 class OfferOut(msgspec.Struct):
-    """An offer that can be taken. `missing` is how many points the signed-in person still needs."""
+    """An open offer.
+
+    `missing` is how many points the signed-in person still needs; `is_capped` says that they have had as many as one may
+    for now, `again_on` the day from which they may again.
+    """
 
     offer_id: UUID
     title: str
@@ -68,6 +72,8 @@ class OfferOut(msgspec.Struct):
     voucher_days: int
     rules: list[str]
     missing: int
+    is_capped: bool
+    again_on: date | None
 
 
 class OffersOut(msgspec.Struct):

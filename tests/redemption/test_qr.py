@@ -15,9 +15,10 @@ from tests.redemption.test_tokens import NOW
 
 KEYS = CodeKeys(current=255, keys={255: b"k" * 32})
 HOST = "A" * 21 + ".CN"
+ORIGIN = f"https://{HOST}"
 WHO = {"community_id": 7, "voucher_id": 2**63 - 1, "code_seq": 65535}
-PHONE = code_url(HOST, phone_code(KEYS, **WHO, now=NOW))
-PAPER = code_url(HOST, printed_code(KEYS, **WHO))
+PHONE = code_url(ORIGIN, phone_code(KEYS, **WHO, now=NOW))
+PAPER = code_url(ORIGIN, printed_code(KEYS, **WHO))
 
 
 def version(text: str, ecc: ErrorCorrection) -> int:
@@ -52,7 +53,7 @@ def test_the_longest_host_still_fits_version_four() -> None:
     assert version(PHONE, "M") == 4
     assert version(PAPER, "M") == 4
     assert version(PAPER, "Q") == 4
-    assert version(code_url("LINLI.EXAMPLE.CN", PHONE.rpartition("/")[2]), "M") == 3
+    assert version(code_url("https://LINLI.EXAMPLE.CN", PHONE.rpartition("/")[2]), "M") == 3
 
 
 @pytest.mark.skipif(shutil.which("zbarimg") is None, reason="zbarimg is not installed")

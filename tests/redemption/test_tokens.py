@@ -41,7 +41,7 @@ def read(text: str, *, now: datetime = NOW, keys: CodeKeys = KEYS, town: int = T
 @pytest.mark.parametrize("code", [shown(), printed()], ids=["phone", "printed"])
 def test_a_code_is_read_in_every_writing(code: str) -> None:
     verdict = CodeVerdict.PHONE if code.startswith("R") else CodeVerdict.PRINTED
-    url = code_url("linli.example.cn", code)
+    url = code_url("https://linli.example.cn", code)
     for text in (code, url, url.lower(), f"/V/{code}", in_groups(code), f"  {code.lower()}\r\n", in_groups(url)):
         assert read(text) == ReadCode(verdict, VOUCHER, SEQ), text
 

@@ -89,4 +89,4 @@ def code_of(voucher, now, *, kind="phone"):
     known = {"community_id": HERE, "voucher_id": int(voucher["voucher_id"]), "code_seq": voucher.get("code_seq", 1)}
     make = redemption.printed_code
     code = redemption.phone_code(keys, **known, now=now) if kind == "phone" else make(keys, **known)
-    return redemption.code_url("linli.example.org", code)
+    return redemption.code_url("https://linli.example.org", code)

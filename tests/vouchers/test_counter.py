@@ -173,3 +173,14 @@ async def test_today_costs_the_same_for_one_use_and_for_many(li, phone, give, of
         costs.append(len(seen))
 
     assert costs[0] == costs[1]
+
+
+async def test_an_empty_typed_code_is_answered_with_what_to_type(phone, li):
+    assert "请输入券上的 9 位字母和数字" in (await phone.get("/shop")).text  # what the script says
+    for code in ("", "   "):
+        page = await phone.post("/shop/redeem", data={"code": code, "_key": "k"})  # and what the server says without it
+        assert page.status_code == 422
+        assert "请填写" in page.text
+    emoji = await phone.post("/shop/redeem", data={"code": "😀", "_key": "e"})
+    assert emoji.status_code == 422
+    assert "不是" in emoji.text or "券码" in emoji.text

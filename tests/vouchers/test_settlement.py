@@ -1,5 +1,6 @@
 """What shops are owed, from the counter to the bank."""
 
+import re
 from datetime import date
 
 import pytest
@@ -64,6 +65,11 @@ async def test_from_the_counter_to_the_bank_with_two_people(app, town, used, qia
     assert (await feng.post(f"{address}/approve", data={"_key": "a"})).status_code == 303
     paid = await qian.post(f"{address}/pay", data={"bank_reference": "ICBC-20261122-7", "_key": "p"})
     assert paid.status_code == 303
+
+    journals = (await he.get("/desk/books/journals?reason=settlement_paid")).text
+    journal = re.search(r"/desk/books/journals/\d+", journals)
+    assert journal is not None
+    assert f'<a href="{address}">对账单第 1 期</a>' in (await he.get(journal[0])).text
 
     done = (await he.get(f"/api/settlements/{item['settlement_id']}")).json()
     assert (done["state"], done["due_points"], done["due_fen"]) == ("paid", 60, 4500)

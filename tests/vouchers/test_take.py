@@ -2,7 +2,10 @@
 
 import asyncio
 import re
+from datetime import UTC, datetime
 
+import redemption
+from service.kit.settings import Settings
 from tests.vouchers.conftest import code_of, scan_of
 
 
@@ -257,3 +260,54 @@ async def test_what_a_returned_voucher_brings_back_was_not_earned_and_home_says_
     assert "本月存入 0 小时，100 分" in home
     clock.move(days=9)
     assert "本月存入 0 小时，0 分" in (await li.get("/home")).text
+
+
+async def test_whoever_took_all_they_may_is_told_from_when_they_can_again(li, offer_of, give, clock):
+    await give(li, 100)
+    offer_id = await offer_of(per_member_cap=1, cap_period=redemption.CapPeriod.QUARTER)
+    address = f"/offers/{offer_id}"
+    assert "用 20 分换" in (await li.get(address)).text
+    assert address in (await li.get("/home")).text
+    assert (await li.post(f"{address}/take", data={"_key": "first"})).status_code == 303
+
+    for page in ((await li.get(address)).text, (await li.get("/offers")).text):
+        assert "您这段时间已经换够了" in page
+        assert "从这天起可以再换" in page
+        assert "1 月 1 日" in page
+        assert "用 20 分换" not in page
+    assert address not in (await li.get("/home")).text
+    stale = await li.post(f"{address}/take", data={"_key": "second"})
+    assert stale.status_code == 409
+    assert "您这段时间已经换够了" in stale.text
+    assert "请改一下这些地方" not in stale.text
+    [item] = (await li.get("/api/offers")).json()["items"]
+    assert (item["is_capped"], item["again_on"]) == (True, "2027-01-01")
+
+    clock.now = datetime(2026, 12, 31, 16, 0, tzinfo=UTC)
+    assert (await li.get("/api/offers")).json()["items"][0]["is_capped"] is False
+
+
+async def test_the_last_day_to_take_an_offer_is_named_as_a_day(li, offer_of):
+    offer_id = await offer_of(valid_until=datetime(2026, 12, 31, 16, 0, tzinfo=UTC))
+    for address in ("/offers", f"/offers/{offer_id}"):
+        page = (await li.get(address)).text
+        assert "最晚可换" in page
+        assert "12 月 31 日" in page
+
+
+async def test_a_used_voucher_cannot_be_cancelled_and_says_where_it_was_used(li, phone, haircut):
+    address = f"/vouchers/{haircut['voucher_id']}/cancel"
+    assert "退掉这张券" in (await li.get(address)).text
+    await phone.post("/api/scans", json=scan_of(haircut["qr"]))
+
+    page = (await li.get(address)).text
+
+    assert "退掉这张券" not in page
+    assert "已经在店里用掉" in page
+    assert "11 月 22 日" in page
+
+
+async def test_the_code_carries_the_scheme_of_the_installation(app, li, haircut, monkeypatch):
+    monkeypatch.setattr(app.state, "settings", Settings(port=8140))
+    shown = (await li.get(f"/api/vouchers/{haircut['voucher_id']}")).json()
+    assert shown["qr"].startswith("HTTP://127.0.0.1:8140/V/")

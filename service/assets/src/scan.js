@@ -141,12 +141,17 @@ stayAwake();
 
 const typed = part('typed');
 const box = typed.querySelector('input[name=code]');
+// The page itself says what is missing, in its own language.
+typed.noValidate = true;
 typed.addEventListener('submit', (event) => {
   event.preventDefault();
   const code = box.value.replace(/\s/g, '').toUpperCase();
   box.value = '';
   if (code) seen(code, true);
-  else box.focus();
+  else {
+    part('msg').textContent = root.dataset.empty;
+    box.focus();
+  }
 });
 box.addEventListener('input', () => {
   // A hardware scanner types the whole address; only a short code is set in groups of four.

@@ -2,7 +2,6 @@
 
 from datetime import datetime
 from typing import Any, cast
-from urllib.parse import urlsplit
 from uuid import UUID
 
 from litestar import Request, Response, get, post, put
@@ -75,6 +74,8 @@ async def offers(
             voucher_days=item.voucher_days,
             rules=list(item.rules),
             missing=item.missing,
+            is_capped=item.is_capped,
+            again_on=item.again_on,
         )
         for item in found
     ]
@@ -175,7 +176,7 @@ async def print_again(
             voucher_id=voucher_id,
             code_seq=shown.code_seq,
         )
-        return PrintedOut(str(voucher_id), redemption.code_url(urlsplit(state.settings.origin).netloc, code))
+        return PrintedOut(str(voucher_id), redemption.code_url(state.settings.origin, code))
 
     return await once(request, session, actor, now, work)
 
@@ -190,7 +191,7 @@ def _voucher(state: State, actor: Actor, card: VoucherCard, now: datetime) -> Vo
             code_seq=card.code_seq,
             now=now,
         )
-        qr = redemption.code_url(urlsplit(state.settings.origin).netloc, code)
+        qr = redemption.code_url(state.settings.origin, code)
     return VoucherOut(
         voucher_id=str(card.voucher_id),
         offer_id=card.offer_id,

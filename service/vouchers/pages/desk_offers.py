@@ -1,7 +1,7 @@
 """The desk's offers and the sponsors' budgets."""
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -24,6 +24,7 @@ from service.kit.pages import form_of, page, refill
 from service.kit.paging import decode_cursor, encode_cursor
 from service.vouchers.actions import offering
 from service.vouchers.payloads import OfferForm, PledgeForm, ReasonForm, TakeForm
+from service.vouchers.queries.catalogue import last_day_of
 from service.vouchers.queries.office import budgets, offer_of, offers_in, shops_and_sponsors
 from service.vouchers.rules import Pledge
 from service.vouchers.terms import fen_of, offer_in, terms_of
@@ -58,6 +59,7 @@ async def offers_page(
         views=views,
         offers=found.offers,
         places=await organisations_by_ids(session, actor.community_id, named),
+        last_days={offer.offer_id: last_day_of(offer) for offer in found.offers},
         may_write=actor.has(Role.STAFF, Role.ADMIN),
         next_url=following,
         first_url=f"/desk/offers?view={view}" if after else None,
@@ -105,7 +107,7 @@ def _filled(offer: redemption.Offer) -> Mapping[str, object]:
         "per_member": offer.per_member_cap or "",
         "per_period": offer.cap_period.value,
         "valid_from": offer.valid_from.astimezone(HOME_ZONE).date().isoformat(),
-        "valid_until": local_day(offer.valid_until - timedelta(seconds=1)).isoformat(),
+        "valid_until": last_day_of(offer).isoformat(),
         "voucher_days": offer.voucher_days,
         "rules": "\n".join(offer.rules),
     }
@@ -209,7 +211,14 @@ async def _shown(session: AsyncSession, actor: Actor, offer_id: UUID) -> dict[st
     people = await people_by_ids(
         session, actor.community_id, {offer.drafted_by, offer.published_by, offer.withdrawn_by}
     )
-    return {"title": offer.title, "offer": offer, "places": places, "people": people}
+    return {
+        "title": offer.title,
+        "offer": offer,
+        "first_day": local_day(offer.valid_from),
+        "last_day": last_day_of(offer),
+        "places": places,
+        "people": people,
+    }
 
 
 @get("/desk/offers/{offer_id:uuid}", opt=READERS, include_in_schema=False)

@@ -4,7 +4,6 @@ import hashlib
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, cast
-from urllib.parse import urlsplit
 from uuid import UUID
 
 import msgspec
@@ -103,7 +102,7 @@ async def take(
 
 def views(tab: Tab) -> Sequence[View]:
     """The wallet's three tabs."""
-    labels = {Tab.USABLE: _("可用"), Tab.USED: _("用过"), Tab.OVER: _("过期")}
+    labels = {Tab.USABLE: _("可用"), Tab.USED: _("用过"), Tab.OVER: _("过期或已退")}
     return [View(label, f"/vouchers?tab={each}", each is tab) for each, label in labels.items()]
 
 
@@ -142,7 +141,7 @@ def shown_code(state: State, actor: Actor, card: VoucherCard, now: datetime) -> 
         code_seq=card.code_seq,
         now=now,
     )
-    return redemption.qr_svg(redemption.code_url(urlsplit(state.settings.origin).netloc, code), title=_("券的二维码"))
+    return redemption.qr_svg(redemption.code_url(state.settings.origin, code), title=_("券的二维码"))
 
 
 async def _shown(
@@ -284,5 +283,5 @@ def printed(state: State, community_id: int, card: VoucherCard) -> Printed:
         voucher_id=card.voucher_id,
         code_seq=card.code_seq,
     )
-    url = redemption.code_url(urlsplit(state.settings.origin).netloc, code)
+    url = redemption.code_url(state.settings.origin, code)
     return Printed(card, redemption.qr_svg(url, ecc="Q"), redemption.in_groups(card.short_code))

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime, timedelta
 from uuid import UUID
 
 import sqlalchemy as sa
@@ -14,6 +14,7 @@ from redemption import OfferState, VoucherState
 from service import chart
 from service.communities import organisations_by_ids
 from service.kit.access import Actor
+from service.kit.clock import local_day
 from service.kit.i18n import _
 from service.vouchers.rules import OfferNotFound, Tab, VoucherNotFound, points_missing
 
@@ -37,10 +38,16 @@ class OfferCard:
     cash_fen: int
     left: int
     valid_until: datetime
+    last_day: date
+    """The last day on which it can be taken."""
     voucher_days: int
     rules: Sequence[str]
     missing: int
     is_open: bool
+    is_capped: bool
+    """The member has had as many as one may in the running period."""
+    again_on: date | None
+    """From which day they may again, if ever."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +86,7 @@ async def offers_for(
     """Offers that can be taken now, newest first, the next page's mark, and what the member has."""
     balance = await points_of(session, community_id, member_id)
     page = await redemption.offers(session, community_id, open_at=now, before=before)
-    return await _offer_cards(session, community_id, page.offers, balance, now), page.next, balance
+    return await _offer_cards(session, community_id, member_id, page.offers, balance, now), page.next, balance
 
 
 async def offer_for(
@@ -93,12 +100,20 @@ async def offer_for(
     if offer.state is OfferState.DRAFT:
         raise OfferNotFound
     balance = await points_of(session, community_id, member_id)
-    return (await _offer_cards(session, community_id, [offer], balance, now))[0], balance
+    return (await _offer_cards(session, community_id, member_id, [offer], balance, now))[0], balance
 
 
 async def _offer_cards(
-    session: AsyncSession, community_id: int, offers: Sequence[redemption.Offer], balance: int, now: datetime
+    session: AsyncSession,
+    community_id: int,
+    member_id: UUID,
+    offers: Sequence[redemption.Offer],
+    balance: int,
+    now: datetime,
 ) -> Sequence[OfferCard]:
+    capped = await redemption.caps_reached(
+        session, community_id, member_id, [offer.offer_id for offer in offers], now=now
+    )
     shops = await organisations_by_ids(session, community_id, {shop for offer in offers for shop in offer.merchant_ids})
     return [
         OfferCard(
@@ -111,15 +126,23 @@ async def _offer_cards(
             cash_fen=offer.cash_fen,
             left=offer.stock_left,
             valid_until=offer.valid_until,
+            last_day=last_day_of(offer),
             voucher_days=offer.voucher_days,
             rules=offer.rules,
             missing=points_missing(offer.member_points, balance),
             is_open=offer.state is OfferState.PUBLISHED
             and offer.valid_from <= now < offer.valid_until
             and offer.stock_left > 0,
+            is_capped=offer.offer_id in capped,
+            again_on=local_day(again) if (again := capped.get(offer.offer_id)) else None,
         )
         for offer in offers
     ]
+
+
+def last_day_of(offer: redemption.Offer) -> date:
+    """The last day on which an offer can be taken; it ends with that day."""
+    return local_day(offer.valid_until - timedelta(microseconds=1))
 
 
 async def vouchers_for(

@@ -53,7 +53,11 @@ async def _affordable(
 ) -> Sequence[Mapping[str, object]]:
     """A few offers that this person could take now. A balance that says nothing about its use is never spent."""
     found = await redemption.offers(session, actor.community_id, open_at=now)
-    within = [offer for offer in found.offers if offer.member_points * 100 <= points_hundredths][:OFFERS_SHOWN]
+    within = [offer for offer in found.offers if offer.member_points * 100 <= points_hundredths]
+    capped = await redemption.caps_reached(
+        session, actor.community_id, actor.member_id, [offer.offer_id for offer in within], now=now
+    )
+    within = [offer for offer in within if offer.offer_id not in capped][:OFFERS_SHOWN]
     shops = await organisations_by_ids(
         session, actor.community_id, {shop for offer in within for shop in offer.merchant_ids}
     )

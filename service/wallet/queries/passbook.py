@@ -13,6 +13,7 @@ import ledger
 from service import chart
 from service.identity import people_by_ids
 from service.kit.clock import HOME_ZONE, day_begins
+from service.kit.i18n import _
 from service.kit.words import masked_name
 from service.records import record_minutes
 from service.wallet.rules import LineNotFound, Unit
@@ -331,6 +332,8 @@ _VOUCHER = re.compile(r"redemption\.voucher:(\d+):ended")
 _ISSUE = re.compile(r"redemption\.issue:([0-9a-f-]{36})")
 _USE = re.compile(r"redemption\.use:([0-9a-f-]{36}):([0-9a-f-]{36})(?::reversed)?")
 
+_SETTLED = re.compile(r"redemption\.settlement:([0-9a-f-]{36}):paid")
+
 _RECORDS = sa.text(
     "SELECT r.reference, r.title, r.source FROM service_record r"
     " WHERE r.community_id = :community_id AND r.reference = ANY(:references)"
@@ -353,19 +356,22 @@ SELECT a.reference, o.title, v.voucher_id
   JOIN redemption.offer o ON o.community_id = :community_id AND o.offer_id = v.offer_id
 """)
 
+_SETTLEMENTS = sa.text(
+    "SELECT number, settlement_id FROM redemption.settlement WHERE community_id = :community_id AND settlement_id = ANY(:ids)"
+)
+
 PAGES = {"wish": "/wishes/{}", "voucher": "/vouchers/{}", "attendance": "/attendances/{}"}
 """Where the page of a source lies. A source without a page of its own is told by its title alone."""
 
 
 async def sources(session: AsyncSession, community_id: int, references: Collection[str]) -> Mapping[str, Source]:
-    """What the references of journals stand for, in two queries however many there are."""
+    """What the references of journals stand for, in three queries however many there are."""
     told: dict[str, Source] = {}
     if not references:
         return told
     own = list(set(references))
-    rows = await session.execute(_RECORDS, {"community_id": community_id, "references": own})
-    for reference, title, source in rows:
-        kind, _, number = source.partition(":")
+    for reference, title, source in await session.execute(_RECORDS, {"community_id": community_id, "references": own}):
+        kind, _colon, number = source.partition(":")
         told[reference] = Source(title, PAGES[kind].format(number) if kind in PAGES else None)
     ended = {int(match[1]): reference for reference in own if (match := _VOUCHER.fullmatch(reference))}
     issued = {UUID(match[1]): reference for reference in own if (match := _ISSUE.fullmatch(reference))}
@@ -378,10 +384,16 @@ async def sources(session: AsyncSession, community_id: int, references: Collecti
                 "community_id": community_id,
                 "ended": list(ended),
                 "issued": list(issued),
-                "devices": [device for device, _ in scans],
-                "nonces": [nonce for _, nonce in scans],
+                "devices": [device for device, _nonce in scans],
+                "nonces": [nonce for _device, nonce in scans],
             },
         )
         for reference, title, voucher_id in rows:
             told[reference] = told[f"{reference}:reversed"] = Source(title, f"/vouchers/{voucher_id}")
+    paid = {UUID(match[1]): reference for reference in own if (match := _SETTLED.fullmatch(reference))}
+    if paid:
+        rows = await session.execute(_SETTLEMENTS, {"community_id": community_id, "ids": list(paid)})
+        for number, page in rows:
+            title = _("对账单第 {number} 期").format(number=number)
+            told[paid[page]] = Source(title, f"/desk/settlements/{page}")
     return told
