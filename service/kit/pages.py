@@ -95,6 +95,7 @@ def common(request: AnyRequest) -> dict[str, object]:
         "mode": request.cookies.get("mode") if request.cookies.get("mode") in ("standard", "elder") else "standard",
         "size": request.cookies.get("size") if request.cookies.get("size") in ("m", "l", "xl") else "m",
         "path": _here(request),
+        "is_get": request.method == "GET",
         "form_key": new_id().hex,
         "assets": asset,
         "flash": flash if flash != done else None,

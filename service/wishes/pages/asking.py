@@ -64,11 +64,22 @@ async def new(request: AnyRequest) -> Template:
     return page(request, "wishes/new.html", **form_context("/wishes/check", _("许一个心愿")))
 
 
+def _comes_back(answer: Template) -> Template:
+    """Let this browser, and nobody between, keep the answer to a form: pressing back shows it again.
+
+    What is not stored at all Chromium replaces by an error page of its own, for it does not send a form twice unasked.
+    """
+    answer.headers["cache-control"] = "private, no-cache"
+    return answer
+
+
 @post("/wishes/new", opt=ASKERS, include_in_schema=False, status_code=200)
 async def again(request: AnyRequest) -> Template:
     """The form with everything that was typed: the way back from the check page."""
     values = {name: str(value) for name, value in (await request.form()).items() if isinstance(value, str)}
-    return page(request, "wishes/new.html", **form_context("/wishes/check", _("许一个心愿")), values=values)
+    return _comes_back(
+        page(request, "wishes/new.html", **form_context("/wishes/check", _("许一个心愿")), values=values)
+    )
 
 
 @post("/wishes/check", opt=ASKERS, include_in_schema=False, status_code=200)
@@ -77,12 +88,14 @@ async def check(request: AnyRequest) -> Template:
     with refill(request, "wishes/new.html", **form_context("/wishes/check", _("许一个心愿"))):
         form = await form_of(request, WishForm)
         form.draft().check()
-        return page(
-            request,
-            "wishes/check.html",
-            title=_("请看一遍"),
-            form=form,
-            tells_too_much=tells_too_much(form.title, form.text),
+        return _comes_back(
+            page(
+                request,
+                "wishes/check.html",
+                title=_("请看一遍"),
+                form=form,
+                tells_too_much=tells_too_much(form.title, form.text),
+            )
         )
 
 
