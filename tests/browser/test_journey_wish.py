@@ -1,11 +1,20 @@
 """The wish wall from the asker's thumb to the helper's passbook, in real browsers, one of them in 长辈版."""
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import DESK, Visitor, shot
 
 pytestmark = pytest.mark.browser
+
+
+def _goes_back_and_forward(li: Page) -> None:
+    """What was checked is still there after it was handed in."""
+    li.go_back()
+    expect(li.get_by_role("heading", name="请看一遍")).to_be_visible()
+    expect(li.get_by_role("main")).to_contain_text("吊灯太高")
+    li.go_forward()
+    expect(li.get_by_role("main")).to_contain_text("厨房的灯泡坏了")
 
 
 def test_a_wish_is_posted_approved_claimed_served_and_confirmed(visit: Visitor) -> None:
@@ -21,11 +30,7 @@ def test_a_wish_is_posted_approved_claimed_served_and_confirmed(visit: Visitor) 
     li.get_by_role("button", name="提交心愿").click()
     expect(li.get_by_role("main")).to_contain_text("厨房的灯泡坏了")
     shot(li, "journey-wish-posted-elder")
-    li.go_back()
-    expect(li.get_by_role("heading", name="请看一遍")).to_be_visible()
-    expect(li.get_by_role("main")).to_contain_text("吊灯太高")
-    li.go_forward()
-    expect(li.get_by_role("main")).to_contain_text("厨房的灯泡坏了")
+    _goes_back_and_forward(li)
 
     wu = visit.page("wu", viewport=DESK)
     wu.goto(f"{live.origin}/desk")
