@@ -160,14 +160,20 @@ async def person_page(session: AsyncSession, actor: Actor, member_id: UUID, now:
 
 
 async def _trail(session: AsyncSession, community_id: int, member_id: UUID) -> Sequence[Audit]:
-    """The newest audit lines about a person."""
+    """The newest audit lines about a person; an import that enrolled them has that line under its own number."""
+    member = sa.table("member", sa.column("community_id"), sa.column("member_id"), sa.column("import_id"))
+    came_by = sa.select(sa.cast(member.c.import_id, sa.Text)).where(
+        member.c.community_id == community_id, member.c.member_id == member_id
+    )
+    about = sa.and_(col(Audit.object_kind) == "member", col(Audit.object_id) == str(member_id))
+    enrolled = sa.and_(
+        col(Audit.object_kind) == "import",
+        col(Audit.object_id) == came_by.scalar_subquery(),
+        col(Audit.action) == "identity.enrolled",
+    )
     rows = await session.execute(
         sa.select(Audit)
-        .where(
-            col(Audit.community_id) == community_id,
-            col(Audit.object_kind) == "member",
-            col(Audit.object_id) == str(member_id),
-        )
+        .where(col(Audit.community_id) == community_id, sa.or_(about, enrolled))
         .order_by(col(Audit.audit_id).desc())
         .limit(TRAIL_LINES)
     )

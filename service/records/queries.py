@@ -81,14 +81,16 @@ async def countable_minutes(
 async def record_lines(
     session: AsyncSession, community_id: int, member_id: UUID, *, after: str | None = None
 ) -> Page[RecordLine]:
-    """The record of one person, newest first, a page at a time."""
+    """The record of one person, a page at a time: the newest service day first, within a day what was confirmed last."""
     query = select(ServiceRecord).where(
         col(ServiceRecord.community_id) == community_id, col(ServiceRecord.member_id) == member_id
     )
-    cursor = decode_cursor(after, str)
+    place = sa.tuple_(col(ServiceRecord.served_on), col(ServiceRecord.record_id))
+    cursor = decode_cursor(after, str, str)
     if cursor is not None:
-        query = query.where(col(ServiceRecord.record_id) < UUID(str(cursor[0])))
-    rows = (await session.exec(query.order_by(col(ServiceRecord.record_id).desc()).limit(PAGE_SIZE + 1))).all()
+        query = query.where(place < (date.fromisoformat(str(cursor[0])), UUID(str(cursor[1]))))
+    newest = (col(ServiceRecord.served_on).desc(), col(ServiceRecord.record_id).desc())
+    rows = (await session.exec(query.order_by(*newest).limit(PAGE_SIZE + 1))).all()
     lines = [
         RecordLine(
             record_id=row.record_id,
@@ -106,4 +108,4 @@ async def record_lines(
         )
         for row in rows
     ]
-    return page_of(lines, lambda last: encode_cursor(last.record_id.hex))
+    return page_of(lines, lambda last: encode_cursor(last.served_on.isoformat(), last.record_id.hex))

@@ -117,7 +117,7 @@ MANIFEST = Manifest(
         Nav(
             "结算",
             "/desk/settlements",
-            "shop",
+            "coin",
             frozenset({Role.FINANCE, Role.APPROVER, Role.AUDITOR, Role.ADMIN}),
             order=71,
             waiting=count_waiting,

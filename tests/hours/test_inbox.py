@@ -153,7 +153,10 @@ async def test_the_page_approves_returns_and_undoes(app, chen: Client, zheng: Cl
     assert saved.headers["location"].endswith("done=hours.times_adjusted")
     row = (await zheng.get(f"/api/reviews/attendances/{served['attendance_id']}")).json()
     assert (row["check"], row["minutes"]) == ("short", 0)
-    assert "比排班少 2 小时" in (await zheng.get("/desk/hours", params={"view": "odd"})).text
+    odd = {"view": "odd"}
+    assert "不到排班的六成，不计" in (await zheng.get("/desk/hours", params=odd)).text
+    english = await zheng.get("/desk/hours", params=odd, headers={"accept-language": "en"})
+    assert "Under 60 % of the shift: counts nothing" in english.text
 
 
 async def test_nothing_chosen_and_too_much_chosen_are_said(zheng: Client) -> None:

@@ -81,3 +81,16 @@ async def test_a_person_sees_their_own_attendance_only(chen: Client, sun: Client
     assert 'href="#text"' in asked.text
     sent = await chen.post(f"/attendances/{attendance}/correction", data={"text": "9 点前就到了"})
     assert "已经告诉工作人员" in (await chen.get(sent.headers["location"])).text
+
+
+async def test_a_leader_is_not_asked_to_sign_up_for_a_shift_that_has_begun(
+    wei: Client, chen: Client, shift, clock: TownClock
+) -> None:
+    clock.now = MONDAY_NINE + timedelta(minutes=30)
+
+    led = (await wei.get("/lead")).text
+    offered = (await chen.get("/activities")).text
+
+    assert "已经开始" in led
+    assert "到现场可以报名" not in led
+    assert "已经开始，到现场可以报名" in offered

@@ -11,8 +11,8 @@ from service import identity
 from service.kit.clock import local_day
 from service.kit.ids import new_id
 from tests.cast import HERE, Client, Town, TownClock
+from tests.imports.sheets import HE, LIN, printed_codes
 from tests.imports.sheets import people as sheet_of
-from tests.imports.sheets import printed_codes
 
 
 async def with_contact(app: Litestar, clock: TownClock) -> str:
@@ -31,6 +31,16 @@ async def audit_of(app: Litestar, member_id: str) -> list[tuple[str, dict[str, A
     query = "SELECT action, detail FROM audit WHERE object_kind = 'member' AND object_id = :id ORDER BY audit_id"
     async with app.state.sessions.begin() as session:
         return [(row.action, row.detail) for row in await session.execute(sa.text(query), {"id": member_id})]
+
+
+async def test_whoever_an_import_enrolled_has_it_in_their_history(wu: Client) -> None:
+    url = (await wu.post("/desk/imports", files={"file": ("人员.xlsx", sheet_of(LIN, HE))})).headers["location"]
+    assert (await wu.post(f"{url}/apply")).status_code == 303
+    member_id = (await wu.get("/api/people", params={"q": LIN[0]})).json()["people"][0]["member_id"]
+
+    page = (await wu.get(f"/desk/people/{member_id}")).text
+
+    assert page.partition("<h2>操作记录</h2>")[2].count("登记入册") == 1
 
 
 async def names(who: Client, **query: str) -> list[str]:

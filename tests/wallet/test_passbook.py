@@ -1,11 +1,14 @@
 """The passbook shows what the ledger has, in words, and to nobody else."""
 
-from datetime import timedelta
+from dataclasses import replace
+from datetime import date, timedelta
 
 import pytest
 
 from service.kit.clock import local_day
 from service.records import RecordKind, Service, ServiceClass, record_services
+
+DAY = date(2026, 9, 1)
 
 
 def service_of(client, number, clock, *, minutes=60, kind=RecordKind.CREDITED, title="社区食堂帮厨"):
@@ -119,6 +122,19 @@ async def test_the_record_of_service_is_a_list_of_its_own(app, chen, wu, clock):
     assert "送餐" in (await chen.get("/passbook/service")).text
     records = (await chen.get("/api/wallet/records")).json()["items"]
     assert [(item["minutes"], item["title"]) for item in records] == [(60, "送餐")]
+
+
+async def test_the_record_of_service_goes_by_the_day_it_shows_page_after_page(app, chen, wu, clock):
+    days = [DAY + timedelta(days=n * 7 % 60) for n in range(60)]
+    made = [replace(service_of(chen, n, clock, minutes=1), served_on=day) for n, day in enumerate(days)]
+    await credit(app, wu, made, clock.now)
+
+    first = (await chen.get("/api/wallet/records")).json()
+    second = (await chen.get("/api/wallet/records", params={"after": first["next"]})).json()
+
+    shown = [item["served_on"] for item in first["items"] + second["items"]]
+    assert shown == [day.isoformat() for day in sorted(days, reverse=True)]
+    assert second["next"] is None
 
 
 async def test_a_page_costs_the_same_for_one_line_and_for_fifty(app, chen, sun, wu, clock, statements):

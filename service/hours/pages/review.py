@@ -12,6 +12,7 @@ from litestar.params import FromPath, FromQuery
 from litestar.response import Redirect, Template
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from service.communities import setting
 from service.hours import actions, queries
 from service.hours.payloads import BackForm, ReviewForm, TimesForm, UndoForm
 from service.hours.queries import ReviewFilter, ReviewRow, ReviewView
@@ -81,6 +82,7 @@ async def inbox_page(
     request: AnyRequest,
     session: NamedDependency[AsyncSession],
     actor: NamedDependency[Actor],
+    now: NamedDependency[datetime],
     after: FromQuery[str | None] = None,
     row: FromQuery[UUID | None] = None,
     review: FromQuery[UUID | None] = None,
@@ -115,6 +117,7 @@ async def inbox_page(
         here=_kept(values),
         export_url=_kept(values).replace(INBOX, f"{INBOX}/export.csv", 1),
         all_url=_kept(values).replace(INBOX, f"{INBOX}/approve-all", 1),
+        least_percent=await setting(session, actor.community_id, "presence_percent_min", local_day(now)),
         opened=opened,
         opened_item=item_text(opened) if opened else "",
         can_decide=opened is not None and _undecided(opened, actor),

@@ -261,6 +261,7 @@ async def attendance_page(
         "hours/attendance.html",
         title=attendance.title,
         attendance=attendance,
+        least_percent=await setting(session, actor.community_id, "presence_percent_min", attendance.served_on),
         still_open=now < attendance.closes_at,
     )
 
@@ -278,6 +279,7 @@ async def ask_correction(
     context = {
         "title": attendance.title,
         "attendance": attendance,
+        "least_percent": await setting(session, actor.community_id, "presence_percent_min", attendance.served_on),
         "still_open": now < attendance.closes_at,
     }
     with refill(request, "hours/attendance.html", **context):
