@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from redemption.calls import act, ask, aware
 from redemption.rules import DeviceKind, VoucherState
+from redemption.tokens import new_short_code
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +94,8 @@ async def reverse_use(
 ) -> Reversed:
     """Take a use back in time, before a batch has it: by the clerk who scanned, or `as_owner` of the shop.
 
+    Every code shown, printed or typed so far is dead afterwards.
+
     How long, and how often a device may do so in 24 hours, is the community's to say.
     """
     replayed, detail = await act(
@@ -109,6 +112,7 @@ async def reverse_use(
         aware(now),
         reversible_minutes,
         reversals_per_day,
+        new_short_code(),
     )
     return Reversed(
         voucher_id=int(detail["voucher_id"]),

@@ -51,7 +51,7 @@ async def dispute_line(
     on_behalf_of: UUID | None = None,
     now: datetime,
 ) -> None:
-    """Take one line out of what is paid, before approval; the rest of the batch goes on."""
+    """Take one line out of what is paid, before the shop has confirmed it; the rest of the batch goes on."""
     await act(
         session,
         "dispute_line",

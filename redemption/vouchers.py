@@ -168,8 +168,10 @@ async def renew_code(
     on_behalf_of: UUID | None = None,
     now: datetime,
 ) -> int:
-    """Make every code shown or printed so far worthless and return the number of the next."""
-    _, detail = await act(session, "renew_code", book, voucher_id, reason, actor_id, on_behalf_of, aware(now))
+    """Make every code shown, printed or typed so far worthless and return the number of the next."""
+    _, detail = await act(
+        session, "renew_code", book, voucher_id, reason, actor_id, on_behalf_of, aware(now), new_short_code()
+    )
     return int(detail["code_seq"])
 
 

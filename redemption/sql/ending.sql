@@ -191,7 +191,7 @@ BEGIN
 END $$;
 
 -- A printed code was lost or printed again: every code shown before is dead. Never two live codes.
-CREATE FUNCTION redemption.renew_code(p_community bigint, p_voucher_id bigint, p_reason text, p_actor uuid, p_on_behalf_of uuid, p_now timestamptz)
+CREATE FUNCTION redemption.renew_code(p_community bigint, p_voucher_id bigint, p_reason text, p_actor uuid, p_on_behalf_of uuid, p_now timestamptz, p_short_code text)
 RETURNS redemption.verdict
     LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -206,7 +206,7 @@ BEGIN
     ELSIF v_code IS NOT NULL THEN
         RETURN redemption.said(v_code, jsonb_build_object('voucher_id', p_voucher_id));
     END IF;
-    UPDATE redemption.voucher v SET code_seq = v.code_seq + 1, event_seq = v.event_seq + 1, changed_at = p_now
+    UPDATE redemption.voucher v SET code_seq = v.code_seq + 1, short_code = p_short_code, event_seq = v.event_seq + 1, changed_at = p_now
      WHERE v.community_id = p_community AND v.voucher_id = p_voucher_id;
     INSERT INTO redemption.voucher_event (community_id, voucher_id, number, action, from_state, to_state, actor_id, on_behalf_of, reason, at)
     VALUES (p_community, p_voucher_id, v_voucher.event_seq + 1, 'renew_code', v_voucher.state, v_voucher.state, p_actor, p_on_behalf_of, p_reason, p_now);

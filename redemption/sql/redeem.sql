@@ -169,7 +169,7 @@ $$;
 -- Undo a use within the time the community gives, while no batch has taken it. The code that was shown is dead afterwards.
 CREATE FUNCTION redemption.reverse_use(
     p_community bigint, p_key uuid, p_voucher_id bigint, p_seq int, p_as_owner boolean, p_reason text,
-    p_actor uuid, p_on_behalf_of uuid, p_now timestamptz, p_reversible_minutes int, p_reversals_per_day int
+    p_actor uuid, p_on_behalf_of uuid, p_now timestamptz, p_reversible_minutes int, p_reversals_per_day int, p_short_code text
 ) RETURNS redemption.verdict
     LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -213,7 +213,7 @@ BEGIN
        SET state = 'REVERSED', reversed_at = p_now, reversed_by = p_actor, reversal_reason = p_reason, reversal_journal_id = v_posted.journal_id
      WHERE u.community_id = p_community AND u.voucher_id = p_voucher_id AND u.seq = p_seq;
     UPDATE redemption.voucher v
-       SET state = v_new.state, quantity_used = v_new.quantity_used, code_seq = v.code_seq + 1, event_seq = v.event_seq + 1, changed_at = p_now,
+       SET state = v_new.state, quantity_used = v_new.quantity_used, code_seq = v.code_seq + 1, short_code = p_short_code, event_seq = v.event_seq + 1, changed_at = p_now,
            points_hold = v_new.points_hold, subsidy_hold = v_new.subsidy_hold, payable_hold = v_new.payable_hold
      WHERE v.community_id = p_community AND v.voucher_id = p_voucher_id;
     INSERT INTO redemption.voucher_event (community_id, voucher_id, number, action, from_state, to_state, actor_id, on_behalf_of, reason, at)

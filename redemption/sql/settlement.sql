@@ -289,7 +289,7 @@ BEGIN
     SELECT * INTO v FROM redemption.settlement s WHERE s.community_id = p_community AND s.settlement_id = p_settlement FOR NO KEY UPDATE;
     v_before := redemption.remembered(p_community, p_key, 'dispute', v_request);
     IF v_before.code IS NULL THEN
-        v_before := redemption.settlement_refusal(v, '{CLOSED,CONFIRMED}');
+        v_before := redemption.settlement_refusal(v, '{CLOSED}');
     END IF;
     IF v_before.code IS NOT NULL THEN
         RETURN v_before;

@@ -186,6 +186,21 @@ async def test_a_typed_code_finds_its_voucher_in_any_writing(market: Market) -> 
         assert await redemption.voucher_by_code(session, market.book + 1, code) is None
 
 
+async def test_a_typed_code_dies_with_a_reversal_and_with_a_reprint(market: Market) -> None:
+    voucher_id = await market.issue(await market.publish())
+    first = (await market.voucher(voucher_id)).short_code
+    assert (await market.scan(voucher_id)).verdict == "redeemed"
+    await market.reverse(voucher_id)
+    second = (await market.voucher(voucher_id)).short_code
+    async with market.sessions.begin() as session:
+        assert await redemption.voucher_by_code(session, market.book, first) is None
+        assert await redemption.voucher_by_code(session, market.book, second) == voucher_id
+        await redemption.renew_code(
+            session, market.book, voucher_id, reason="lost", actor_id=market.staff, now=market.now
+        )
+        assert await redemption.voucher_by_code(session, market.book, second) is None
+
+
 async def test_a_scan_is_one_round_trip(market: Market) -> None:
     """One statement in autocommit is enough: all of the desk's work is inside the function."""
     voucher_id = await market.issue(await market.publish())

@@ -143,6 +143,21 @@ async def test_a_disputed_line_leaves_the_batch_and_the_rest_is_paid(app, town, 
     assert (paid["state"], paid["due_points"], paid["due_fen"]) == ("paid", 40, 3000)
 
 
+async def test_a_confirmed_statement_takes_no_objection(app, town, used, qian, barber):
+    await as_owner(app, town, barber)
+    [item] = await closed(qian)
+    address = f"/shop/settlements/{item['settlement_id']}"
+    assert "这一笔不对" in (await barber.get(address)).text
+    await barber.post(f"{address}/confirm", data={"_key": "c"})
+
+    assert "这一笔不对" not in (await barber.get(address)).text
+    late = await barber.post(f"{address}/lines/1/dispute", data={"reason": "不对", "_key": "d"})
+    assert late.status_code == 409
+    assert "已经过了这一步" in late.text
+    answer = await barber.post(f"/api{address}/disputes", json={"line_no": 1, "reason": "不对"})
+    assert (answer.status_code, answer.json()["code"]) == (409, "redemption.settlement_state")
+
+
 async def disputed(app, town, client, barber):
     """A closed statement with its second line in dispute."""
     await as_owner(app, town, barber)
