@@ -71,6 +71,7 @@ def templates() -> Environment:
         day=words.day,
         clock=words.clock,
         masked=words.masked_name,
+        phone=words.phone,
         said=words.sentence,
         refusal=refusal_sentence,
     )

@@ -42,7 +42,7 @@ async def waiting_rows(session: AsyncSession, actor: Actor, now: datetime) -> Se
             InboxRow(
                 kind="attendance",
                 title=row.title,
-                who=row.name,
+                who=f"{row.name} {row.card_no}",
                 since=row.done_at or row.checked_in_at,
                 url=f"/desk/hours?view={view.value}&row={row.attendance_id.hex}",
             )

@@ -67,6 +67,14 @@ def masked_phone(phone: str) -> str:
     return f"{phone[:3]}****{phone[-4:]}" if len(phone) >= 8 else "****"
 
 
+def phone(number: str) -> str:
+    """A phone number as people read it out: +8619900000001 → 199 0000 0001; others stay as they are."""
+    local = number.removeprefix("+86")
+    return (
+        f"{local[:3]} {local[3:7]} {local[7:]}" if len(local) == 11 and local.isdigit() and local[0] == "1" else number
+    )
+
+
 def said(value: object) -> object:
     """A value as it stands inside a sentence."""
     if isinstance(value, datetime):

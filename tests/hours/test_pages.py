@@ -63,7 +63,7 @@ async def test_waiting_hours_stand_in_the_staffs_one_list(
     attendance = await serve(chen, shift)
     async with app.state.sessions() as session:
         rows = await cards.waiting_rows(session, zheng.actor, clock.now)
-        assert [(row.kind, row.title, row.who) for row in rows] == [("attendance", "社区食堂帮厨", "陈助人")]
+        assert [(row.kind, row.title, row.who) for row in rows] == [("attendance", "社区食堂帮厨", "陈助人 0012-0003")]
         assert await cards.waiting_rows(session, li.actor, clock.now) == []
         assert await cards.waiting_work(session, zheng.actor) == 1
     assert attendance.replace("-", "") in rows[0].url
@@ -94,3 +94,10 @@ async def test_a_leader_is_not_asked_to_sign_up_for_a_shift_that_has_begun(
     assert "已经开始" in led
     assert "到现场可以报名" not in led
     assert "已经开始，到现场可以报名" in offered
+
+
+async def test_an_odd_length_is_said_in_hours_and_minutes(chen: Client, make_shift) -> None:
+    odd, quarter = await make_shift(minutes=115), await make_shift(MONDAY_NINE + timedelta(days=1), minutes=105)
+
+    assert "1 <small>小时</small> 55 <small>分钟</small>" in (await chen.get(f"/shifts/{odd}")).text
+    assert "1.75<small>小时</small>" in (await chen.get(f"/shifts/{quarter}")).text

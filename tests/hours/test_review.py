@@ -277,3 +277,9 @@ async def test_only_reviewers_of_this_community_decide(
     assert (await stranger_staff.get("/api/attendances")).json()["count"] == 0
     assert (await stranger_staff.get(f"/api/reviews/attendances/{served['attendance_id']}")).status_code == 404
     assert (await decide(feng, "approve", served)).json()["done"] == 1
+
+
+async def test_the_inbox_names_the_card_beside_the_name(wu: Client, chen: Client, served) -> None:
+    page = await wu.get("/desk?kind=attendance")
+
+    assert f"陈助人 {chen.actor.card_no}" in page.text

@@ -283,3 +283,11 @@ def test_ids_are_version_7_and_sort_by_time() -> None:
     assert {value.version for value in made} == {7}
     assert len(set(made)) == 100
     assert [value.int >> 80 for value in made] == sorted(value.int >> 80 for value in made)
+
+
+@pytest.mark.parametrize(
+    ("number", "read_out"),
+    [("+8619900000001", "199 0000 0001"), ("19900000001", "199 0000 0001"), ("+85212345678", "+85212345678")],
+)
+def test_a_phone_number_is_read_out_in_groups(number: str, read_out: str) -> None:
+    assert words.phone(number) == read_out

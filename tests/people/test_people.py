@@ -242,3 +242,12 @@ async def test_a_list_costs_the_same_for_one_row_and_for_fifty(wu: Client, app: 
         costs.append(len(counted))
 
     assert costs[0] == costs[1]
+
+
+async def test_the_log_names_no_number_where_a_whole_list_was_taken(wu: Client, zheng: Client, he: Client) -> None:
+    await wu.get("/desk/people/export.csv", params={"q": "0012-7001"})
+
+    page = (await he.get("/desk/audit")).text
+
+    assert "people.exported" in page
+    assert ">list<" not in page

@@ -137,7 +137,7 @@ async def test_the_desk_counts_and_finds_by_person(li: Client, granny: Client, c
     assert counts == {"waiting": 1, "wall": 1, "taken": 1, "served": 1, "all": 4}
     page = (await wu.get("/desk/wishes")).text
     assert "待审核&nbsp;1" in page
-    assert "没有问题" in page
+    assert "机器没看出问题" in page
     by_card = (await wu.get(f"/api/wishes/all?view=all&q={granny.actor.card_no}")).json()["items"]
     assert [item["wish_id"] for item in by_card] == [waiting]
 
