@@ -233,10 +233,10 @@ async def test_two_clerks_save_the_same_form_at_once_and_one_is_told(wu: Client,
 
 
 async def test_two_clerks_enrol_the_same_card_at_once_and_one_is_told(wu: Client, zheng: Client) -> None:
-    """Race: neither sees the other's person; the unique card number decides."""
+    """Race: neither sees the other's person, and the unique card number decides; or the phone is seen in use before it."""
     answers = await asyncio.gather(*(who.post("/api/people", json=as_json()) for who in (wu, zheng)))
 
-    assert sorted(answer.status_code for answer in answers) == [201, 409]
+    assert sorted(answer.status_code for answer in answers) in ([201, 409], [201, 422])
     assert len(await listed(wu, "沈白鹭")) == 1
 
 
