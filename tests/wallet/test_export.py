@@ -9,6 +9,8 @@ import sqlalchemy as sa
 from litestar import Litestar
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from ledger import ExportForm
+from service.wallet.queries.exports import book_bytes
 from tests.cast import HERE, Client, TownClock
 from tests.wallet.test_passbook import credit, service_of
 
@@ -76,3 +78,17 @@ async def test_nobody_is_named_in_a_file(he: Client) -> None:
         text = (await he.get(f"/api/books/export/{form}")).text
         assert "李" not in text
         assert "陈" not in text
+
+
+async def test_a_slow_reader_keeps_no_connection(
+    app: Litestar, he: Client, chen: Client, wu: Client, clock: TownClock
+) -> None:
+    await credit(app, wu, [service_of(chen, number, clock) for number in "abc"], clock.now)
+    pieces = book_bytes(app.state.sessions, HERE, ExportForm.BEANCOUNT)
+
+    begun = await anext(pieces)
+    out = app.state.engine.pool.checkedout()
+    rest = [piece async for piece in pieces]
+
+    assert out == 0
+    assert b"".join([begun, *rest]) == (await he.get("/api/books/export/beancount")).content

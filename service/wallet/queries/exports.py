@@ -34,7 +34,12 @@ def file_name(community_id: int, form: ExportForm, now: datetime) -> str:
 
 
 async def book_bytes(sessions: Sessions, community_id: int, form: ExportForm) -> AsyncIterator[bytes]:
-    """The book for a download, on a connection of its own: it goes on when the request's transaction is over."""
+    """The book for a download, which goes on when the request's transaction is over.
+
+    The connection is given back before each piece is sent: a slow reader keeps none from the others. What was posted by
+    the beginning never changes, so the file is the same.
+    """
     async with sessions() as session:
         async for piece in book_pieces(session, community_id, form):
+            await session.rollback()
             yield piece.encode()
