@@ -209,5 +209,6 @@ async def test_a_book_does_not_wait_for_another_and_opening_an_account_waits_for
     async with fresh_sessions.begin() as busy:
         await ledger.post(busy, BOOK, issue("shift 1"), now=NOW)
         async with fresh_sessions.begin() as session:
-            await ledger.open_account(session, BOOK, "member:9", "point", now=NOW)
-            await ledger.post(session, BOOK + 1, issue("shift 1"), now=NOW)
+            await asyncio.wait_for(ledger.open_account(session, BOOK, "member:9", "point", now=NOW), 5)
+            posted = await asyncio.wait_for(ledger.post(session, BOOK + 1, issue("shift 1"), now=NOW), 5)
+            assert posted == Posted(1, replayed=False)

@@ -185,7 +185,8 @@ async def test_posting_never_waits_for_a_sealer(sessions: Sessions):
     async with sessions.begin() as sealing:
         await ledger.seal(sealing, BOOK, SIGNER, KEYS, now=NOW)
         async with sessions.begin() as posting:
-            await asyncio.wait_for(ledger.post(posting, BOOK, gift(50), now=NOW), 5)
+            posted = await asyncio.wait_for(ledger.post(posting, BOOK, gift(50), now=NOW), 5)
+            assert not posted.replayed
 
 
 async def test_a_tree_far_behind_is_not_sealed_in_one_go(sessions: Sessions):

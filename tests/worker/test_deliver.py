@@ -234,6 +234,7 @@ async def test_a_running_worker_delivers_and_stops_when_told(
 
     with anyio.fail_after(30):
         await running
+    assert (await counted("messages"), await counted("jobs")) == (1, 0)
 
 
 async def test_a_subscriber_sees_the_facts_own_types(
