@@ -200,7 +200,8 @@ def check_service(started_at: datetime, minutes: int, claimed_at: datetime, now:
     """
     if not 1 <= minutes <= SERVED_MINUTES_MAX:
         raise Invalid({"minutes": "wish_served_minutes"})
-    if started_at + timedelta(minutes=minutes) > now:
+    # Counted back from now: a day at the end of the calendar has no minutes after it.
+    if started_at > now - timedelta(minutes=minutes):
         raise ServiceInFuture
     if started_at < claimed_at.replace(second=0, microsecond=0):
         raise ServiceBeforeClaim(claimed_at)
