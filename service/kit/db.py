@@ -1,6 +1,6 @@
 """The database as the service meets it: one pool, one request, one transaction."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
@@ -187,3 +187,15 @@ def is_unstorable(error: BaseException | None) -> bool:
             return True  # found by the driver before it asked
         error = error.__cause__
     return False
+
+
+async def pieces_of(sessions: Sessions, written: Callable[[AsyncSession], AsyncIterator[str]]) -> AsyncIterator[bytes]:
+    """A long text that is read from the database while it is sent, when the request's transaction is over.
+
+    The connection is given back before each piece is sent: a slow reader keeps none from the others. So what is written
+    must not need one transaction.
+    """
+    async with sessions() as session:
+        async for piece in written(session):
+            await session.rollback()
+            yield piece.encode()

@@ -9,7 +9,7 @@ import ledger
 from ledger import ExportForm
 from service import chart
 from service.kit.clock import HOME_ZONE, local_day
-from service.kit.db import Sessions
+from service.kit.db import Sessions, pieces_of
 
 MEDIA_TYPES: Mapping[ExportForm, str] = {
     ExportForm.BEANCOUNT: "text/plain; charset=utf-8",
@@ -33,13 +33,6 @@ def file_name(community_id: int, form: ExportForm, now: datetime) -> str:
     return f"linli-{community_id}-{local_day(now):%Y%m%d}.{form.value}"
 
 
-async def book_bytes(sessions: Sessions, community_id: int, form: ExportForm) -> AsyncIterator[bytes]:
-    """The book for a download, which goes on when the request's transaction is over.
-
-    The connection is given back before each piece is sent: a slow reader keeps none from the others. What was posted by
-    the beginning never changes, so the file is the same.
-    """
-    async with sessions() as session:
-        async for piece in book_pieces(session, community_id, form):
-            await session.rollback()
-            yield piece.encode()
+def book_bytes(sessions: Sessions, community_id: int, form: ExportForm) -> AsyncIterator[bytes]:
+    """The book for a download. What was posted by the beginning never changes, so it needs no transaction of its own."""
+    return pieces_of(sessions, lambda session: book_pieces(session, community_id, form))
