@@ -10,10 +10,11 @@ from typing import Any
 from sqlalchemy import RowMapping, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from redemption.refusals import BY_CODE, RedemptionRefusal
+from redemption.refusals import BY_CODE, MemberInDebt, RedemptionRefusal
 
 Answer = tuple[str, Mapping[str, Any]]
 """A verdict code and its detail, which is JSON."""
+_IN_DEBT = "ledger.account_in_debt"
 
 
 async def ask(session: AsyncSession, function: str, *arguments: object) -> Answer:
@@ -29,7 +30,7 @@ def granted(answer: Answer) -> Answer:
     """The answer itself, or the refusal it stands for, raised."""
     code, detail = answer
     if code in BY_CODE:
-        raise BY_CODE[code].from_answer(detail)
+        raise refusal_of(code, detail)
     return answer
 
 
@@ -37,8 +38,16 @@ async def act(session: AsyncSession, function: str, *arguments: object) -> tuple
     """Call a function that does something once. Returns whether it was a replay, and the detail; raises the refusal."""
     code, detail = await ask(session, function, *arguments)
     if code not in ("done", "replayed"):
-        raise BY_CODE.get(code, RedemptionRefusal).from_answer(detail)
+        raise refusal_of(code, detail)
     return code == "replayed", detail
+
+
+def refusal_of(code: str, detail: Mapping[str, Any]) -> RedemptionRefusal:
+    """The refusal that a verdict stands for. What the ledger refuses to a member in debt has a refusal of its own."""
+    known = detail.get("ledger") or {}
+    if detail.get("ledger_code") == _IN_DEBT and str(known.get("account", "")).startswith("member:"):
+        return MemberInDebt(detail=detail, owed=-known["available"])
+    return BY_CODE.get(code, RedemptionRefusal).from_answer(detail)
 
 
 async def rows(session: AsyncSession, query: str, **values: object) -> list[RowMapping]:

@@ -102,5 +102,7 @@ class Reason(StrEnum):
     """A sponsor promised money or points."""
     OPENING_BALANCE = "opening_balance"
     """Carried over from the books kept before Linli."""
+    HOLD_EXPIRED = "hold_expired"
+    """What was set aside until a day came back by itself when the day was over."""
     CORRECTION = "correction"
     """A mistaken posting undone by its exact opposite."""

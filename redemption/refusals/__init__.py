@@ -8,6 +8,7 @@ from redemption.refusals.general import (
     ActorMissing,
     KeyDiffers,
     LedgerRefused,
+    MemberInDebt,
     ReasonMissing,
     SamePerson,
 )
@@ -91,6 +92,7 @@ __all__ = [
     "LedgerRefused",
     "LineUnknown",
     "MemberCap",
+    "MemberInDebt",
     "MerchantUnknown",
     "NonceDiffers",
     "NotDisputed",

@@ -41,3 +41,14 @@ class LedgerRefused(RedemptionRefusal):
 
     code = "redemption.ledger_refused"
     ledger_code: str = ""
+
+
+@dataclass(eq=False)
+class MemberInDebt(RedemptionRefusal):
+    """The member's points lie below zero by a correction: they receive until it is paid, and pay for nothing.
+
+    `owed` is in hundredths of a point.
+    """
+
+    code = "redemption.in_debt"
+    owed: int = 0

@@ -83,6 +83,14 @@ class PointsMissing(Conflict):
     missing: int
 
 
+@dataclass(eq=False)
+class PointsOwed(Conflict):
+    """A correction took the member below zero: nothing is taken until new points have made it good. Whole points, rounded up."""
+
+    code: ClassVar[str] = "vouchers.points_owed"
+    owed: int
+
+
 class ChooseShop(Conflict):
     """The clerk serves several shops and did not say which."""
 

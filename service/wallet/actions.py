@@ -86,3 +86,24 @@ def note_export(session: AsyncSession, *, actor: Actor, form: ExportForm, now: d
 async def mark_lines(session: AsyncSession, _now: datetime) -> int:
     """Mark the lines of accounts behind the posters' backs, so that old months are found at once."""
     return await ledger.mark_lines(session)
+
+
+_BOOKS_DUE = sa.text("SELECT DISTINCT e.community_id FROM ledger.hold_expiry e WHERE e.expires_at <= :now ORDER BY 1")
+
+
+async def expire_holds(session: AsyncSession, now: datetime) -> int:
+    """Give back what was set aside until a day that is over: a page of one book a transaction, which holds one book's head.
+
+    What cannot go back (its account has reached its ceiling, say) stays, is stepped over and tried again next time.
+    """
+    for community_id in (await session.execute(_BOOKS_DUE, {"now": now})).scalars().all():
+        last: ledger.Expired | None = None
+        while True:
+            page = await ledger.expire(session, community_id, reason=Reason.HOLD_EXPIRED, after=last, now=now)
+            posted = sum(isinstance(each.verdict, ledger.Posted) for each in page)
+            if posted:
+                return posted
+            if not page:
+                break
+            last = page[-1]
+    return 0

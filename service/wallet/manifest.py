@@ -2,7 +2,7 @@
 
 from service.kit.manifest import Manifest, Nav, Timed
 from service.wallet import api
-from service.wallet.actions import mark_lines
+from service.wallet.actions import expire_holds, mark_lines
 from service.wallet.pages import books, home, passbook
 from service.wallet.rules import READERS
 
@@ -37,7 +37,7 @@ MANIFEST = Manifest(
         api.verification,
         api.export,
     ],
-    timed=[Timed("wallet.mark_lines", MINUTE, mark_lines)],
+    timed=[Timed("wallet.mark_lines", MINUTE, mark_lines), Timed("wallet.expire_holds", MINUTE, expire_holds)],
     nav=[
         Nav(
             "账簿",

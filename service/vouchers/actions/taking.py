@@ -14,7 +14,7 @@ from service.identity import Person, members_by_card, person
 from service.kit import audit, outbox
 from service.kit.access import Actor, Role
 from service.kit.clock import local_day
-from service.vouchers.rules import PointsMissing, VoucherNotFound, key_for
+from service.vouchers.rules import PointsMissing, PointsOwed, VoucherNotFound, key_for
 
 PRINTED = "printed"
 """The reason of a new code that was made because the paper was lost."""
@@ -63,6 +63,8 @@ async def take_offer(
         )
     except redemption.PointsShort as short:
         raise _points_missing(short) from short
+    except redemption.MemberInDebt as debt:
+        raise PointsOwed(-(-debt.owed // 100)) from debt
     if not issued.replayed:
         audit.record(
             session,
@@ -116,7 +118,7 @@ async def take_for_many(
                 for_member=holder,
                 grace_hours=grace_hours,
             )
-        except (redemption.RedemptionRefusal, PointsMissing) as refusal:
+        except (redemption.RedemptionRefusal, PointsMissing, PointsOwed) as refusal:
             taken.append(Taken(card_no, None, refusal.code))
         else:
             taken.append(Taken(card_no, voucher_id, None))

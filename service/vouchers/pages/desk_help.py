@@ -90,11 +90,15 @@ def _ids(text: str | None) -> Sequence[int]:
     return [int(part) for part in parts][:PRINTED_CARDS_MAX]
 
 
+_WITHOUT_FIGURES = {"vouchers.points_missing": "redemption.points_short", "vouchers.points_owed": "redemption.in_debt"}
+"""Only codes travel in the address: how much is missing or owed is said where one person asks."""
+
+
 def _refused(text: str | None) -> Sequence[tuple[str, str]]:
     """Who got nothing, and the sentence why."""
     pairs = [pair.partition(":") for pair in (text or "").split(",") if ":" in pair]
     return [
-        (card, translate(f"refusal.{code}"))
+        (card, translate(f"refusal.{_WITHOUT_FIGURES.get(code, code)}"))
         for card, _colon, code in pairs
         if code.replace("_", "").replace(".", "").isalpha()
     ]
