@@ -79,50 +79,12 @@ account = sa.Table(
     postgresql_with={"fillfactor": 50},
 )
 
-journal = sa.Table(
-    "journal",
-    metadata,
-    _community(),
-    _number("journal_id"),
-    _text("reference"),
-    _text("reason"),
-    sa.Column("transfers", sa.Integer, nullable=False),
-    sa.Column("fingerprint", sa.LargeBinary, nullable=False),
-    sa.Column("actor_id", sa.Uuid),
-    sa.Column("on_behalf_of", sa.Uuid),
-    _instant("effective_at"),
-    _instant("posted_at"),
-    _number("reverses", nullable=True),
-    sa.PrimaryKeyConstraint("community_id", "journal_id", name="pk_journal"),
-    sa.UniqueConstraint("community_id", "reference", name="uq_journal_reference"),
-    sa.CheckConstraint(
-        r"reference <> '' AND char_length(reference) <= 200 AND reference !~ '[\x01-\x1f\x7f]'",
-        name="ck_journal_reference",
-    ),
-    sa.CheckConstraint(
-        r"reason <> '' AND char_length(reason) <= 200 AND reason !~ '[\x01-\x1f\x7f]'", name="ck_journal_reason"
-    ),
-    sa.CheckConstraint("transfers >= 1", name="ck_journal_transfers"),
-    sa.CheckConstraint("octet_length(fingerprint) = 32", name="ck_journal_fingerprint"),
-    sa.CheckConstraint("effective_at <= posted_at", name="ck_journal_times"),
-    sa.CheckConstraint("reverses < journal_id", name="ck_journal_reverses"),
-    sa.Index(
-        "uq_journal_reverses",
-        "community_id",
-        "reverses",
-        unique=True,
-        postgresql_where=sa.text("reverses IS NOT NULL"),
-    ),
-)
-
 transfer = sa.Table(
     "transfer",
     metadata,
     _community(),
     _number("seq"),
     _number("journal_id"),
-    _text("kind"),
-    _text("unit"),
     _number("amount"),
     _number("debit"),
     _number("debit_balance"),
@@ -132,7 +94,18 @@ transfer = sa.Table(
     _number("credit_balance"),
     _number("credit_version"),
     _number("credit_prev"),
+    _instant("posted_at", nullable=True),
+    _instant("effective_at", nullable=True),
+    _number("reverses", nullable=True),
+    sa.Column("transfers", sa.Integer),
+    _text("kind"),
+    _text("unit"),
     sa.Column("hold_id", sa.Uuid),
+    sa.Column("actor_id", sa.Uuid),
+    sa.Column("on_behalf_of", sa.Uuid),
+    sa.Column("fingerprint", sa.LargeBinary),
+    sa.Column("reference", sa.Text),
+    sa.Column("reason", sa.Text),
     sa.PrimaryKeyConstraint("community_id", "seq", name="pk_transfer"),
     sa.CheckConstraint("kind IN ('post', 'hold', 'capture', 'release')", name="ck_transfer_kind"),
     sa.CheckConstraint("(kind = 'post') = (hold_id IS NULL)", name="ck_transfer_hold"),
@@ -142,7 +115,39 @@ transfer = sa.Table(
         "journal_id BETWEEN 1 AND seq AND debit_prev BETWEEN 0 AND seq - 1 AND credit_prev BETWEEN 0 AND seq - 1",
         name="ck_transfer_order",
     ),
+    sa.CheckConstraint(
+        "CASE WHEN seq = journal_id THEN num_nulls(reference, reason, transfers, fingerprint, posted_at) = 0"
+        " ELSE num_nonnulls(reference, reason, transfers, fingerprint, posted_at, actor_id, on_behalf_of, effective_at,"
+        " reverses) = 0 END",
+        name="ck_transfer_journal",
+    ),
+    sa.CheckConstraint(
+        r"reference <> '' AND char_length(reference) <= 200 AND reference !~ '[\x01-\x1f\x7f]'",
+        name="ck_transfer_reference",
+    ),
+    sa.CheckConstraint(
+        r"reason <> '' AND char_length(reason) <= 200 AND reason !~ '[\x01-\x1f\x7f]'", name="ck_transfer_reason"
+    ),
+    sa.CheckConstraint("transfers >= 1", name="ck_transfer_count"),
+    sa.CheckConstraint("octet_length(fingerprint) = 8", name="ck_transfer_fingerprint"),
+    sa.CheckConstraint("effective_at < posted_at", name="ck_transfer_times"),
+    sa.CheckConstraint("reverses < journal_id", name="ck_transfer_reverses"),
+    sa.Index(
+        "uq_transfer_reference",
+        "community_id",
+        "reference",
+        unique=True,
+        postgresql_where=sa.text("reference IS NOT NULL"),
+    ),
+    sa.Index(
+        "uq_transfer_reverses",
+        "community_id",
+        "reverses",
+        unique=True,
+        postgresql_where=sa.text("reverses IS NOT NULL"),
+    ),
 )
+"""One row a transfer. The first of a journal also carries what is said of the journal; `ledger.journal` is a view of those."""
 
 hold = sa.Table(
     "hold",

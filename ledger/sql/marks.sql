@@ -2,7 +2,7 @@
 -- the transfers do not say; they are written behind the posters' backs, and whatever is not marked yet is walked.
 
 -- Marks the next transfers of a book and says how many were read. Two callers take turns at the row of the book's progress.
-CREATE FUNCTION ledger.mark_lines(p_book bigint, p_limit integer) RETURNS integer
+CREATE OR REPLACE FUNCTION ledger.mark_lines(p_book bigint, p_limit integer) RETURNS integer
     LANGUAGE plpgsql VOLATILE SECURITY DEFINER
     SET search_path = ledger, pg_temp
     SET plan_cache_mode = force_generic_plan
@@ -36,7 +36,7 @@ $$;
 
 -- The last number of a book that was given before a moment. Times never run backwards within a book, so it is found by
 -- halving: as many look-ups as the number has binary digits, and no index to keep.
-CREATE FUNCTION ledger.seq_before(p_book bigint, p_at timestamptz) RETURNS bigint
+CREATE OR REPLACE FUNCTION ledger.seq_before(p_book bigint, p_at timestamptz) RETURNS bigint
     LANGUAGE plpgsql STABLE
     SET search_path = ledger, pg_temp
     SET plan_cache_mode = force_generic_plan
@@ -46,19 +46,20 @@ DECLARE
     v_low bigint := 0;
     v_high bigint;
     v_middle bigint;
-    v_journal journal;
+    v_first bigint;
+    v_transfers integer;
+    v_at timestamptz;
 BEGIN
     SELECT b.seq INTO v_high FROM book b WHERE b.community_id = p_book;
     WHILE v_low < v_high LOOP
         v_middle := (v_low + v_high + 1) / 2;
-        -- The journal that number belongs to: no journal begins between it and the number.
-        SELECT j.* INTO v_journal FROM journal j
-         WHERE j.community_id = p_book AND j.journal_id <= v_middle ORDER BY j.journal_id DESC LIMIT 1;
-        IF v_journal.posted_at < p_at THEN
-            v_low := least(v_journal.journal_id + v_journal.transfers - 1, v_high);
-            v_low := greatest(v_low, v_middle);
+        SELECT j.seq, j.transfers, j.posted_at INTO v_first, v_transfers, v_at
+        FROM transfer t CROSS JOIN LATERAL (SELECT x.* FROM transfer x WHERE x.community_id = p_book AND x.seq = t.journal_id LIMIT 1) j
+        WHERE t.community_id = p_book AND t.seq = v_middle;
+        IF v_at < p_at THEN
+            v_low := greatest(least(v_first + v_transfers - 1, v_high), v_middle);
         ELSE
-            v_high := v_journal.journal_id - 1;
+            v_high := v_first - 1;
         END IF;
     END LOOP;
     RETURN v_low;
@@ -66,7 +67,7 @@ END
 $$;
 
 -- An account just before a moment: the book's number then, its balance, and the first line after it. No row: no such account.
-CREATE FUNCTION ledger.account_before(
+CREATE OR REPLACE FUNCTION ledger.account_before(
     p_book bigint, p_code text, p_unit text, p_at timestamptz, OUT seq bigint, OUT balance bigint, OUT newer bigint
 ) RETURNS SETOF record
     LANGUAGE plpgsql STABLE

@@ -32,12 +32,12 @@ DECLARE
     n integer := cardinality(p_reference);
     q0 bigint; q bigint; q1 bigint; v_at timestamptz; v_closed timestamptz; r record;
     -- journals
-    lo integer[]; hi integer[]; known bigint[]; original bigint[]; effective timestamptz[]; prints bytea[]; lengths integer[];
+    lo integer[]; hi integer[]; known bigint[]; original bigint[]; effective timestamptz[]; prints bytea[];
     earlier integer[]; first integer := 1;
     -- steps
     m integer; sk text[] := p_kind; sd text[] := p_debit; sc text[] := p_credit; su text[] := p_unit;
     sa bigint[] := p_amount; sh uuid[] := p_hold; sx timestamptz[] := p_expires;
-    vd text[]; vc text[]; vu text[]; slot integer[]; hslot integer[];
+    vd text[]; vc text[]; vu text[]; slot integer[]; hslot integer[]; heads integer[];
     tq bigint[]; tj bigint[]; td bigint[]; tc bigint[]; ta bigint[]; db bigint[]; dv bigint[]; dp bigint[];
     cb bigint[]; cv bigint[]; cp bigint[];
     -- accounts, one slot each
@@ -120,7 +120,7 @@ BEGIN
     END IF;
     q := q0;
     original := journal_ids; effective := p_effective_at;
-    prints := array_fill(NULL::bytea, ARRAY[n]); lengths := array_fill(NULL::integer, ARRAY[n]);
+    prints := array_fill(NULL::bytea, ARRAY[n]);
 
     -- 2. Known references, before anything else.
     SELECT array_agg(y.journal_id ORDER BY u.j) INTO known
@@ -236,7 +236,7 @@ BEGIN
               LEFT JOIN LATERAL (SELECT w.* FROM account w WHERE w.community_id = p_book AND w.code = s.code AND w.unit = s.unit
                                  LIMIT 1) y ON true
               ORDER BY s.slot) x;
-        tq := array_fill(NULL::bigint, ARRAY[m]);
+        tq := array_fill(NULL::bigint, ARRAY[m]); heads := array_fill(NULL::integer, ARRAY[m]);
         tj := tq; td := tq; tc := tq; ta := sa; db := tq; dv := tq; dp := tq; cb := tq; cv := tq; cp := tq;
     END IF;
 
@@ -320,7 +320,7 @@ BEGIN
         END LOOP;
 
         IF fault IS NULL THEN
-            codes[j] := 'posted'; journal_ids[j] := q1 + 1; lengths[j] := hi[j] - lo[j] + 1;
+            codes[j] := 'posted'; journal_ids[j] := q1 + 1; heads[lo[j]] := j;
             prints[j] := fingerprint(p_reference[j], p_reason[j], p_actor[j], p_on_behalf_of[j], effective[j], original[j], lines);
             CONTINUE;
         END IF;
@@ -345,18 +345,14 @@ BEGIN
     END IF;
 
     -- 8. The rows.
-    INSERT INTO journal (community_id, journal_id, reference, reason, transfers, fingerprint, actor_id, on_behalf_of,
-                         effective_at, posted_at, reverses)
-    SELECT p_book, u.id, u.reference, u.reason, u.length, u.print, u.actor, u.behalf, u.effective, v_at, u.original
-    FROM unnest(journal_ids, p_reference, p_reason, lengths, prints, p_actor, p_on_behalf_of, effective, original, codes)
-         u(id, reference, reason, length, print, actor, behalf, effective, original, code)
-    WHERE u.code = 'posted';
-    INSERT INTO transfer (community_id, seq, journal_id, kind, unit, amount, hold_id,
-                          debit, debit_balance, debit_version, debit_prev,
-                          credit, credit_balance, credit_version, credit_prev)
-    SELECT p_book, u.q, u.j, u.kind, u.unit, u.amount, u.hold, u.d, u.db, u.dv, u.dp, u.c, u.cb, u.cv, u.cp
-    FROM unnest(tq, tj, sk, vu, ta, sh, td, db, dv, dp, tc, cb, cv, cp)
-         u(q, j, kind, unit, amount, hold, d, db, dv, dp, c, cb, cv, cp)
+    INSERT INTO transfer (community_id, seq, journal_id, amount, debit, debit_balance, debit_version, debit_prev,
+                          credit, credit_balance, credit_version, credit_prev, kind, unit, hold_id,
+                          reference, reason, transfers, fingerprint, actor_id, on_behalf_of, effective_at, posted_at, reverses)
+    SELECT p_book, u.q, u.j, u.amount, u.d, u.db, u.dv, u.dp, u.c, u.cb, u.cv, u.cp, u.kind, u.unit, u.hold,
+           p_reference[u.head], p_reason[u.head], hi[u.head] - lo[u.head] + 1, prints[u.head], p_actor[u.head],
+           p_on_behalf_of[u.head], nullif(effective[u.head], v_at), CASE WHEN u.head IS NOT NULL THEN v_at END, original[u.head]
+    FROM unnest(tq, tj, heads, sk, vu, ta, sh, td, db, dv, dp, tc, cb, cv, cp)
+         u(q, j, head, kind, unit, amount, hold, d, db, dv, dp, c, cb, cv, cp)
     WHERE u.q IS NOT NULL;
     IF has_hold THEN
         INSERT INTO hold (community_id, hold_id, account_id, unit, amount, captured, released, expires_at, journal_id)

@@ -4,7 +4,8 @@ from ledger.verify.kinds import Kind, first_of_each
 
 _TRANSFERS = first_of_each(
     """
-    SELECT t.*, t.seq AS place_no, d.code AS debit_code, c.code AS credit_code, d.unit AS debit_unit,
+    SELECT t.community_id, t.seq, t.journal_id, t.kind, t.unit, t.amount, t.hold_id, t.debit, t.debit_balance, t.credit,
+           t.credit_balance, t.seq AS place_no, d.code AS debit_code, c.code AS credit_code, d.unit AS debit_unit,
            c.unit AS credit_unit, d.floor, c.ceiling, j.transfers, j.reason, j.reverses, j.posted_at,
            h.hold_id AS held, h.expires_at
       FROM ledger.transfer t

@@ -2,7 +2,7 @@
 -- NOT NULL is part of a column's line; since PostgreSQL 18 it is a constraint too, which would make versions differ.
 WITH schemas AS (SELECT oid, nspname FROM pg_namespace WHERE nspname = ANY ($1::text[])),
 owned AS (SELECT objid FROM pg_depend WHERE deptype = 'e')
-SELECT 'column ' || n.nspname || '.' || c.relname || '.' || a.attname || ' ' || format_type(a.atttypid, a.atttypmod)
+SELECT CASE c.relkind WHEN 'v' THEN 'view ' ELSE 'column ' END || n.nspname || '.' || c.relname || '.' || a.attname || ' ' || format_type(a.atttypid, a.atttypmod)
        || CASE WHEN a.attnotnull THEN ' not null' ELSE '' END
        || CASE a.attidentity WHEN 'a' THEN ' identity always' WHEN 'd' THEN ' identity by default' ELSE '' END
        || CASE a.attgenerated WHEN 's' THEN ' stored' WHEN 'v' THEN ' virtual' ELSE '' END

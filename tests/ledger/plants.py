@@ -24,7 +24,13 @@ def plant(name: str, *sql: str, kinds: Sequence[str], place: str = "", patrolled
 ROWS = ("sealed_rows",)
 # The first seal closes 262 transfers: one tile, and six leaves of which the first four have a peak of their own.
 MOVE = "UPDATE ledger.transfer SET {} WHERE seq = {}"
-WHY = "UPDATE ledger.journal SET {} WHERE journal_id = {}"
+WHY = "UPDATE ledger.transfer SET {} WHERE seq = {} AND reference IS NOT NULL"
+LOOSE = "ALTER TABLE ledger.transfer DROP CONSTRAINT IF EXISTS ck_transfer_journal"
+FORGET = (
+    "UPDATE ledger.transfer SET reference = NULL, reason = NULL, transfers = NULL, fingerprint = NULL, posted_at = NULL,"
+    " actor_id = NULL, on_behalf_of = NULL, effective_at = NULL, reverses = NULL WHERE seq = {}"
+)
+"""A transfer stays and no longer says what its journal was."""
 FIRST, REST = "transfers 1 to 256", "transfers 257 to 260"
 PLANTS = [
     plant("amount", MOVE.format("amount = amount + 1", 20), kinds=ROWS, place=FIRST),
@@ -50,7 +56,10 @@ PLANTS = [
         patrolled="leaf",
     ),
     plant(
-        "time it took effect", WHY.format("effective_at = effective_at - interval '1 day'", 260), kinds=ROWS, place=REST
+        "time it took effect",
+        WHY.format("effective_at = coalesce(effective_at, posted_at) - interval '1 day'", 260),
+        kinds=ROWS,
+        place=REST,
     ),
     plant("reason", WHY.format("reason = 'service'", 20), kinds=ROWS, place=FIRST),
     plant("reference", WHY.format("reference = 'mine'", 20), kinds=ROWS, place=FIRST),
@@ -60,8 +69,8 @@ PLANTS = [
     plant("a reversal unlinked", WHY.format("reverses = NULL", 8), kinds=ROWS, place=FIRST),
     plant("a journal cut short", WHY.format("transfers = 1", 6), kinds=ROWS, place=FIRST),
     plant(
-        "a journal's row deleted",
-        "DELETE FROM ledger.journal WHERE journal_id = 20",
+        "a journal forgotten",
+        FORGET.format(20),
         kinds=("leaf",),
         place="transfer 20",
         patrolled="leaf",

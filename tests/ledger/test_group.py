@@ -47,7 +47,7 @@ async def held_up(database: Database) -> AsyncIterator[asyncpg.Connection]:
 async def batches(database: Database) -> list[int]:
     """How many journals each transaction posted, in order."""
     async with connected(database.superuser_url) as connection:
-        rows = await connection.fetch("SELECT count(*) FROM ledger.journal GROUP BY xmin ORDER BY min(journal_id)")
+        rows = await connection.fetch("SELECT count(reference) FROM ledger.transfer GROUP BY xmin ORDER BY min(seq)")
     return [row[0] for row in rows]
 
 

@@ -55,8 +55,7 @@ async def take_out_the_lock(database: Database) -> None:
         assert source.count("FOR NO KEY UPDATE") == 1
         await connection.execute(source.replace("FOR NO KEY UPDATE", ""))
         await connection.execute(
-            "ALTER TABLE ledger.journal DROP CONSTRAINT uq_journal_reference, DROP CONSTRAINT pk_journal;"
-            "ALTER TABLE ledger.transfer DROP CONSTRAINT pk_transfer"
+            "DROP INDEX ledger.uq_transfer_reference; ALTER TABLE ledger.transfer DROP CONSTRAINT pk_transfer"
         )
 
 

@@ -98,7 +98,6 @@ TABLES = (
     "unit",
     "book",
     "account",
-    "journal",
     "transfer",
     "hold",
     "period",
@@ -122,6 +121,14 @@ WRITES = (
     "LOCK TABLE ledger.{0} IN ROW EXCLUSIVE MODE",
     "CREATE TRIGGER t BEFORE INSERT ON ledger.{0} FOR EACH ROW EXECUTE FUNCTION suppress_redundant_updates_trigger()",
 )
+VIEWED = (
+    "INSERT INTO ledger.journal (community_id) VALUES (7)",
+    "UPDATE ledger.journal SET reason = 'theft'",
+    "DELETE FROM ledger.journal",
+    "DROP VIEW ledger.journal",
+    "CREATE OR REPLACE VIEW ledger.journal AS SELECT 1",
+    "SELECT * FROM ledger.journal FOR UPDATE",
+)
 OTHERS = (
     "CREATE TABLE ledger.mine (id int)",
     "CREATE FUNCTION ledger.mine() RETURNS int LANGUAGE sql RETURN 1",
@@ -144,7 +151,8 @@ async def test_nobody_who_serves_or_reads_can_write_but_by_the_functions(databas
     async with connected(database.url(role)) as connection:
         for table in TABLES:
             await connection.fetch(f"SELECT * FROM ledger.{table}")
-        for statement in (*statements, *OTHERS):
+        await connection.fetch("SELECT * FROM ledger.journal")
+        for statement in (*statements, *VIEWED, *OTHERS):
             with pytest.raises(asyncpg.InsufficientPrivilegeError):
                 await connection.execute(f"BEGIN; {statement}")
             await connection.execute("ROLLBACK")

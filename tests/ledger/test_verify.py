@@ -11,6 +11,7 @@ from ledger import Fault, Hold, Leg, Release
 from ledger.verify import balances, entries
 from tests.db import Database, Sessions, open_engine, sessions_of
 from tests.ledger.cast import BOOK, NOW, hold_id, issue, journal, post
+from tests.ledger.plants import FORGET, LOOSE
 
 DROP = "ALTER TABLE ledger.{} DROP CONSTRAINT {}"
 H1, H2 = (str(hold_id(number)) for number in (1, 2))
@@ -81,7 +82,7 @@ PLANTS = [
         "UPDATE ledger.account SET code = 'chen' WHERE code = 'li' AND unit = 'point'",
     ),
     plant("sequence", "transfer 4", "DELETE FROM ledger.transfer WHERE seq = 3"),
-    plant("sequence", "transfer 90", "UPDATE ledger.transfer SET seq = 90 WHERE seq = 9"),
+    plant("sequence", "transfer 90", LOOSE, "UPDATE ledger.transfer SET seq = 90 WHERE seq = 9"),
     plant("head_seq", "book 7", "UPDATE ledger.book SET seq = 3"),
     plant("head_seq", "book 7", DROP.format("account", "fk_account_book"), "DELETE FROM ledger.book"),
     plant("head_closed", "book 7", "UPDATE ledger.book SET closed_until = '2026-01-01Z'"),
@@ -118,8 +119,8 @@ PLANTS = [
     ),
     plant("transfer_late", "transfer 4", "UPDATE ledger.transfer SET kind = 'capture' WHERE seq = 4"),
     plant("transfer_ceiling", "transfer 9", "UPDATE ledger.transfer SET credit_balance = 101 WHERE seq = 9"),
-    plant("transfer_journal", "transfer 5", "UPDATE ledger.transfer SET journal_id = 3 WHERE seq = 5"),
-    plant("transfer_journal", "transfer 6", "DELETE FROM ledger.journal WHERE journal_id = 6"),
+    plant("transfer_journal", "transfer 5", LOOSE, "UPDATE ledger.transfer SET journal_id = 3 WHERE seq = 5"),
+    plant("transfer_journal", "transfer 6", LOOSE, FORGET.format(6)),
     plant(
         "transfer_hold",
         "transfer 3",
@@ -138,47 +139,46 @@ PLANTS = [
         "UPDATE ledger.transfer SET credit = (SELECT account_id FROM ledger.account"
         " WHERE code = 'escrow' AND unit = 'point') WHERE seq = 6",
     ),
-    plant("journal_transfers", "journal 1 start", "UPDATE ledger.journal SET transfers = 3 WHERE journal_id = 1"),
-    plant("journal_transfers", "journal 5 more", "UPDATE ledger.transfer SET journal_id = 5 WHERE seq = 6"),
-    plant("fingerprint", "journal 6 gift", "UPDATE ledger.journal SET reason = 'theft' WHERE journal_id = 6"),
-    plant("fingerprint", "journal 6 gift", "UPDATE ledger.journal SET actor_id = NULL WHERE journal_id = 6"),
-    plant("fingerprint", "journal 6 gift", "UPDATE ledger.journal SET on_behalf_of = NULL WHERE journal_id = 6"),
-    plant(
-        "fingerprint", "journal 6 gift", "UPDATE ledger.journal SET effective_at = '2020-01-01Z' WHERE journal_id = 6"
-    ),
-    plant("fingerprint", "journal 6 gift2", "UPDATE ledger.journal SET reference = 'gift2' WHERE reference = 'gift'"),
+    plant("journal_transfers", "journal 1 start", "UPDATE ledger.transfer SET transfers = 3 WHERE seq = 1"),
+    plant("journal_transfers", "journal 5 more", LOOSE, "UPDATE ledger.transfer SET journal_id = 5 WHERE seq = 6"),
+    plant("fingerprint", "journal 6 gift", "UPDATE ledger.transfer SET reason = 'theft' WHERE seq = 6"),
+    plant("fingerprint", "journal 6 gift", "UPDATE ledger.transfer SET actor_id = NULL WHERE seq = 6"),
+    plant("fingerprint", "journal 6 gift", "UPDATE ledger.transfer SET on_behalf_of = NULL WHERE seq = 6"),
+    plant("fingerprint", "journal 6 gift", "UPDATE ledger.transfer SET effective_at = '2020-01-01Z' WHERE seq = 6"),
+    plant("fingerprint", "journal 6 gift2", "UPDATE ledger.transfer SET reference = 'gift2' WHERE reference = 'gift'"),
     plant("fingerprint", "journal 6 gift", "UPDATE ledger.transfer SET amount = amount + 1 WHERE seq = 6"),
     plant("fingerprint", "journal 3 hold", "UPDATE ledger.hold SET expires_at = '2030-01-01Z'"),
     plant("fingerprint", "journal 1 start", "UPDATE ledger.account SET code = 'sun' WHERE code = 'li'"),
     plant(
         "key",
         "journal 6 gift",
-        DROP.format("journal", "uq_journal_reference"),
-        "UPDATE ledger.journal SET reference = 'gift' WHERE reference = 'jar'",
+        "DROP INDEX ledger.uq_transfer_reference",
+        "UPDATE ledger.transfer SET reference = 'gift' WHERE reference = 'jar'",
     ),
-    plant("posted_at", "journal 7 undo", "UPDATE ledger.journal SET posted_at = '2030-01-01Z' WHERE journal_id = 6"),
+    plant("posted_at", "journal 7 undo", "UPDATE ledger.transfer SET posted_at = '2030-01-01Z' WHERE seq = 6"),
     plant(
         "effective_at",
         "journal 6 gift",
-        DROP.format("journal", "ck_journal_times"),
-        "UPDATE ledger.journal SET effective_at = '2030-01-01Z' WHERE journal_id = 6",
+        DROP.format("transfer", "ck_transfer_times"),
+        "UPDATE ledger.transfer SET effective_at = '2030-01-01Z' WHERE seq = 6",
     ),
     plant(
         "reversal",
         "journal 7 undo",
-        "UPDATE ledger.journal SET reverses = 4 WHERE journal_id = 7",
-        "DELETE FROM ledger.journal WHERE journal_id = 4",
+        "UPDATE ledger.transfer SET reverses = 4 WHERE seq = 7",
+        LOOSE,
+        FORGET.format(4),
     ),
-    plant("reversal_of_reversal", "journal 9 jar", "UPDATE ledger.journal SET reverses = 7 WHERE journal_id = 9"),
-    plant("reversal_of_hold", "journal 7 undo", "UPDATE ledger.journal SET reverses = 3 WHERE journal_id = 7"),
+    plant("reversal_of_reversal", "journal 9 jar", "UPDATE ledger.transfer SET reverses = 7 WHERE seq = 9"),
+    plant("reversal_of_hold", "journal 7 undo", "UPDATE ledger.transfer SET reverses = 3 WHERE seq = 7"),
     plant(
         "reversal_twice",
         "journal 7 undo",
-        "DROP INDEX ledger.uq_journal_reverses",
-        "UPDATE ledger.journal SET reverses = 6 WHERE journal_id = 9",
+        "DROP INDEX ledger.uq_transfer_reverses",
+        "UPDATE ledger.transfer SET reverses = 6 WHERE seq = 9",
     ),
     plant("reversal_amount", "journal 7 undo", "UPDATE ledger.transfer SET amount = amount + 1 WHERE seq = 7"),
-    plant("reversal_amount", "journal 9 jar", "UPDATE ledger.journal SET reverses = 1 WHERE journal_id = 9"),
+    plant("reversal_amount", "journal 9 jar", "UPDATE ledger.transfer SET reverses = 1 WHERE seq = 9"),
     plant("hold", f"hold {H1}", f"UPDATE ledger.hold SET captured = captured + 1 WHERE hold_id = '{H1}'"),
     plant("hold", f"hold {H1}", f"UPDATE ledger.transfer SET hold_id = '{H2}' WHERE seq = 4"),
     plant("hold_account", f"hold {H1}", "UPDATE ledger.hold SET account_id = account_id + 1"),

@@ -23,7 +23,7 @@ pytestmark = [pytest.mark.anyio, pytest.mark.slow]
 TABLES = """
 SELECT format('%I.%I', n.nspname, c.relname)
   FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
- WHERE c.relkind IN ('r', 'p') AND NOT c.relispartition
+ WHERE c.relkind IN ('r', 'p', 'v') AND NOT c.relispartition
    AND n.nspname IN ('public', 'ledger', 'redemption', 'jobs') AND c.relname <> 'alembic_version'
  ORDER BY 1
 """
@@ -94,6 +94,8 @@ MOVING = {
     "ledger.book": {"seq", "at"},
     "ledger.account": {"balance", "version", "last_seq"},
     "ledger.hold": {"captured", "released"},
+    # Was longer when the journal was a table.
+    "ledger.journal": {"fingerprint"},
 }
 BEFORE = {
     "ledger.journal": "WHERE t.journal_id <= (SELECT s.journal_id FROM seen)",
