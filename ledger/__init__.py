@@ -86,6 +86,7 @@ from ledger.refusals import (
     UnitNotFound,
 )
 from ledger.rules import AMOUNT_MAX, ESCROW, AccountSpec, Capture, Hold, Journal, Leg, Posted, Release, Step
+from ledger.finding import FoundJournal, FoundJournals, JournalFilter, map_zones, search
 from ledger.seals import (
     NothingToSeal,
     Seal,
@@ -144,6 +145,8 @@ __all__ = [
     "Expired",
     "ExportForm",
     "Fault",
+    "FoundJournal",
+    "FoundJournals",
     "GroupPoster",
     "Growth",
     "Hold",
@@ -158,6 +161,7 @@ __all__ = [
     "InsufficientBalance",
     "Journal",
     "JournalEmpty",
+    "JournalFilter",
     "JournalMalformed",
     "Lag",
     "LedgerRefusal",
@@ -219,6 +223,7 @@ __all__ = [
     "last_seal",
     "least_patrolled",
     "leaves_file",
+    "map_zones",
     "mark_lines",
     "most_behind",
     "open_account",
@@ -235,6 +240,7 @@ __all__ = [
     "seal",
     "seal_by_number",
     "seals",
+    "search",
     "statement",
     "verify",
     "verify_seals",

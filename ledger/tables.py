@@ -240,6 +240,39 @@ marked = sa.Table(
     sa.CheckConstraint("seq >= 0", name="ck_marked_seq"),
 )
 
+zone = sa.Table(
+    "zone",
+    metadata,
+    _community(),
+    _number("zone"),
+    _instant("effective_from"),
+    _instant("effective_until"),
+    sa.PrimaryKeyConstraint("community_id", "zone", name="pk_zone"),
+)
+"""A run of 256 numbers of the book that the worker has read: from when to when its journals took effect."""
+
+zone_word = sa.Table(
+    "zone_word",
+    metadata,
+    _community(),
+    _text("word"),
+    _number("zone"),
+    _number("least", nullable=True),
+    _number("most", nullable=True),
+    sa.PrimaryKeyConstraint("community_id", "word", "zone", name="pk_zone_word"),
+)
+"""What occurs in a zone: `reason …`, `actor …`, `reversal`, or `unit …` with its least and its greatest amount."""
+
+zoned = sa.Table(
+    "zoned",
+    metadata,
+    _community(),
+    _number("zones"),
+    sa.PrimaryKeyConstraint("community_id", name="pk_zoned"),
+    sa.ForeignKeyConstraint(["community_id"], ["ledger.book.community_id"], name="fk_zoned_book"),
+    sa.CheckConstraint("zones >= 0", name="ck_zoned_zones"),
+)
+
 period = sa.Table(
     "period",
     metadata,

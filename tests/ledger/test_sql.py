@@ -108,6 +108,9 @@ TABLES = (
     "seal",
     "mark",
     "marked",
+    "zone",
+    "zone_word",
+    "zoned",
 )
 WRITES = (
     "INSERT INTO ledger.{0} ({1}) SELECT {1} FROM ledger.{0}",
