@@ -12,6 +12,7 @@ concurrent callers of one process ask for.
 """
 
 from ledger.export import ExportForm, export
+from ledger.finding import FoundJournal, FoundJournals, JournalFilter, map_zones, search
 from ledger.group import Effects, GroupPoster, Limits, OutcomeUnknown, Transactions
 from ledger.guards import Expired, allow_debt, close_period, expire
 from ledger.journal import (
@@ -86,7 +87,6 @@ from ledger.refusals import (
     UnitNotFound,
 )
 from ledger.rules import AMOUNT_MAX, ESCROW, AccountSpec, Capture, Hold, Journal, Leg, Posted, Release, Step
-from ledger.finding import FoundJournal, FoundJournals, JournalFilter, map_zones, search
 from ledger.seals import (
     NothingToSeal,
     Seal,
@@ -112,6 +112,7 @@ from ledger.statements import (
     holds,
     journal,
     statement,
+    transfers,
 )
 from ledger.tree import Growth, Lag, extend, lag, most_behind
 from ledger.verify import Fault, verify
@@ -242,6 +243,7 @@ __all__ = [
     "seals",
     "search",
     "statement",
+    "transfers",
     "verify",
     "verify_seals",
 ]

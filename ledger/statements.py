@@ -176,6 +176,28 @@ async def journal(session: AsyncSession, book: int, reference: str) -> PostedJou
     return PostedJournal(number, reference, reason, transfers, actor, behalf, effective_at, posted_at, undone, undo)
 
 
+async def transfers(session: AsyncSession, book: int, journals: Iterable[int]) -> dict[int, tuple[Transfer, ...]]:
+    """The steps of many journals by their numbers, each journal's in the order of posting."""
+    rows = await fetch(
+        session,
+        "SELECT n.journal_id, t.seq, t.kind, d.code, c.code, t.unit, t.amount, t.hold_id"
+        "  FROM unnest($2::bigint[]) n(journal_id)"
+        " CROSS JOIN LATERAL (SELECT j.transfers FROM ledger.journal j"
+        "                      WHERE j.community_id = $1 AND j.journal_id = n.journal_id OFFSET 0) j"
+        " CROSS JOIN LATERAL (SELECT t.* FROM ledger.transfer t WHERE t.community_id = $1"
+        "                        AND t.seq >= n.journal_id AND t.seq < n.journal_id + j.transfers OFFSET 0) t"
+        "  JOIN ledger.account d ON d.community_id = $1 AND d.account_id = t.debit"
+        "  JOIN ledger.account c ON c.community_id = $1 AND c.account_id = t.credit"
+        " ORDER BY t.seq",
+        book,
+        sorted(set(journals)),
+    )
+    found: dict[int, list[Transfer]] = {}
+    for number, *step in rows:
+        found.setdefault(number, []).append(Transfer(*step))
+    return {number: tuple(steps) for number, steps in found.items()}
+
+
 async def holds(session: AsyncSession, book: int, hold_ids: Iterable[UUID]) -> dict[UUID, HoldState]:
     """Holds by id. Those that were never opened are left out."""
     rows = await fetch(

@@ -46,13 +46,16 @@ def _cell(value: Cell) -> str | int:
     return safe_text(value)
 
 
+def csv_lines(rows: Iterable[Sequence[Cell]]) -> bytes:
+    """Some lines of a file that is written piece by piece; the byte order mark is the caller's."""
+    out = io.StringIO(newline="")
+    csv.writer(out, lineterminator="\r\n").writerows([_cell(value) for value in row] for row in rows)
+    return out.getvalue().encode()
+
+
 def csv_bytes(header: Sequence[str], rows: Iterable[Sequence[Cell]]) -> bytes:
     """A whole file. Numbers stay numbers, times are on the community's clock, texts are made harmless."""
-    out = io.StringIO(newline="")
-    writer = csv.writer(out, lineterminator="\r\n")
-    writer.writerow([_cell(label) for label in header])
-    writer.writerows([_cell(value) for value in row] for row in rows)
-    return out.getvalue().encode("utf-8-sig")
+    return b"\xef\xbb\xbf" + csv_lines([header]) + csv_lines(rows)
 
 
 def csv_answer(name: str, content: bytes) -> Response[bytes]:

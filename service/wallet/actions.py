@@ -1,5 +1,6 @@
 """Undoing a mistaken posting by its exact opposite, and looking at somebody's passbook on purpose."""
 
+from collections.abc import Mapping
 from datetime import datetime
 from uuid import UUID
 
@@ -81,6 +82,19 @@ def note_export(session: AsyncSession, *, actor: Actor, form: ExportForm, now: d
     audit.record(
         session, actor, "books.exported", kind="book", id=actor.community_id, now=now, detail={"form": form.value}
     )
+
+
+def note_journals_export(
+    session: AsyncSession, *, actor: Actor, form: str, given: Mapping[str, object], now: datetime
+) -> None:
+    """Say in the log who took which journals away: the filter's own values, which name no person but by number."""
+    detail = {"form": form, **{name: str(value) for name, value in given.items()}}
+    audit.record(session, actor, "books.journals_exported", kind="book", id=actor.community_id, now=now, detail=detail)
+
+
+async def map_zones(session: AsyncSession, _now: datetime) -> int:
+    """Map what is new of every book, so that a search leaps over what cannot hold an answer."""
+    return await ledger.map_zones(session)
 
 
 async def mark_lines(session: AsyncSession, _now: datetime) -> int:

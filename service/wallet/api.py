@@ -5,7 +5,7 @@ from typing import Any
 
 from litestar import Request, Response, get, post
 from litestar.datastructures import State
-from litestar.di import NamedDependency
+from litestar.di import NamedDependency, Provide
 from litestar.params import FromPath, FromQuery, JSONBody
 from litestar.response import Stream
 from sqlmodel.ext.asyncio.session import AsyncSession
@@ -19,7 +19,8 @@ from service.kit.once import once
 from service.kit.paging import decode_cursor, encode_cursor
 from service.kit.words import sentence
 from service.records import record_lines
-from service.wallet.actions import note_export, reverse_journal
+from service.wallet.actions import note_export, note_journals_export, reverse_journal
+from service.wallet.journal_files import JournalsForm, journals_file
 from service.wallet.payloads import (
     AccountLineOut,
     AccountOut,
@@ -40,8 +41,10 @@ from service.wallet.payloads import (
     WalletOut,
 )
 from service.wallet.queries import books, exports
+from service.wallet.queries.journals import Asked
+from service.wallet.queries.journals import journals as find_journals
 from service.wallet.queries.passbook import Line, figures, passbook
-from service.wallet.rules import CORRECTORS, READERS, BookUnit, Unit
+from service.wallet.rules import CORRECTORS, READERS, BookUnit, Unit, check_asked
 from service.wallet.verify import verify_books
 
 AnyRequest = Request[Any, Any, Any]
@@ -157,33 +160,87 @@ async def account(
     return AccountOut(view.code, view.unit, view.opening, view.closing, lines, following)
 
 
-@get("/api/books/journals", opt=allow(*READERS))
+async def provide_asked(  # every filter of the page, in the ledger's own units
+    *,
+    reference: FromQuery[str | None] = None,
+    exact: FromQuery[bool] = False,
+    reason: FromQuery[str | None] = None,
+    account: FromQuery[str | None] = None,
+    actor_card: FromQuery[str | None] = None,
+    unit: FromQuery[BookUnit | None] = None,
+    amount_min: FromQuery[int | None] = None,
+    amount_max: FromQuery[int | None] = None,
+    posted_from: FromQuery[date | None] = None,
+    posted_to: FromQuery[date | None] = None,
+    effective_from: FromQuery[date | None] = None,
+    effective_to: FromQuery[date | None] = None,
+    only_reversals: FromQuery[bool] = False,
+) -> Asked:
+    """What is asked of the journals: days are included, amounts are in the unit's smallest part and need the unit."""
+    return Asked(
+        reference=reference,
+        exact=exact,
+        reason=reason,
+        account=account,
+        actor=actor_card,
+        unit=unit,
+        amount_min=amount_min,
+        amount_max=amount_max,
+        posted_from=posted_from,
+        posted_to=posted_to,
+        effective_from=effective_from,
+        effective_to=effective_to,
+        only_reversals=only_reversals,
+    )
+
+
+@get("/api/books/journals", opt=allow(*READERS), dependencies={"asked": Provide(provide_asked)})
 async def journals(
     session: NamedDependency[AsyncSession],
     actor: NamedDependency[Actor],
-    reference: FromQuery[str | None] = None,
-    reason: FromQuery[str | None] = None,
-    account: FromQuery[str | None] = None,
+    asked: NamedDependency[Asked],
     after: FromQuery[str | None] = None,
 ) -> JournalsOut:
-    """Journals by the beginning of their reference, their reason, or an account's code; newest first."""
-    found = await books.journals(
-        session, actor.community_id, reference=reference, reason=reason, account=account, after=after
-    )
+    """Journals that fit everything given, newest first; `reference` is a beginning unless `exact`.
+
+    With `searched_to` the search stopped at its bound on that day: go on with `next`.
+    """
+    found = await find_journals(session, actor.community_id, asked, after=after)
     items = [
         JournalLineOut(
             line.journal_id,
             line.reference,
             line.reason,
             line.transfers,
+            line.effective_at,
             line.posted_at,
             line.actor_id,
-            line.is_reversal,
-            line.is_reversed,
+            line.reverses is not None,
+            line.reversed_by is not None,
         )
         for line in found.rows
     ]
-    return JournalsOut(items, found.next)
+    return JournalsOut(items, found.next, found.searched_to)
+
+
+@get(
+    "/api/books/journals/file/{form:str}",
+    opt=allow(*READERS),
+    operation_id="exportJournals",
+    dependencies={"asked": Provide(provide_asked)},
+)
+async def journals_export(
+    form: FromPath[JournalsForm],
+    asked: NamedDependency[Asked],
+    session: NamedDependency[AsyncSession],
+    actor: NamedDependency[Actor],
+    now: NamedDependency[datetime],
+    state: State,
+) -> Stream:
+    """What the same filters find, a row for every transfer, as `csv` or `xlsx`."""
+    check_asked(unit=asked.unit, amount_min=asked.amount_min, amount_max=asked.amount_max)
+    note_journals_export(session, actor=actor, form=form.value, given=asked.given(), now=now)
+    return journals_file(sessions_of_app(state), actor, asked, form, now)
 
 
 @get("/api/books/journals/{journal_id:int}", opt=allow(*READERS))

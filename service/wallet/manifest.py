@@ -2,8 +2,8 @@
 
 from service.kit.manifest import Manifest, Nav, Timed
 from service.wallet import api
-from service.wallet.actions import expire_holds, mark_lines
-from service.wallet.pages import books, home, passbook
+from service.wallet.actions import expire_holds, map_zones, mark_lines
+from service.wallet.pages import books, home, journals, passbook
 from service.wallet.rules import READERS
 
 MINUTE = 60
@@ -20,7 +20,8 @@ MANIFEST = Manifest(
         books.trial_balance_page,
         books.accounts_page,
         books.account_page,
-        books.journals_page,
+        journals.journals_page,
+        journals.journals_export,
         books.journal_page,
         books.reverse,
         books.verify_page,
@@ -32,12 +33,17 @@ MANIFEST = Manifest(
         api.trial_balance,
         api.account,
         api.journals,
+        api.journals_export,
         api.journal,
         api.reverse,
         api.verification,
         api.export,
     ],
-    timed=[Timed("wallet.mark_lines", MINUTE, mark_lines), Timed("wallet.expire_holds", MINUTE, expire_holds)],
+    timed=[
+        Timed("wallet.mark_lines", MINUTE, mark_lines),
+        Timed("wallet.map_zones", MINUTE, map_zones),
+        Timed("wallet.expire_holds", MINUTE, expire_holds),
+    ],
     nav=[
         Nav(
             "账簿",

@@ -91,6 +91,7 @@ class JournalLineOut(msgspec.Struct):
     reference: str
     reason: str
     transfers: int
+    effective_at: datetime
     posted_at: datetime
     actor_id: UUID | None
     is_reversal: bool
@@ -98,10 +99,11 @@ class JournalLineOut(msgspec.Struct):
 
 
 class JournalsOut(msgspec.Struct):
-    """A page of journals, newest first."""
+    """A page of journals, newest first. `searched_to` is the day at which a long search stopped, None when the page is full."""
 
     items: list[JournalLineOut]
     next: str | None
+    searched_to: date | None
 
 
 class AccountLineOut(msgspec.Struct):

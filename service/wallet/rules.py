@@ -1,11 +1,13 @@
 """What the books may be asked, and which journals may be undone by hand. Pure."""
 
+from decimal import Decimal, InvalidOperation
 from enum import StrEnum
 from typing import ClassVar
 
+from ledger import AMOUNT_MAX
 from service.chart import FEN, MINUTE, POINT, Reason
 from service.kit.access import Role
-from service.kit.refusals import Conflict, NotFound
+from service.kit.refusals import Conflict, Invalid, NotFound
 
 READERS = (Role.AUDITOR, Role.FINANCE, Role.APPROVER, Role.ADMIN)
 """Who may read the books."""
@@ -89,3 +91,30 @@ def check_reversible(*, reason: str, is_reversal: bool, is_reversed: bool, has_h
         raise BelongsToVoucher
     if has_holds:
         raise BelongsToExchange
+
+
+def check_asked(*, unit: BookUnit | None, amount_min: int | None, amount_max: int | None) -> None:
+    """An amount without a unit is no amount, and a range begins before it ends."""
+    if unit is None and (amount_min is not None or amount_max is not None):
+        raise Invalid({"unit": "required"})
+    if amount_min is not None and amount_max is not None and amount_min > amount_max:
+        raise Invalid({"amount_max": "below_least"})
+
+
+SCALES = {BookUnit.POINT: 100, BookUnit.MINUTE: 60, BookUnit.FEN: 100}
+"""So many of the smallest unit make one as people write it: hundredths of a point, minutes of an hour, fen of a yuan."""
+
+
+def amount_typed(unit: BookUnit | None, text: str, field: str) -> int | None:
+    """What somebody typed in points, hours or yuan, in the smallest unit; nothing finer than that is taken."""
+    if not text:
+        return None
+    if unit is None:
+        raise Invalid({"unit": "required"})
+    try:
+        exact = Decimal(text.replace("，", ",").replace(",", "")) * SCALES[unit]
+    except InvalidOperation as problem:
+        raise Invalid({field: "number"}) from problem
+    if not exact.is_finite() or exact != exact.to_integral_value() or not 0 <= exact <= AMOUNT_MAX:
+        raise Invalid({field: "number"})
+    return int(exact)

@@ -4,6 +4,7 @@ import json
 from collections.abc import AsyncIterator, Callable, Sequence
 from datetime import datetime, timedelta
 from random import Random
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -12,8 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 import ledger
-from ledger import finding
-from ledger import FoundJournal, Journal, JournalFilter, Leg
+from ledger import FoundJournal, Journal, JournalFilter, Leg, finding
 from ledger.driver import fetch
 from tests.db import Database, Sessions, Steward, open_engine, sessions_of
 from tests.ledger.cast import BOOK, LI, NOW, ZHAO, found
@@ -210,16 +210,15 @@ async def large_book(steward: Steward) -> AsyncIterator[tuple[Database, AsyncEng
             yield database, engine
 
 
-def scanned(plan: dict[str, object]) -> int:
+def scanned(plan: dict[str, Any]) -> int:
     """How many rows of journals and transfers a plan looked at; a Seq Scan of either counts as all of them."""
-    nodes: list[dict[str, object]] = plan.get("Plans", [])  # type: ignore[assignment] # nested JSON
-    below = sum(scanned(node) for node in nodes)
+    below = sum(scanned(node) for node in plan.get("Plans", []))
     if plan.get("Relation Name") not in ("journal", "transfer"):
         return below
     if plan["Node Type"] == "Seq Scan":
         return below + MANY
-    seen = int(plan["Actual Rows"]) + int(plan.get("Rows Removed by Filter", 0))  # type: ignore[call-overload] # as above
-    return below + seen * int(plan["Actual Loops"])  # type: ignore[call-overload] # as above
+    seen = int(plan["Actual Rows"]) + int(plan.get("Rows Removed by Filter", 0))
+    return below + seen * int(plan["Actual Loops"])
 
 
 @pytest.fixture
@@ -228,9 +227,9 @@ def explained(large_book: tuple[Database, AsyncEngine]) -> Callable[..., object]
     _, engine = large_book
 
     async def measure(wanted: JournalFilter, before: int | None, mode: str) -> int:
-        sent: list[tuple[str, object]] = []
+        sent: list[tuple[str, tuple[object, ...]]] = []
 
-        def note(_connection: object, _cursor: object, statement: str, values: object, *_rest: object) -> None:
+        def note(_connection: object, _cursor: object, statement: str, values: Any, *_rest: object) -> None:
             sent.append((statement, values))
 
         sessions = sessions_of(engine)
@@ -241,7 +240,7 @@ def explained(large_book: tuple[Database, AsyncEngine]) -> Callable[..., object]
             await fetch(session, "SELECT set_config('plan_cache_mode', $1, true)", mode)
             reads = 0
             for statement, values in sent:
-                rows = await fetch(session, f"EXPLAIN (ANALYZE, TIMING OFF, FORMAT JSON) {statement}", *values)  # type: ignore[misc] # a tuple
+                rows = await fetch(session, f"EXPLAIN (ANALYZE, TIMING OFF, FORMAT JSON) {statement}", *values)
                 plan = rows[0][0]
                 plan = json.loads(plan) if isinstance(plan, str) else plan
                 reads += scanned(plan[0]["Plan"])

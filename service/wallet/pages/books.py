@@ -13,7 +13,7 @@ from litestar.response import Redirect, Stream, Template
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from ledger import ExportForm
-from service.identity import normal_card, people_by_ids
+from service.identity import people_by_ids
 from service.kit.access import Actor, allow
 from service.kit.db import sessions_of_app
 from service.kit.export import file_stream
@@ -97,47 +97,6 @@ async def account_page(
         next_url=f"/desk/books/account?{urlencode({**kept, 'before': view.next})}" if view.next else None,
         first_url=f"/desk/books/account?{urlencode(kept)}" if before else None,
     )
-
-
-@get("/desk/books/journals", opt=allow(*READERS), include_in_schema=False)
-async def journals_page(
-    request: AnyRequest,
-    session: NamedDependency[AsyncSession],
-    actor: NamedDependency[Actor],
-    reference: FromQuery[str | None] = None,
-    reason: FromQuery[str | None] = None,
-    account: FromQuery[str | None] = None,
-    after: FromQuery[str | None] = None,
-) -> Template:
-    """Journals by reference, reason or account; an account may be given by a person's card number."""
-    code = await _account_code(session, actor.community_id, account)
-    found = await books.journals(
-        session, actor.community_id, reference=reference, reason=reason, account=code, after=after
-    )
-    people = await people_by_ids(session, actor.community_id, {line.actor_id for line in found.rows})
-    asked = {"reference": reference or "", "reason": reason or "", "account": account or ""}
-    query = urlencode({**asked, "after": found.next}) if found.next else None
-    return page(
-        request,
-        "wallet/journals.html",
-        title=_("凭证"),
-        lines=found.rows,
-        people=people,
-        asked=asked,
-        reasons=await books.reasons(session, actor.community_id),
-        next_url=f"/desk/books/journals?{query}" if query else None,
-        first_url=f"/desk/books/journals?{urlencode(asked)}" if after else None,
-    )
-
-
-async def _account_code(session: AsyncSession, community_id: int, typed: str | None) -> str | None:
-    """The account somebody means: a code of the chart, or a card number."""
-    typed = (typed or "").strip()
-    if not typed:
-        return None
-    card = normal_card(typed)
-    found = await books.account_of_card(session, community_id, card) if card else None
-    return found or typed
 
 
 @get("/desk/books/journals/{journal_id:int}", opt=allow(*READERS), include_in_schema=False)

@@ -52,20 +52,6 @@ class AccountLine:
 
 
 @dataclass(frozen=True, slots=True)
-class JournalLine:
-    """One journal in a list."""
-
-    journal_id: int
-    reference: str
-    reason: str
-    transfers: int
-    posted_at: datetime
-    actor_id: UUID | None
-    is_reversal: bool
-    is_reversed: bool
-
-
-@dataclass(frozen=True, slots=True)
 class JournalView:
     """A journal with everything that is known of it."""
 
@@ -155,47 +141,6 @@ async def account_view(
     return AccountView(code, unit, found.opening, found.closing, found.lines, found.next)
 
 
-async def journals(
-    session: AsyncSession,
-    community_id: int,
-    *,
-    reference: str | None = None,
-    reason: str | None = None,
-    account: str | None = None,
-    after: str | None = None,
-) -> Page[JournalLine]:
-    """Journals by the beginning of their reference, their reason, or an account they touch; newest first."""
-    cursor = decode_cursor(after, int)
-    rows = await session.execute(
-        sa.text(
-            "SELECT j.journal_id, j.reference, j.reason, j.transfers, j.posted_at, j.actor_id, j.reverses IS NOT NULL,"
-            "       EXISTS (SELECT FROM ledger.journal u"
-            "                WHERE u.community_id = j.community_id AND u.reverses = j.journal_id)"
-            "  FROM ledger.journal j"
-            " WHERE j.community_id = :community_id"
-            "   AND (CAST(:reference AS text) IS NULL OR starts_with(j.reference, :reference))"
-            "   AND (CAST(:reason AS text) IS NULL OR j.reason = :reason)"
-            "   AND (CAST(:account AS text) IS NULL OR EXISTS ("
-            "        SELECT FROM ledger.transfer t JOIN ledger.account a"
-            "            ON a.community_id = t.community_id AND a.account_id IN (t.debit, t.credit)"
-            "         WHERE t.community_id = j.community_id AND t.seq >= j.journal_id"
-            "           AND t.seq < j.journal_id + j.transfers AND a.code = :account))"
-            "   AND (CAST(:before AS bigint) IS NULL OR j.journal_id < :before)"
-            " ORDER BY j.journal_id DESC LIMIT :limit"
-        ),
-        {
-            "community_id": community_id,
-            "reference": reference or None,
-            "reason": reason or None,
-            "account": account or None,
-            "before": cursor[0] if cursor else None,
-            "limit": PAGE_SIZE + 1,
-        },
-    )
-    lines = [JournalLine(*row) for row in rows]
-    return page_of(lines, lambda last: encode_cursor(last.journal_id))
-
-
 async def journal_view(session: AsyncSession, community_id: int, journal_id: int) -> JournalView:
     """One journal by its number in this community's book."""
     found = await session.execute(
@@ -215,15 +160,6 @@ async def journal_view(session: AsyncSession, community_id: int, journal_id: int
         raise JournalNotFound
     told = await sources(session, community_id, [reference])
     return JournalView(posted, told.get(reference), reverses, reversed_by)
-
-
-async def reasons(session: AsyncSession, community_id: int) -> Sequence[str]:
-    """Every reason that stands in the book, found by leaps, not by reading it through."""
-    rows = await session.execute(
-        sa.text("SELECT DISTINCT j.reason FROM ledger.journal j WHERE j.community_id = :community_id ORDER BY 1"),
-        {"community_id": community_id},
-    )
-    return list(rows.scalars())
 
 
 async def account_names(session: AsyncSession, community_id: int, codes: Collection[str]) -> Mapping[str, str]:
