@@ -13,7 +13,7 @@ _TRANSFERS = first_of_each(
       LEFT JOIN ledger.account c ON c.community_id = t.community_id AND c.account_id = t.credit
       LEFT JOIN ledger.journal j ON j.community_id = t.community_id AND j.journal_id = t.journal_id
       LEFT JOIN ledger.hold h ON h.community_id = t.community_id AND h.hold_id = t.hold_id
-     WHERE $1::bigint IS NULL OR t.community_id = $1
+     WHERE ($1::bigint IS NULL OR t.community_id = $1) AND t.seq > $2::bigint
     """,
     Kind(
         "transfer_account",
@@ -73,10 +73,7 @@ _TRANSFERS = first_of_each(
 
 _JOURNALS = first_of_each(
     """
-    SELECT j.*, j.journal_id AS place_no, x.found, x.lines,
-           max(j.posted_at) OVER (PARTITION BY j.community_id ORDER BY j.journal_id ROWS BETWEEN UNBOUNDED PRECEDING
-                                  AND 1 PRECEDING) AS posted_before,
-           count(*) OVER (PARTITION BY j.community_id, j.reference) AS same_reference
+    SELECT j.*, j.journal_id AS place_no, x.found, x.lines
       FROM ledger.journal j
       LEFT JOIN (SELECT t.community_id, t.journal_id, count(*) AS found,
                         string_agg(ledger.step_line(t.kind, d.code, c.code, t.unit, t.amount, t.hold_id, h.expires_at),
@@ -85,9 +82,9 @@ _JOURNALS = first_of_each(
                    LEFT JOIN ledger.account d ON d.community_id = t.community_id AND d.account_id = t.debit
                    LEFT JOIN ledger.account c ON c.community_id = t.community_id AND c.account_id = t.credit
                    LEFT JOIN ledger.hold h ON h.community_id = t.community_id AND h.hold_id = t.hold_id
-                  WHERE $1::bigint IS NULL OR t.community_id = $1
+                  WHERE ($1::bigint IS NULL OR t.community_id = $1) AND t.seq > $2::bigint
                   GROUP BY t.community_id, t.journal_id) x USING (community_id, journal_id)
-     WHERE $1::bigint IS NULL OR community_id = $1
+     WHERE ($1::bigint IS NULL OR community_id = $1) AND journal_id > $2::bigint
     """,
     Kind(
         "journal_transfers",
@@ -103,22 +100,43 @@ _JOURNALS = first_of_each(
         "'is not what was posted'",
     ),
     Kind(
-        "key",
-        "r.reference = '' OR r.same_reference > 1",
+        "effective_at",
+        "r.effective_at > r.posted_at",
         "'journal ' || r.journal_id || ' ' || r.reference",
-        "'its reference stands ' || r.same_reference || ' times'",
+        "'takes effect after it was posted'",
     ),
+)
+
+_ORDER = first_of_each(
+    """
+    SELECT j.community_id, j.journal_id, j.journal_id AS place_no, j.reference, j.posted_at,
+           coalesce(lag(j.posted_at) OVER (PARTITION BY j.community_id ORDER BY j.journal_id), o.posted_at)
+               AS posted_before
+      FROM ledger.journal j
+      LEFT JOIN LATERAL (SELECT x.posted_at FROM ledger.journal x
+                          WHERE $2::bigint > 0 AND x.community_id = j.community_id AND x.journal_id <= $2::bigint
+                          ORDER BY x.journal_id DESC LIMIT 1) o ON true
+     WHERE ($1::bigint IS NULL OR j.community_id = $1) AND j.journal_id > $2::bigint
+    """,
     Kind(
         "posted_at",
         "r.posted_at < r.posted_before",
         "'journal ' || r.journal_id || ' ' || r.reference",
         "'was posted at ' || r.posted_at || ', before the one in front of it'",
     ),
+)
+
+_KEYS = first_of_each(
+    """
+    SELECT j.community_id, min(j.journal_id) AS place_no, j.reference, count(*) AS same_reference
+      FROM ledger.journal j WHERE $1::bigint IS NULL OR j.community_id = $1
+     GROUP BY j.community_id, j.reference HAVING count(*) > 1 OR j.reference = ''
+    """,
     Kind(
-        "effective_at",
-        "r.effective_at > r.posted_at",
-        "'journal ' || r.journal_id || ' ' || r.reference",
-        "'takes effect after it was posted'",
+        "key",
+        "true",
+        "'journal ' || r.place_no || ' ' || r.reference",
+        "'its reference stands ' || r.same_reference || ' times'",
     ),
 )
 
@@ -128,7 +146,7 @@ _PERIODS = first_of_each(
       FROM (SELECT *, lead(seq) OVER (PARTITION BY community_id ORDER BY closed_until) AS next_seq
               FROM ledger.period WHERE $1::bigint IS NULL OR community_id = $1) p
       JOIN ledger.journal j ON j.community_id = p.community_id AND j.journal_id > p.seq
-                           AND (p.next_seq IS NULL OR j.journal_id <= p.next_seq)
+                           AND (p.next_seq IS NULL OR j.journal_id <= p.next_seq) AND j.journal_id > $2::bigint
     """,
     Kind(
         "period",
@@ -141,7 +159,8 @@ _PERIODS = first_of_each(
 _REVERSALS = first_of_each(
     """
     SELECT j.*, j.journal_id AS place_no, o.journal_id AS original, o.reverses AS original_reverses,
-           count(*) OVER (PARTITION BY j.community_id, j.reverses) AS same_original,
+           (SELECT count(*) FROM ledger.journal x
+             WHERE x.community_id = j.community_id AND x.reverses = j.reverses) AS same_original,
            EXISTS (SELECT 1 FROM ledger.transfer t
                     WHERE t.community_id = j.community_id AND t.kind <> 'post'
                       AND t.seq >= j.reverses AND t.seq < j.reverses + o.transfers) AS has_holds,
@@ -155,7 +174,7 @@ _REVERSALS = first_of_each(
                                                      AND t.seq < j.reverses + o.transfers), 0)) AS exceeds
       FROM ledger.journal j
       LEFT JOIN ledger.journal o ON o.community_id = j.community_id AND o.journal_id = j.reverses
-     WHERE j.reverses IS NOT NULL AND ($1::bigint IS NULL OR j.community_id = $1)
+     WHERE j.reverses IS NOT NULL AND ($1::bigint IS NULL OR j.community_id = $1) AND j.journal_id > $2::bigint
     """,
     Kind(
         "reversal",
@@ -191,7 +210,7 @@ _REVERSALS = first_of_each(
 
 _HOLDS = first_of_each(
     """
-    SELECT h.*, h.journal_id AS place_no, t.account_due, t.unit_due, t.journal_due,
+    SELECT h.*, h.journal_id AS place_no, h.journal_id <= $2::bigint AS is_before, t.account_due, t.unit_due, t.journal_due,
            coalesce(t.amount_due, 0) AS amount_due, coalesce(t.captured_due, 0) AS captured_due,
            coalesce(t.released_due, 0) AS released_due, coalesce(t.strays, 0) AS strays, e.expires_at AS queued
       FROM ledger.hold h
@@ -207,13 +226,15 @@ _HOLDS = first_of_each(
                                             OR t.kind = 'release' AND t.credit <> o.account_id) AS strays
                    FROM ledger.transfer t
                    JOIN ledger.hold o ON o.community_id = t.community_id AND o.hold_id = t.hold_id
-                  WHERE t.hold_id IS NOT NULL AND ($1::bigint IS NULL OR t.community_id = $1)
+                  WHERE t.hold_id IS NOT NULL AND ($1::bigint IS NULL OR t.community_id = $1) AND t.seq > $2::bigint
                   GROUP BY t.community_id, t.hold_id) t USING (community_id, hold_id)
-     WHERE $1::bigint IS NULL OR community_id = $1
+     WHERE ($1::bigint IS NULL OR community_id = $1) AND (h.journal_id > $2::bigint OR t.strays IS NOT NULL)
     """,
     Kind(
         "hold",
-        "(r.amount = r.amount_due AND r.captured = r.captured_due AND r.released = r.released_due) IS NOT TRUE",
+        # Of a hold that was opened before, only what moved since is looked at.
+        "CASE WHEN r.is_before THEN r.amount_due > 0 OR r.captured < r.captured_due OR r.released < r.released_due ELSE "
+        "(r.amount = r.amount_due AND r.captured = r.captured_due AND r.released = r.released_due) IS NOT TRUE END",
         "'hold ' || r.hold_id",
         "'says ' || r.amount || ' held, ' || r.captured || ' captured, ' || r.released || "
         "' released; its transfers give ' || r.amount_due || ', ' || r.captured_due || ', ' || "
@@ -221,7 +242,7 @@ _HOLDS = first_of_each(
     ),
     Kind(
         "hold_account",
-        "(r.account_id = r.account_due AND r.unit = r.unit_due AND r.journal_id = r.journal_due AND "
+        "((r.is_before OR r.account_id = r.account_due AND r.unit = r.unit_due AND r.journal_id = r.journal_due) AND "
         "r.strays = 0) IS NOT TRUE",
         "'hold ' || r.hold_id",
         "'does not fit its transfers'",
@@ -250,4 +271,4 @@ _ESCROW = """
      ORDER BY community_id, unit LIMIT 1
 """
 
-CHECKS = (_TRANSFERS, _JOURNALS, _PERIODS, _REVERSALS, _HOLDS, _ESCROW)
+CHECKS = (_TRANSFERS, _JOURNALS, _ORDER, _KEYS, _PERIODS, _REVERSALS, _HOLDS, _ESCROW)

@@ -26,14 +26,15 @@ class Kind(NamedTuple):
 def first_of_each(rows: str, *kinds: Kind) -> str:
     """From `rows`, which have community_id and place_no, the first that is wrong in each way.
 
-    What to say is put together for the rows that are wrong, and not for the millions that are not.
+    What is wrong, and what to say, is put together for the rows in which anything is, not for the millions without.
     """
+    any_wrong = " OR ".join(f"({kind.wrong})" for kind in kinds)
     wrong = ", ".join(f"('{kind.name}', {kind.wrong})" for kind in kinds)
     places = " ".join(f"WHEN '{kind.name}' THEN {kind.place}" for kind in kinds)
     details = " ".join(f"WHEN '{kind.name}' THEN {kind.detail}" for kind in kinds)
     return f"""
     SELECT DISTINCT ON (f.kind) f.kind, r.community_id, CASE f.kind {places} END, CASE f.kind {details} END
-      FROM ({rows}) r
+      FROM (SELECT * FROM ({rows}) r WHERE {any_wrong}) r
      CROSS JOIN LATERAL (VALUES {wrong}) f(kind, wrong)
      WHERE f.wrong
      ORDER BY f.kind, r.community_id, r.place_no

@@ -31,10 +31,13 @@ _TILES = """
 """
 
 
-async def verify_seals(session: AsyncSession, book: int, keys: Keys, *, copies: Copies | None = None) -> list[Fault]:
+async def verify_seals(
+    session: AsyncSession, book: int, keys: Keys, *, copies: Copies | None = None, since_last: bool = False
+) -> list[Fault]:
     """The first fault of each kind in the seals of a book and in what they closed; an empty list means none.
 
-    `keys` are the public keys that are trusted; `copies` what was published and therefore must still be there.
+    `keys` are the public keys that are trusted; `copies` what was published and therefore must still be there. With
+    `since_last` the leaves up to the last seal are not made again: the tree must go on from the peaks that it signed.
     """
     for head, size, edge in await fetch(session, _TREE, book):
         chain = list(reversed(await seals(session, book)))
@@ -45,6 +48,8 @@ async def verify_seals(session: AsyncSession, book: int, keys: Keys, *, copies: 
             place = f"seal {chain[-1].number}"
             faults.append(Fault("seal_ahead", book, place, f"closed {chain[-1].size} transfers, the tree has {size}"))
         walk = _Walk(book, chain, size, edge)
+        if since_last and chain and not faults:
+            walk.begin_at(chain[-1])
         faults += await walk.through(session)
         return list({fault.kind: fault for fault in reversed(faults)}.values())[::-1]
     return []
@@ -95,9 +100,13 @@ class _Walk:
         self.odd: list[Node] = []
         """Stored nodes that do not follow from the leaves: either they were changed, or the rows below them."""
 
+    def begin_at(self, seal: Seal) -> None:
+        """Take what a seal closed as read. The balances after it are no seal's yet."""
+        self.done, self.peaks = seal.size, split(seal.edge)
+
     async def through(self, session: AsyncSession) -> list[Fault]:
         """Every fault up to the first rows that are not what was sealed."""
-        async for packed, leaves, broken in batches(session, self.book, 0, self.size):
+        async for packed, leaves, broken in batches(session, self.book, self.done, self.size):
             start, made = self.done, dict[Node, bytes]()
             marks = list(self._read([leaf_hash(leaf) for leaf in packed], leaves, made))
             rows = await fetch(session, _TILES, self.book, start, self.done)

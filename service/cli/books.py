@@ -21,6 +21,9 @@ def add_to(commands: Any) -> None:
     """The commands of this module."""
     verify = commands.add_parser("verify", help="recompute the books and name the first fault of each kind")
     verify.add_argument("--community", type=int, help="one community only")
+    verify.add_argument(
+        "--since-seal", action="store_true", help="prove what was posted after the last seal, in a moment"
+    )
     verify.set_defaults(do=check)
     export = commands.add_parser("export", help="write a book for bean-check, hledger or a spreadsheet")
     export.add_argument("form", choices=[form.name.lower() for form in ExportForm], help="what the file is for")
@@ -44,7 +47,7 @@ def check(chosen: argparse.Namespace) -> int:
                     raise CommandRefused(f"there is no community {chosen.community} here")
                 for one in founded:
                     if chosen.community in (None, one.community_id):
-                        found = await verify_books(session, one.community_id)
+                        found = await verify_books(session, one.community_id, since_seal=chosen.since_seal)
                         count += len(found)
                         say(f"{one.community_id} {one.name}: {'whole' if not found else f'{len(found)} faults'}")
                         for fault in found:

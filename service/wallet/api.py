@@ -44,7 +44,7 @@ from service.wallet.queries import books, exports
 from service.wallet.queries.journals import Asked
 from service.wallet.queries.journals import journals as find_journals
 from service.wallet.queries.passbook import Line, figures, passbook
-from service.wallet.rules import CORRECTORS, READERS, BookUnit, Unit, check_asked
+from service.wallet.rules import CORRECTORS, READERS, BookUnit, Proof, Unit, check_asked
 from service.wallet.verify import verify_books
 
 AnyRequest = Request[Any, Any, Any]
@@ -290,10 +290,13 @@ async def reverse(
 
 @get("/api/books/verification", opt=allow(*READERS))
 async def verification(
-    session: NamedDependency[AsyncSession], actor: NamedDependency[Actor], now: NamedDependency[datetime]
+    session: NamedDependency[AsyncSession],
+    actor: NamedDependency[Actor],
+    now: NamedDependency[datetime],
+    run: FromQuery[Proof] = Proof.ALL,
 ) -> VerificationOut:
-    """Recompute the books and say that they are whole, or name the first faults."""
-    faults = await verify_books(session, actor.community_id)
+    """Recompute the books, or what came after the last seal, and say that they are whole, or name the first faults."""
+    faults = await verify_books(session, actor.community_id, since_seal=run is Proof.SINCE_SEAL)
     return VerificationOut(not faults, [FaultOut(item.kind, item.place, item.detail) for item in faults], now)
 
 

@@ -22,6 +22,13 @@ class Unit(StrEnum):
     MINUTE = MINUTE
 
 
+class Proof(StrEnum):
+    """How far the books are recomputed."""
+
+    ALL = "all"
+    SINCE_SEAL = "since_seal"
+
+
 class BookUnit(StrEnum):
     """What the books count."""
 

@@ -114,11 +114,16 @@ async def verify_records(session: AsyncSession, community_id: int) -> list[Fault
     return faults
 
 
-async def verify_books(session: AsyncSession, community_id: int) -> list[Fault]:
-    """Everything that is wrong in a community's books; an empty list means that they are whole."""
-    faults = list(await ledger.verify(session, community_id))
+async def verify_books(session: AsyncSession, community_id: int, *, since_seal: bool = False) -> list[Fault]:
+    """Everything that is wrong in a community's books; an empty list means that they are whole.
+
+    With `since_seal` the ledger proves what was posted after its last seal, and the seals only that they are signed and
+    follow from each other; vouchers and records are proved in any case.
+    """
+    last = await ledger.last_seal(session, community_id) if since_seal else None
+    faults = list(await ledger.verify(session, community_id, since=last.size if last is not None else 0))
     faults += await ledger.verify_seals(
-        session, community_id, trusted_keys(session), copies=copies(session, community_id)
+        session, community_id, trusted_keys(session), copies=copies(session, community_id), since_last=since_seal
     )
     faults += [
         Fault(fault.kind, community_id, fault.place, fault.detail)

@@ -41,6 +41,7 @@ def test_the_books_are_sealed_handed_out_and_watched(founded: Installation, tmp_
         sealed = founded.linli("seal", "--community", str(NUMBER))
         assert (sealed.returncode, "sealed seal 1, 1 transfers" in sealed.stdout) == (0, True), sealed.stderr
         assert founded.linli("verify").returncode == 0
+        assert founded.linli("verify", "--since-seal").returncode == 0
         book = tmp_path / "book.leaves"
         assert founded.linli("leaves", book, "--community", str(NUMBER)).returncode == 0
         assert founded.linli("leaves", book, "--community", str(NUMBER)).returncode == 1
@@ -51,6 +52,7 @@ def test_the_books_are_sealed_handed_out_and_watched(founded: Installation, tmp_
         assert subprocess.run(command, cwd=tmp_path, check=False).returncode == 0
 
         on(cluster, "postgres", "UPDATE ledger.journal SET reason = 'theft'")
+        assert founded.linli("verify", "--since-seal").returncode == 0  # what the seal closed is not read again
         verified = founded.linli("verify")
         assert (verified.returncode, "sealed_rows" in verified.stdout) == (1, True)
         assert on(cluster, "linli_app", "SELECT count(*) FROM book_alarm WHERE kind = 'sealed_rows'") == 1

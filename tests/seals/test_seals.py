@@ -190,7 +190,7 @@ async def test_a_published_seal_that_is_gone_is_missed(app, he, entries, clock, 
     await turn(app, clock)
     await turn(app, clock)
     await thief.execute("DELETE FROM ledger.seal")
-    page = await he.get("/desk/books/verify?run=true")
+    page = await he.get("/desk/books/verify?run=all")
     assert "seal_missing" in page.text
     clock.move(minutes=1)
     await turn(app, clock)

@@ -126,9 +126,14 @@ async def test_only_those_who_may_read_and_only_finance_corrects(
 async def test_whole_books_are_said_to_be_whole(app, he, chen, wu, clock):
     await credit(app, wu, [service_of(chen, "a", clock)], clock.now)
 
-    page = await he.get("/desk/books/verify?run=true")
+    page = await he.get("/desk/books/verify?run=all")
+    since_seal = await he.get("/desk/books/verify?run=since_seal")
 
     assert "账簿完整" in page.text
+    assert "账簿完整" in since_seal.text
+    assert "封条作证" in since_seal.text
+    assert (await he.get("/api/books/verification?run=since_seal")).json()["is_whole"]
+    assert (await he.get("/api/books/verification?run=half")).status_code == 422
 
 
 FAULTS = {
@@ -167,6 +172,6 @@ async def test_every_planted_fault_is_named(app, town_database, he, chen, wu, fe
 
     assert not answer["is_whole"]
     assert kind in {fault["kind"] for fault in answer["faults"]}
-    page = await he.get("/desk/books/verify?run=1")
+    page = await he.get("/desk/books/verify?run=all")
     assert "发现错误" in page.text
     assert kind in page.text

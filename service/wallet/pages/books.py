@@ -22,7 +22,7 @@ from service.kit.once import once_page
 from service.kit.pages import form_of, page, refill
 from service.wallet.actions import note_export, reverse_journal
 from service.wallet.queries import books, exports
-from service.wallet.rules import CORRECTORS, READERS, BookUnit, Mistake
+from service.wallet.rules import CORRECTORS, READERS, BookUnit, Mistake, Proof
 from service.wallet.verify import verify_books
 
 AnyRequest = Request[Any, Any, Any]
@@ -155,13 +155,11 @@ async def verify_page(
     session: NamedDependency[AsyncSession],
     actor: NamedDependency[Actor],
     now: NamedDependency[datetime],
-    run: FromQuery[str | None] = None,
+    run: FromQuery[Proof | None] = None,
 ) -> Template:
-    """Recompute everything and say that the books are whole, or name the first faults."""
-    faults = await verify_books(session, actor.community_id) if run else []
-    return page(
-        request, "wallet/verify.html", title=_("核验账簿"), was_run=run is not None, faults=faults, checked_at=now
-    )
+    """Recompute everything, or what came after the last seal, and say that the books are whole, or name the first faults."""
+    faults = await verify_books(session, actor.community_id, since_seal=run is Proof.SINCE_SEAL) if run else []
+    return page(request, "wallet/verify.html", title=_("核验账簿"), was_run=run, faults=faults, checked_at=now)
 
 
 @get("/desk/books/export", opt=allow(*READERS), include_in_schema=False)
