@@ -211,3 +211,9 @@ class SettlementPaid(Fact, frozen=True, kw_only=True):
 
     settlement_id: UUID
     merchant_id: UUID
+
+
+class YearClosed(Fact, frozen=True, kw_only=True):
+    """A year of the books was closed and drawn up."""
+
+    year: int

@@ -18,6 +18,7 @@ SLICES = (
     "imports",
     "desk",
     "notifications",
+    "closing",
 )
 """In the order in which their routes are registered."""
 

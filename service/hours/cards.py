@@ -9,7 +9,7 @@ from service.hours import queries
 from service.hours.queries import ReviewFilter, ReviewView
 from service.kit.access import Actor, Role
 from service.kit.clock import local_day
-from service.kit.manifest import InboxRow
+from service.kit.manifest import InboxRow, Unfinished
 
 INBOX_ROWS_MAX = 200
 REVIEWER_ROLES = frozenset({Role.APPROVER, Role.STAFF})
@@ -55,3 +55,9 @@ async def waiting_rows(session: AsyncSession, actor: Actor, now: datetime) -> Se
 async def waiting_work(session: AsyncSession, actor: Actor) -> int:
     """How many attendances wait for a decision."""
     return await queries.waiting_count(session, actor.community_id)
+
+
+async def unfinished(session: AsyncSession, community_id: int, until: datetime) -> Sequence[Unfinished]:
+    """Hours of shifts that began before a moment and that nobody has decided."""
+    count = await queries.undecided_before(session, community_id, until)
+    return [Unfinished("hours", count, "/desk/hours")]

@@ -106,4 +106,5 @@ MANIFEST = Manifest(
     ],
     home_cards=[cards.next_shift_card],
     staff_inbox=[cards.waiting_rows],
+    unfinished=[cards.unfinished],
 )

@@ -4,6 +4,7 @@ A person is a member of one community. Name, phone and birthday are sealed; what
 A phone number that signs in is a global `login` that only points to members. Somebody without a phone has a card and a PIN.
 """
 
+from service.identity.accounts import account_names
 from service.identity.actions import (
     end_role,
     enrol_people,
@@ -60,6 +61,7 @@ __all__ = [
     "PersonNotFound",
     "RoleHeld",
     "SessionOpen",
+    "account_names",
     "actor_of_cookie",
     "all_particulars",
     "can_read_names",

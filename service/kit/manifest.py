@@ -17,6 +17,9 @@ Subscriber = Callable[[AsyncSession, Any, datetime], Awaitable[None]]
 TimedWork = Callable[[AsyncSession, datetime], Awaitable[int]]
 """Does one batch of due work in a transaction of its own and answers how many it did; called again while it did any."""
 
+Unfinisheds = Callable[[AsyncSession, int, datetime], Awaitable[Sequence["Unfinished"]]]
+"""What a community has not finished of everything before a moment: `async (session, community_id, until)`."""
+
 Count = Callable[[AsyncSession, Actor], Awaitable[int]]
 
 
@@ -55,6 +58,18 @@ class Manifest:
     """For the resident's home: `async (session, actor, now) -> {"template": ..., "order": int, **context} | None`."""
     staff_inbox: Sequence[Callable[..., Awaitable[Sequence[object]]]] = ()
     """For the staff's one list: `async (session, actor, now) -> [InboxRow]`, oldest first, at most 200."""
+    unfinished: Sequence[Unfinisheds] = ()
+    """For whoever closes a period: what belongs into it and is not done. It keeps nobody from closing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Unfinished:
+    """One kind of work that is not finished."""
+
+    kind: str
+    """Message key `unfinished.<kind>` in both languages."""
+    count: int
+    url: str
 
 
 @dataclass(frozen=True, slots=True)

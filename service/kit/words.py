@@ -1,5 +1,6 @@
 """How numbers, times and names are said to people, in both languages."""
 
+from collections.abc import Sequence
 from datetime import date, datetime
 
 from service.kit.clock import HOME_ZONE
@@ -87,3 +88,8 @@ def said(value: object) -> object:
 def sentence(key: str, **values: object) -> str:
     """A coded message with its values said in the reader's language."""
     return translate(key, **{name: said(value) for name, value in values.items()})
+
+
+def in_groups(text: str, size: int = 4) -> Sequence[str]:
+    """A long row of letters in groups that an eye can compare."""
+    return [text[start : start + size] for start in range(0, len(text), size)]

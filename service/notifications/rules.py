@@ -92,6 +92,10 @@ def _shop(fact: facts.SettlementClosed | facts.DisputeResolved | facts.Settlemen
     return [Letter(f"/shop/settlements/{fact.settlement_id}", organisation=fact.merchant_id)]
 
 
+def _year(fact: facts.YearClosed) -> Sequence[Letter]:
+    return [Letter(f"/desk/books/years/{fact.year}", roles=(Role.FINANCE, Role.APPROVER, Role.AUDITOR))]
+
+
 POST: dict[type[Fact], Callable[..., Sequence[Letter]]] = {
     facts.WishPosted: _wish,
     facts.WishApproved: _to_asker,
@@ -120,4 +124,5 @@ POST: dict[type[Fact], Callable[..., Sequence[Letter]]] = {
     facts.SettlementClosed: _shop,
     facts.DisputeResolved: _shop,
     facts.SettlementPaid: _shop,
+    facts.YearClosed: _year,
 }

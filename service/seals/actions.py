@@ -9,6 +9,7 @@ from sqlmodel import col
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 import ledger
+from service.facts import YearClosed
 from service.kit import audit
 from service.kit.access import Actor
 from service.kit.clock import HOME_ZONE
@@ -130,3 +131,16 @@ async def patrol(session: AsyncSession, now: datetime) -> int:
     if fault is not None:
         await raise_alarm(session, fault, now=now)
     return 0
+
+
+async def seal_year(session: AsyncSession, fact: YearClosed, now: datetime) -> None:
+    """Seal the books when a year was closed, so that a seal stands behind its figures at once and not at midnight.
+
+    With an open alarm it waits like every seal: whoever closes the alarm seals, or the day does.
+    """
+    if await queries.alarms(session, fact.community_id, only_open=True):
+        return
+    while (growth := await catch_up(session, fact.community_id, now=now)).read and growth.fault is None:
+        pass
+    if growth.fault is None:
+        await seal_now(session, fact.community_id, actor=None, now=now)

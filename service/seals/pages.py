@@ -21,10 +21,11 @@ from service.kit.manifest import InboxRow
 from service.kit.once import once_page
 from service.kit.pages import page
 from service.kit.sealing import trusted_keys
+from service.kit.words import in_groups
 from service.seals.actions import close_alarm, seal_now
 from service.seals.queries import alarms
 from service.seals.receipts import receipt_of
-from service.seals.rules import READERS, WATCHERS, circulation, in_groups
+from service.seals.rules import READERS, WATCHERS, circulation
 
 AnyRequest = Request[Any, Any, Any]
 SEALS_ON_A_PAGE = 50

@@ -50,8 +50,3 @@ def circulation(totals: Sequence[str]) -> Mapping[str, Mapping[str, int]]:
         }
         for unit in (POINT, MINUTE)
     }
-
-
-def in_groups(text: str, size: int = 4) -> Sequence[str]:
-    """A long row of letters in groups that an eye can compare."""
-    return [text[start : start + size] for start in range(0, len(text), size)]

@@ -14,7 +14,13 @@ from service.vouchers.pages import (
     shop,
     statements,
 )
-from service.vouchers.queries.inbox import count_waiting, disputes_waiting, settlements_waiting, voucher_card
+from service.vouchers.queries.inbox import (
+    count_waiting,
+    disputes_waiting,
+    settlements_waiting,
+    unfinished,
+    voucher_card,
+)
 
 MINUTE, HOUR = 60, 3600
 
@@ -125,5 +131,6 @@ MANIFEST = Manifest(
     ],
     home_cards=[voucher_card],
     staff_inbox=[settlements_waiting, disputes_waiting],
+    unfinished=[unfinished],
 )
 """Labels in the sidebar are copy: they are translated where the sidebar is drawn."""

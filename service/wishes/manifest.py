@@ -36,5 +36,6 @@ MANIFEST = Manifest(
     ],
     home_cards=[cards.my_claims, cards.my_wishes],
     staff_inbox=[cards.inbox],
+    unfinished=[cards.unfinished],
 )
 """The sidebar's label is copy: _("心愿")."""

@@ -31,6 +31,7 @@ from service.hours.queries.review import (
     review_row,
     review_sum,
     span_of,
+    undecided_before,
     waiting_count,
 )
 from service.hours.queries.shifts import (
@@ -93,6 +94,7 @@ __all__ = [
     "sign_ups_of",
     "span_of",
     "ticket_for",
+    "undecided_before",
     "upcoming_shifts",
     "waiting_count",
 ]

@@ -293,6 +293,26 @@ async def waiting_count(session: AsyncSession, community_id: int) -> int:
     return int(found.scalar_one())
 
 
+async def undecided_before(session: AsyncSession, community_id: int, until: datetime) -> int:
+    """How many attendances of shifts that began before a moment nobody has decided, those still inside included."""
+    found = await session.execute(
+        sa.select(sa.func.count())
+        .select_from(Attendance)
+        .join(
+            Shift,
+            sa.and_(
+                col(Shift.community_id) == col(Attendance.community_id), col(Shift.shift_id) == col(Attendance.shift_id)
+            ),
+        )
+        .where(
+            col(Attendance.community_id) == community_id,
+            col(Attendance.state).in_([AttendanceState.OPEN, AttendanceState.DONE]),
+            col(Shift.starts_at) < until,
+        )
+    )
+    return int(found.scalar_one())
+
+
 async def review_done(session: AsyncSession, community_id: int, review_id: UUID) -> ReviewDone:
     """What one review did; raises ReviewNotFound."""
     review = await session.get(HoursReview, (community_id, review_id), populate_existing=True)

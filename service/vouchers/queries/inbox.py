@@ -10,9 +10,9 @@ from redemption import SettlementState
 from service.communities import organisations_by_ids
 from service.kit.access import Actor, Role
 from service.kit.i18n import _
-from service.kit.manifest import InboxRow
+from service.kit.manifest import InboxRow, Unfinished
 from service.vouchers.queries.catalogue import vouchers_for
-from service.vouchers.queries.office import waiting
+from service.vouchers.queries.office import unsettled, waiting
 from service.vouchers.rules import Tab
 
 HOME_ORDER = 30
@@ -91,3 +91,14 @@ async def voucher_card(session: AsyncSession, actor: Actor, now: datetime) -> Ma
         "count": len(usable),
         "more": following is not None,
     }
+
+
+async def unfinished(session: AsyncSession, community_id: int, until: datetime) -> Sequence[Unfinished]:
+    """Shops with uses of before a moment in no statement, statements of before it that are not paid, lines in dispute."""
+    shops = await redemption.open_batches(session, community_id, received_until=until)
+    unpaid, disputed = await unsettled(session, community_id, until)
+    return [
+        Unfinished("shops_to_settle", len(shops), "/desk/settlements"),
+        Unfinished("settlements_unpaid", unpaid, "/desk/settlements"),
+        Unfinished("lines_disputed", disputed, "/desk/settlements"),
+    ]

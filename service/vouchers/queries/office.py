@@ -133,3 +133,19 @@ async def waiting(session: AsyncSession, community_id: int) -> Waiting:
     counts: dict[str, int] = {state: int(count) for state, count in rows}
     states = (SettlementState.CLOSED, SettlementState.CONFIRMED, SettlementState.APPROVED, DisputeState.DISPUTED)
     return Waiting(*(counts.get(state, 0) for state in states))
+
+
+async def unsettled(session: AsyncSession, community_id: int, until: datetime) -> tuple[int, int]:
+    """How many statements of uses before a moment are not paid, and how many of their lines wait for a decision."""
+    found = await session.execute(
+        sa.text(
+            "SELECT count(*) FILTER (WHERE s.state <> 'PAID'),"
+            "       coalesce(sum((SELECT count(*) FROM redemption.dispute d"
+            "                      WHERE d.community_id = s.community_id AND d.settlement_id = s.settlement_id"
+            "                        AND d.state = 'DISPUTED')), 0)::bigint"
+            "  FROM redemption.settlement s WHERE s.community_id = :community_id AND s.received_from < :until"
+        ),
+        {"community_id": community_id, "until": until},
+    )
+    unpaid, disputed = found.one()
+    return unpaid, disputed

@@ -13,7 +13,11 @@ from litestar.response import Redirect, Stream, Template
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from ledger import ExportForm
+<<<<<<< HEAD
 from service.identity import people_by_ids
+=======
+from service.identity import account_names, normal_card, people_by_ids
+>>>>>>> b6cd9d6 (closing: periods and years are closed by two people, the book of a year is drawn up, compared and printed)
 from service.kit.access import Actor, allow
 from service.kit.db import sessions_of_app
 from service.kit.export import file_stream
@@ -55,7 +59,7 @@ async def accounts_page(
 ) -> Template:
     """The accounts of one kind."""
     found = await books.accounts(session, actor.community_id, kind, unit.value, after=after)
-    names = await books.account_names(session, actor.community_id, [line.code for line in found.rows])
+    names = await account_names(session, actor.community_id, [line.code for line in found.rows])
     query = urlencode({"kind": kind, "unit": unit.value, "after": found.next}) if found.next else None
     return page(
         request,
@@ -83,7 +87,7 @@ async def account_page(
     view = await books.account_view(
         session, actor.community_id, code, unit.value, since=since, until=until, before=before
     )
-    names = await books.account_names(session, actor.community_id, {code} | {line.counterpart for line in view.lines})
+    names = await account_names(session, actor.community_id, {code} | {line.counterpart for line in view.lines})
     asked = {"code": code, "unit": unit.value, "since": since, "until": until}
     kept = {name: str(value) for name, value in asked.items() if value}
     return page(
@@ -119,7 +123,7 @@ async def _journal(session: AsyncSession, actor: Actor, journal_id: int) -> dict
         "title": _("凭证 {number}").format(number=journal_id),
         "view": view,
         "posted": view.posted,
-        "names": await books.account_names(session, actor.community_id, codes),
+        "names": await account_names(session, actor.community_id, codes),
         "people": people,
         "mistakes": [(mistake.value, translate(f"mistake.{mistake.value}")) for mistake in Mistake],
         "may_reverse": actor.has(*CORRECTORS)

@@ -1,6 +1,6 @@
 """The community's books as an auditor reads them: the trial balance, accounts, journals with all their legs."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from uuid import UUID
@@ -10,17 +10,12 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 import ledger
 from service import chart
-from service.communities import organisations_by_ids
-from service.identity import members_by_card, people_by_ids
+from service.identity import members_by_card
 from service.kit.clock import FIRST_DAY, LAST_DAY, day_begins
-from service.kit.i18n import translate
 from service.kit.paging import PAGE_SIZE, Page, decode_cursor, encode_cursor, page_of
 from service.wallet.queries.passbook import Source, sources
 from service.wallet.rules import JournalNotFound
 
-HEX_LENGTH = 32
-"""An id in an account code has no dashes."""
-KINDS_WITH_OWNERS = ("member", "group", "merchant", "budget")
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,6 +157,7 @@ async def journal_view(session: AsyncSession, community_id: int, journal_id: int
     return JournalView(posted, told.get(reference), reverses, reversed_by)
 
 
+<<<<<<< HEAD
 async def account_names(session: AsyncSession, community_id: int, codes: Collection[str]) -> Mapping[str, str]:
     """What account codes are called: card number and masked name, the shop's name, or the chart's own word."""
     people: dict[str, UUID] = {}
@@ -184,6 +180,15 @@ async def account_names(session: AsyncSession, community_id: int, codes: Collect
             word = translate(key)
             names[code] = code if word == key else word
     return names
+=======
+async def reasons(session: AsyncSession, community_id: int) -> Sequence[str]:
+    """Every reason that stands in the book, found by leaps, not by reading it through."""
+    rows = await session.execute(
+        sa.text("SELECT DISTINCT j.reason FROM ledger.journal j WHERE j.community_id = :community_id ORDER BY 1"),
+        {"community_id": community_id},
+    )
+    return list(rows.scalars())
+>>>>>>> b6cd9d6 (closing: periods and years are closed by two people, the book of a year is drawn up, compared and printed)
 
 
 async def account_of_card(session: AsyncSession, community_id: int, card_no: str) -> str | None:

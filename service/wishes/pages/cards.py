@@ -6,7 +6,7 @@ from datetime import datetime
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from service.kit.access import Actor, Role
-from service.kit.manifest import InboxRow
+from service.kit.manifest import InboxRow, Unfinished
 from service.wishes import queries
 from service.wishes.faces import Face, faces
 from service.wishes.rules import WishState
@@ -62,3 +62,8 @@ def _row(face: Face) -> InboxRow:
 async def waiting(session: AsyncSession, actor: Actor) -> int:
     """The number beside the staff's entry."""
     return await queries.waiting_count(session, actor.community_id)
+
+
+async def unfinished(session: AsyncSession, community_id: int, until: datetime) -> Sequence[Unfinished]:
+    """Wishes served before a moment whose helpers have nothing for it yet."""
+    return [Unfinished("wishes", await queries.unconfirmed_before(session, community_id, until), "/desk/wishes")]

@@ -259,3 +259,15 @@ async def budgets(session: AsyncSession, community_id: int) -> Sequence[Budget]:
         Budget(each.organisation_id, each.name, held.get(account, 0) // 100)
         for each, account in zip(every, accounts, strict=True)
     ]
+
+
+async def unconfirmed_before(session: AsyncSession, community_id: int, until: datetime) -> int:
+    """How many wishes were served before a moment and are neither confirmed nor settled."""
+    found = await session.execute(
+        sa.select(sa.func.count()).where(
+            col(Wish.community_id) == community_id,
+            col(Wish.state).in_([WishState.SERVED, WishState.DISPUTED]),
+            col(Wish.served_at) < until,
+        )
+    )
+    return int(found.scalar_one())

@@ -1,0 +1,1 @@
+DROP TABLE year_line, year_movement, year_total, year_close, period_closing;
