@@ -140,9 +140,7 @@ async def withdraw(
 
 
 @get("/api/books/years/{year:int}", opt=allow(*READERS))
-async def year(
-    year: FromPath[int], session: NamedDependency[AsyncSession], actor: NamedDependency[Actor]
-) -> YearOut:
+async def year(year: FromPath[int], session: NamedDependency[AsyncSession], actor: NamedDependency[Actor]) -> YearOut:
     """A closed year: totals and movements by kind of account."""
     return year_out(await queries.year_view(session, actor.community_id, year))
 

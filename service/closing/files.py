@@ -36,7 +36,9 @@ async def csv_pieces(session: AsyncSession, community_id: int, year: int) -> Asy
     yield "\ufeff" + csv_text([head, *rows])
     for unit in YearUnit:
         async for lines in all_lines(session, community_id, year, unit):
-            part: list[list[Cell]] = [[_("账户"), unit, row.code.partition(":")[0], row.code, row.card_no, "", *_of(row)] for row in lines]
+            part: list[list[Cell]] = [
+                [_("账户"), unit, row.code.partition(":")[0], row.code, row.card_no, "", *_of(row)] for row in lines
+            ]
             yield csv_text(part)
 
 
@@ -70,7 +72,8 @@ def workbook(sheets: Iterable[Sheet]) -> bytes:
 
 def _totals(view: YearView) -> Sheet:
     rows: list[list[Cell]] = [
-        [translate(f"unit.{row.unit}"), translate(f"account.{row.kind}"), row.accounts, *_of(row)] for row in view.totals
+        [translate(f"unit.{row.unit}"), translate(f"account.{row.kind}"), row.accounts, *_of(row)]
+        for row in view.totals
     ]
     note: list[Cell] = [_("数字用账簿的最小单位：积分是百分之一分，时间币是分钟，钱是人民币分。")]
     return Sheet(

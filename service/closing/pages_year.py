@@ -22,8 +22,8 @@ from service.kit.db import pieces_of, sessions_of_app
 from service.kit.export import file_stream
 from service.kit.i18n import _, translate
 from service.kit.pages import common, page
-from service.kit.workbook import xlsx_answer
 from service.kit.words import in_groups
+from service.kit.workbook import xlsx_answer
 
 AnyRequest = Request[Any, Any, Any]
 HERE = "\x00accounts:{unit}\x00"
@@ -79,8 +79,8 @@ async def print_page(
     engine = request.app.template_engine
     assert engine is not None, "the app has templates"
     paper = engine.get_template("closing/book.html").render(
-        **common(request),
-        **shown
+        common(request)
+        | shown
         | {
             "title": _("{year} 年账册").format(year=year),
             "first_day": date(year, 1, 1),

@@ -177,10 +177,7 @@ def year_out(view: YearView) -> YearOut:
             TotalOut(row.kind, row.unit, row.accounts, row.opening, row.received, row.given, row.closing)
             for row in view.totals
         ],
-        [
-            MovementOut(row.kind, row.unit, row.reason, row.journals, row.received, row.given)
-            for row in view.movements
-        ],
+        [MovementOut(row.kind, row.unit, row.reason, row.journals, row.received, row.given) for row in view.movements],
         view.seal.number if view.seal is not None else None,
     )
 

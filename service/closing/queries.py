@@ -150,16 +150,16 @@ _LATE = """
 """
 
 
-async def still_open(
-    session: AsyncSession, slices: Sequence[Manifest], community_id: int, *, until: datetime
-) -> Open:
+async def still_open(session: AsyncSession, slices: Sequence[Manifest], community_id: int, *, until: datetime) -> Open:
     """Everything that belongs before a moment and is not done, asked of every slice, and what was booked into it since."""
     found = [one for item in slices for ask in item.unfinished for one in await ask(session, community_id, until)]
     asked = {"community_id": community_id, "until": until, "closed": await closed_until(session, community_id)}
     count = await session.execute(sa.text("SELECT count(*)" + _LATE), asked)
     rows = await session.execute(
         sa.text(
-            "SELECT j.journal_id, j.reason, j.effective_at, j.posted_at" + _LATE + " ORDER BY j.journal_id DESC LIMIT :most"
+            "SELECT j.journal_id, j.reason, j.effective_at, j.posted_at"
+            + _LATE
+            + " ORDER BY j.journal_id DESC LIMIT :most"
         ),
         asked | {"most": LATE_SHOWN},
     )

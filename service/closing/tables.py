@@ -11,9 +11,7 @@ from service.kit.columns import big, community_key, key, one_of, to_community, t
 
 
 def _to_year(name: str) -> sa.ForeignKeyConstraint:
-    return sa.ForeignKeyConstraint(
-        ["community_id", "year"], ["year_close.community_id", "year_close.year"], name=name
-    )
+    return sa.ForeignKeyConstraint(["community_id", "year"], ["year_close.community_id", "year_close.year"], name=name)
 
 
 def _year() -> int:
@@ -37,7 +35,10 @@ class PeriodClosing(SQLModel, table=True):
         to_member("fk_period_closing_proposed_by", "proposed_by"),
         to_member("fk_period_closing_decided_by", "decided_by"),
         sa.Index(
-            "uq_period_closing_waiting", "community_id", unique=True, postgresql_where=sa.text("state = 'proposed'::text")
+            "uq_period_closing_waiting",
+            "community_id",
+            unique=True,
+            postgresql_where=sa.text("state = 'proposed'::text"),
         ),
         sa.Index(
             "uq_period_closing_year",

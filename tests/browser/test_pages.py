@@ -60,12 +60,32 @@ def dispute_a_line(visitor: Visitor) -> str:
     return zhou.url.split("?")[0].replace(f"{origin}/shop/", "/desk/") + "/lines/1"
 
 
+def close_a_year(visitor: Visitor) -> None:
+    """Last year is closed by two people, and its book is drawn up."""
+    origin = visitor.live.origin
+    qian = visitor.page("qian", viewport=DESK)
+    qian.goto(f"{origin}/desk/books/closings")
+    qian.get_by_role("button", name="核验并请第二个人确认").click()
+    proposed = qian.url.split("?")[0]
+    feng = visitor.page("feng", viewport=DESK)
+    feng.goto(proposed)
+    feng.get_by_role("button", name="确认结账").click()
+    feng.get_by_role("link", name="账册").first.click()
+    for _ in range(40):
+        if feng.get_by_role("link", name="打印账册").count():
+            return
+        feng.wait_for_timeout(500)
+        feng.reload()
+    pytest.fail("the book of the year was not drawn up")
+
+
 @pytest.fixture(scope="module")
 def walked(chromium: Browser, demo_live: Live) -> Iterator[Crawl]:
     """Everybody has walked the site by its links, and every kind of page is known with somebody who may open it."""
     visitor = Visitor(chromium, demo_live)
     crawl = Crawl(demo_live.origin)
     line = dispute_a_line(visitor)
+    close_a_year(visitor)
     crawl.walk(visitor.page(None, viewport=DESK), None, STRANGERS)
     for name, starts in WALKS.items():
         crawl.walk(visitor.page(name, viewport=DESK), name, starts)

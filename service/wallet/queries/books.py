@@ -17,7 +17,6 @@ from service.wallet.queries.passbook import Source, sources
 from service.wallet.rules import JournalNotFound
 
 
-
 @dataclass(frozen=True, slots=True)
 class TrialLine:
     """All accounts of one kind and unit. Over a whole unit, the balances come to zero."""
