@@ -8,7 +8,7 @@ from service.closing.queries import YearView, all_lines, year_view
 from service.closing.rules import YearUnit
 from service.identity import account_names
 from service.kit.db import Sessions, pieces_of
-from service.kit.export import Cell, csv_text
+from service.kit.export import Cell, csv_lines
 from service.kit.i18n import _, translate
 from service.kit.workbook import Sheet, xlsx_bytes
 
@@ -33,13 +33,13 @@ async def csv_pieces(session: AsyncSession, community_id: int, year: int) -> Asy
     rows += [
         [_("按原因"), row.unit, row.kind, "", "", row.reason, "", row.received, row.given, ""] for row in view.movements
     ]
-    yield "\ufeff" + csv_text([head, *rows])
+    yield "\ufeff" + csv_lines([head, *rows]).decode()
     for unit in YearUnit:
         async for lines in all_lines(session, community_id, year, unit):
             part: list[list[Cell]] = [
                 [_("账户"), unit, row.code.partition(":")[0], row.code, row.card_no, "", *_of(row)] for row in lines
             ]
-            yield csv_text(part)
+            yield csv_lines(part).decode()
 
 
 def _figures() -> list[str]:

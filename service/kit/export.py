@@ -55,18 +55,7 @@ def csv_lines(rows: Iterable[Sequence[Cell]]) -> bytes:
 
 def csv_bytes(header: Sequence[str], rows: Iterable[Sequence[Cell]]) -> bytes:
     """A whole file. Numbers stay numbers, times are on the community's clock, texts are made harmless."""
-<<<<<<< HEAD
     return b"\xef\xbb\xbf" + csv_lines([header]) + csv_lines(rows)
-=======
-    return csv_text([header, *rows]).encode("utf-8-sig")
-
-
-def csv_text(rows: Iterable[Sequence[Cell]]) -> str:
-    """Some rows of a file, for one that is made piece by piece."""
-    out = io.StringIO(newline="")
-    csv.writer(out, lineterminator="\r\n").writerows([_cell(value) for value in row] for row in rows)
-    return out.getvalue()
->>>>>>> b6cd9d6 (closing: periods and years are closed by two people, the book of a year is drawn up, compared and printed)
 
 
 def csv_answer(name: str, content: bytes) -> Response[bytes]:

@@ -13,11 +13,7 @@ from litestar.response import Redirect, Stream, Template
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from ledger import ExportForm
-<<<<<<< HEAD
-from service.identity import people_by_ids
-=======
-from service.identity import account_names, normal_card, people_by_ids
->>>>>>> b6cd9d6 (closing: periods and years are closed by two people, the book of a year is drawn up, compared and printed)
+from service.identity import account_names, people_by_ids
 from service.kit.access import Actor, allow
 from service.kit.db import sessions_of_app
 from service.kit.export import file_stream

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from uuid import UUID
 
 import sqlalchemy as sa
 from sqlmodel.ext.asyncio.session import AsyncSession
@@ -154,40 +153,6 @@ async def journal_view(session: AsyncSession, community_id: int, journal_id: int
         raise JournalNotFound
     told = await sources(session, community_id, [reference])
     return JournalView(posted, told.get(reference), reverses, reversed_by)
-
-
-<<<<<<< HEAD
-async def account_names(session: AsyncSession, community_id: int, codes: Collection[str]) -> Mapping[str, str]:
-    """What account codes are called: card number and masked name, the shop's name, or the chart's own word."""
-    people: dict[str, UUID] = {}
-    places: dict[str, UUID] = {}
-    for code in set(codes):
-        kind, _, owner = code.partition(":")
-        if kind in KINDS_WITH_OWNERS and len(owner) == HEX_LENGTH:
-            (people if kind in ("member", "group") else places)[code] = UUID(hex=owner)
-    persons = await people_by_ids(session, community_id, set(people.values()))
-    shops = await organisations_by_ids(session, community_id, set(places.values()))
-    names: dict[str, str] = {}
-    for code in codes:
-        kind = code.partition(":")[0]
-        if code in people and people[code] in persons:
-            names[code] = f"{persons[people[code]].card_no} {persons[people[code]].masked}"
-        elif code in places and places[code] in shops:
-            names[code] = f"{translate(f'account.{kind}')} {shops[places[code]].name}"
-        else:
-            key = f"account.{code}"
-            word = translate(key)
-            names[code] = code if word == key else word
-    return names
-=======
-async def reasons(session: AsyncSession, community_id: int) -> Sequence[str]:
-    """Every reason that stands in the book, found by leaps, not by reading it through."""
-    rows = await session.execute(
-        sa.text("SELECT DISTINCT j.reason FROM ledger.journal j WHERE j.community_id = :community_id ORDER BY 1"),
-        {"community_id": community_id},
-    )
-    return list(rows.scalars())
->>>>>>> b6cd9d6 (closing: periods and years are closed by two people, the book of a year is drawn up, compared and printed)
 
 
 async def account_of_card(session: AsyncSession, community_id: int, card_no: str) -> str | None:

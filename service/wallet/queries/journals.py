@@ -10,11 +10,10 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 import ledger
 from service import chart
-from service.identity import Person, members_by_card, normal_card, people_by_ids
+from service.identity import Person, account_names, members_by_card, normal_card, people_by_ids
 from service.kit.clock import LAST_DAY, day_begins, local_day
 from service.kit.db import Sessions, transaction
 from service.kit.paging import PAGE_SIZE, decode_cursor, encode_cursor
-from service.wallet.queries.books import account_names
 from service.wallet.rules import BookUnit, check_asked
 
 JOURNALS_AT_ONCE = 500
