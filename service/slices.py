@@ -19,6 +19,7 @@ SLICES = (
     "desk",
     "notifications",
     "closing",
+    "settings",
 )
 """In the order in which their routes are registered."""
 

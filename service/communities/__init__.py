@@ -4,8 +4,8 @@ A community (居委会) is the tenant of everything. Its settings are rows with 
 "what did an hour earn on 1 March?" has an answer for ever; no rate, cap or term is a constant in code.
 """
 
-from service.communities.actions import change_setting, found_community, open_organisation
-from service.communities.catalogue import SETTINGS, Setting
+from service.communities.actions import change_setting, check_value, found_community, lock_settings, open_organisation
+from service.communities.catalogue import SETTINGS, Setting, SettingGroup
 from service.communities.places import (
     BuildingView,
     PriceLine,
@@ -17,15 +17,18 @@ from service.communities.places import (
 from service.communities.queries import (
     CommunityView,
     OrganisationView,
+    SettingLine,
     communities,
     community,
     organisation,
     organisations,
     organisations_by_ids,
     setting,
+    setting_lines,
+    settings_in_force,
     settings_on,
 )
-from service.communities.rules import OrganisationKind, OrganisationNotFound
+from service.communities.rules import OrganisationKind, OrganisationNotFound, SettingUnknown
 
 __all__ = [
     "SETTINGS",
@@ -36,11 +39,16 @@ __all__ = [
     "OrganisationView",
     "PriceLine",
     "Setting",
+    "SettingGroup",
+    "SettingLine",
+    "SettingUnknown",
     "buildings",
     "change_setting",
+    "check_value",
     "communities",
     "community",
     "found_community",
+    "lock_settings",
     "open_buildings",
     "open_organisation",
     "organisation",
@@ -49,5 +57,7 @@ __all__ = [
     "prices_on",
     "set_prices",
     "setting",
+    "setting_lines",
+    "settings_in_force",
     "settings_on",
 ]

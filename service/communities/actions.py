@@ -10,7 +10,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 import ledger
 from service import chart
 from service.communities.catalogue import SETTINGS
-from service.communities.rules import CommunityExists, OrganisationKind, SettingOutOfRange
+from service.communities.rules import CommunityExists, OrganisationKind, SettingOutOfRange, SettingUnknown
 from service.communities.tables import Community, DatedSetting, Organisation
 from service.kit import audit
 from service.kit.access import Actor
@@ -95,11 +95,12 @@ async def open_organisation(
 
 async def change_setting(
     session: AsyncSession, *, actor: Actor, name: str, value: int, effective_from: date, now: datetime
-) -> None:
-    """Let a setting be worth something else from a day on. The old line stays: history is never edited."""
-    item = SETTINGS[name]
-    if not item.smallest <= value <= item.largest:
-        raise SettingOutOfRange(name, item.smallest, item.largest)
+) -> int:
+    """Let a setting be worth something else from a day on; answers the line's revision of that day.
+
+    The old line stays: history is never edited. Who may change what, and from when, is the slice `settings`' business.
+    """
+    check_value(name, value)
     # Two clerks may change the same setting for the same day: the primary key on the revision lets one of them win.
     latest = await session.execute(
         sa.select(sa.func.coalesce(sa.func.max(col(DatedSetting.revision)), 0)).where(
@@ -108,12 +109,13 @@ async def change_setting(
             col(DatedSetting.effective_from) == effective_from,
         )
     )
+    revision: int = latest.scalar_one() + 1
     session.add(
         DatedSetting(
             community_id=actor.community_id,
             name=name,
             effective_from=effective_from,
-            revision=latest.scalar_one() + 1,
+            revision=revision,
             value=value,
             set_by=actor.member_id,
             set_at=now,
@@ -127,4 +129,23 @@ async def change_setting(
         id=name,
         now=now,
         detail={"value": value, "from": effective_from.isoformat()},
+    )
+    return revision
+
+
+def check_value(name: str, value: int) -> None:
+    """Refuse a value outside the setting's bounds, and a name that is no setting's."""
+    item = SETTINGS.get(name)
+    if item is None:
+        raise SettingUnknown
+    if not item.smallest <= value <= item.largest:
+        raise SettingOutOfRange(name, item.smallest, item.largest)
+
+
+async def lock_settings(session: AsyncSession, community_id: int) -> None:
+    """Let one change of this community's settings be decided after the other."""
+    await session.execute(
+        sa.select(col(Community.community_id))
+        .where(col(Community.community_id) == community_id)
+        .with_for_update(key_share=True)
     )

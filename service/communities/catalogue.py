@@ -6,6 +6,44 @@ the store at 1,500 hours; 云南 counts presence from 60 % of the plan.
 """
 
 from dataclasses import dataclass
+from enum import StrEnum
+
+
+class SettingGroup(StrEnum):
+    """Where a setting stands on the page."""
+
+    EARNING = "earning"
+    HOURS = "hours"
+    WISHES = "wishes"
+    VOUCHERS = "vouchers"
+
+
+_GROUPS = {
+    "wish": SettingGroup.WISHES,
+    "voucher": SettingGroup.VOUCHERS,
+    "invalid_scans": SettingGroup.VOUCHERS,
+    "settlement": SettingGroup.VOUCHERS,
+    "presence": SettingGroup.HOURS,
+    "checkin": SettingGroup.HOURS,
+    "shift": SettingGroup.HOURS,
+}
+"""By how a name begins; whatever is not listed is about earning."""
+_ONE_IS_ENOUGH = frozenset(
+    {
+        "checkin_code_seconds",
+        "checkin_early_minutes_max",
+        "checkin_late_minutes_max",
+        "shift_cancel_minutes_before",
+        "wish_claim_days",
+        "wish_open_days",
+        "wish_confirm_days",
+        "wishes_open_per_member_max",
+        "voucher_code_seconds",
+        "invalid_scans_max",
+        "invalid_scans_minutes",
+    }
+)
+"""On these no points, coins or money depend, only how the work goes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,6 +54,16 @@ class Setting:
     default: int
     smallest: int
     largest: int
+
+    @property
+    def group(self) -> SettingGroup:
+        """Where it stands on the page."""
+        return next((group for start, group in _GROUPS.items() if self.name.startswith(start)), SettingGroup.EARNING)
+
+    @property
+    def moves_value(self) -> bool:
+        """Whether points, coins or money depend on it: then a change takes two people and begins tomorrow at the earliest."""
+        return self.name not in _ONE_IS_ENOUGH
 
 
 _ALL = (

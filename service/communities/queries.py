@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from uuid import UUID
 
 import sqlalchemy as sa
@@ -93,6 +93,43 @@ async def organisations_by_ids(
         )
     )
     return {row.organisation_id: _organisation_view(row) for row in rows}
+
+
+@dataclass(frozen=True, slots=True)
+class SettingLine:
+    """One value of a setting, from a day on. Of several lines for one day the last revision holds."""
+
+    name: str
+    effective_from: date
+    revision: int
+    value: int
+    set_by: UUID | None
+    set_at: datetime
+
+
+def _line(row: DatedSetting) -> SettingLine:
+    return SettingLine(row.name, row.effective_from, row.revision, row.value, row.set_by, row.set_at)
+
+
+async def setting_lines(session: AsyncSession, community_id: int, name: str) -> Sequence[SettingLine]:
+    """The whole history of a setting, the latest day first, and of a day the last revision."""
+    rows = await session.exec(
+        select(DatedSetting)
+        .where(col(DatedSetting.community_id) == community_id, col(DatedSetting.name) == name)
+        .order_by(col(DatedSetting.effective_from).desc(), col(DatedSetting.revision).desc())
+    )
+    return [_line(row) for row in rows]
+
+
+async def settings_in_force(session: AsyncSession, community_id: int, day: date) -> Mapping[str, SettingLine]:
+    """Every setting's line that holds on a day, in one query."""
+    rows = await session.execute(
+        sa.select(DatedSetting)
+        .ext(distinct_on(col(DatedSetting.name)))
+        .where(col(DatedSetting.community_id) == community_id, col(DatedSetting.effective_from) <= day)
+        .order_by(col(DatedSetting.name), col(DatedSetting.effective_from).desc(), col(DatedSetting.revision).desc())
+    )
+    return {row.name: _line(row) for row in rows.scalars()}
 
 
 async def settings_on(session: AsyncSession, community_id: int, names: Collection[str], day: date) -> Mapping[str, int]:

@@ -45,3 +45,9 @@ class SettingOutOfRange(Conflict):
     name: str
     smallest: int
     largest: int
+
+
+class SettingUnknown(NotFound):
+    """There is no setting of this name."""
+
+    code: ClassVar[str] = "communities.setting_unknown"
