@@ -18,7 +18,7 @@ A leaf, version 1. Numbers are big-endian, times are microseconds since 1970-01-
      9      8   number of the transfer in the book, from 1 without a gap, in the order of the commits
     17      8   number of its journal, which is the number of the journal's first transfer
     25      4   how many transfers the journal has
-    29      1   kind: 1 post, 2 hold, 3 capture, 4 release
+    29      1   kind: 1 post, 2 hold, 3 capture, 4 release, 5 refund
     30      1   what is there, by bits: 1 actor, 2 on behalf of, 4 hold, 8 expiry of the hold
     31      8   amount, in the smallest part of the unit
     39      8   time of posting
@@ -51,7 +51,7 @@ from typing import Any, BinaryIO, NamedTuple
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
-KINDS = {"post": 1, "hold": 2, "capture": 3, "release": 4}
+KINDS = {"post": 1, "hold": 2, "capture": 3, "release": 4, "refund": 5}
 LEAF_VERSION = 1
 LEAVES_MAGIC = b"linli leaves 1\n"
 RECEIPT_MAGIC = "LINLI1:"

@@ -18,7 +18,7 @@ from ledger.refusals import (
     BookNotFound,
     LedgerRefusal,
 )
-from ledger.rules import AMOUNT_MAX, BATCH_MAX, AccountSpec, Capture, Hold, Journal, Leg, Posted, Release, Step
+from ledger.rules import AMOUNT_MAX, BATCH_MAX, AccountSpec, Capture, Hold, Journal, Leg, Posted, Refund, Release, Step
 
 BIGINT_MAX = 2**63 - 1
 _FIRST, _LAST = datetime(1, 1, 2, tzinfo=UTC), datetime(9999, 12, 30, tzinfo=UTC)
@@ -251,6 +251,8 @@ def _row(step: Step) -> Row:
         case Release():
             amount = None if step.amount is None else _bounded(step.amount)
             return ("release", None, None, None, amount, step.hold_id, None)
+        case Refund():
+            return ("refund", storable(step.debit), None, None, _bounded(step.amount), step.hold_id, None)
 
 
 def _bounded(amount: int) -> int:

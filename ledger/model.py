@@ -3,16 +3,30 @@
 It is written for reading and knows nothing of databases, batches or locks. One journal after the other is all there is.
 """
 
-import re
 from collections.abc import Sequence
 from copy import deepcopy
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
+from ledger import model_lots as lots
 from ledger import refusals
+from ledger.model_steps import is_line, named, same_step, totals, turned_round
 from ledger.refusals import LedgerRefusal
-from ledger.rules import AMOUNT_MAX, BALANCE_MAX, ESCROW, Capture, Hold, Journal, Leg, Release, Step
+from ledger.rules import (
+    AMOUNT_MAX,
+    BALANCE_MAX,
+    ESCROW,
+    EXPIRED,
+    Capture,
+    ExpiryPolicy,
+    Hold,
+    Journal,
+    Leg,
+    Refund,
+    Release,
+    Step,
+)
 
 Refused = type[LedgerRefusal]
 
@@ -37,11 +51,16 @@ class Account:
     closed: bool = False
     debt_reason: str | None = None
     debt_limit: int = 0
+    lots: dict[datetime, int] = field(default_factory=dict)
 
     @property
     def owed(self) -> int:
         """How far it is below its floor."""
         return 0 if self.floor is None else max(0, self.floor - self.balance)
+
+    def over(self, at: datetime) -> int:
+        """What has expired and was not swept yet."""
+        return sum(amount for expires, amount in self.lots.items() if expires <= at)
 
 
 @dataclass(slots=True)
@@ -54,6 +73,10 @@ class Held:
     expires_at: datetime | None
     captured: int = 0
     released: int = 0
+    refunded: int = 0
+    lots: list[list[int]] = field(default_factory=list)
+    """For each part: taken, captured, released, refunded; `when` says when it expires."""
+    when: list[datetime] = field(default_factory=list)
 
     @property
     def rest(self) -> int:
@@ -70,6 +93,8 @@ class Entry:
     steps: tuple[Step, ...]
     original: str | None
     effective_at: datetime
+    moves: list[tuple[str, str, datetime, int]] = field(default_factory=list)
+    """What it did to lots: account, unit, when they expire, how much was put in or, below zero, taken."""
 
 
 @dataclass(slots=True)
@@ -82,12 +107,13 @@ class Book:
     accounts: dict[tuple[str, str], Account] = field(default_factory=dict)
     holds: dict[UUID, Held] = field(default_factory=dict)
     entries: dict[str, Entry] = field(default_factory=dict)
+    policies: dict[str, ExpiryPolicy] = field(default_factory=dict)
 
     def post(self, journal: Journal, *, original: str | None = None, now: datetime) -> Verdict:
         """Post a journal, or reverse the one whose reference is `original`."""
         steps = journal.legs
         if original in self.entries and not steps:
-            steps = _turned_round(self.entries[original].steps)
+            steps = turned_round(self.entries[original].steps)
         known = self.entries.get(journal.reference)
         if known is not None:
             if _same(known, journal, steps, original):
@@ -98,16 +124,23 @@ class Book:
             return Verdict(refusal=refusal)
         draft = deepcopy((self.accounts, self.holds))
         at, done = max(self.at, now), []
+        over = {key: account.over(at) for key, account in self.accounts.items()}
+        entry = Entry(self.seq + 1, journal, (), original, at)
+        returned: set[tuple[str, str, datetime]] = set()
         for place, step in enumerate(steps, 1):
-            refusal = self._take(step, at, undoing=journal.reason if original is not None else None)
+            refusal = self._take(step, at, over, undoing=journal.reason if original is not None else None)
             if refusal is not None:
                 self.accounts, self.holds = draft
                 return Verdict(refusal=refusal, step=place)
-            done.append(self._move(step))
+            before = len(entry.moves)
+            done.append(self._move(step, at, entry, returned))
+            if isinstance(step, Release | Refund):
+                returned |= {(code, unit, when) for code, unit, when, amount in entry.moves[before:] if amount > 0}
         journal_id = self.seq + 1
         self.seq, self.at = self.seq + len(steps), at
         effective_at = journal.effective_at or max(now, self.closed_until or now)
-        self.entries[journal.reference] = Entry(journal_id, journal, tuple(done), original, effective_at)
+        entry.steps, entry.effective_at = tuple(done), effective_at
+        self.entries[journal.reference] = entry
         return Verdict(journal_id)
 
     def close_period(self, until: datetime, now: datetime) -> Refused | None:
@@ -127,7 +160,7 @@ class Book:
             return refusals.AccountNotFound
         if account.closed:
             return refusals.AccountClosed
-        if account.floor is None or code == ESCROW or not (0 <= limit <= AMOUNT_MAX and _is_line(reason)):
+        if account.floor is None or code == ESCROW or not (0 <= limit <= AMOUNT_MAX and is_line(reason)):
             return refusals.DebtMalformed
         if limit < account.owed:
             return refusals.DebtOpen
@@ -135,6 +168,31 @@ class Book:
             account.debt_reason, account.debt_limit = (reason if limit else None), limit
             self.at = max(self.at, now)
         return None
+
+    def set_expiry(self, unit: str, policy: ExpiryPolicy, now: datetime) -> None:
+        """Let what is credited from now on expire by this rule."""
+        if policy == self.policies.get(unit):
+            return
+        first, self.at = unit not in self.policies, max(self.at, now)
+        self.policies[unit] = policy
+        self.accounts.setdefault((EXPIRED, unit), Account(floor=None))
+        if first:
+            expires = lots.expiry(policy, self.at)
+            for (code, counted), account in self.accounts.items():
+                if counted == unit and code.startswith(policy.prefix) and account.balance > 0:
+                    account.lots = {expires: account.balance}
+            for held in self.holds.values():
+                if held.unit == unit and held.account.startswith(policy.prefix):
+                    held.lots = [[held.amount, held.captured, held.released, held.refunded]]
+                    held.when = [expires]
+
+    def sweep(self, reason: str, now: datetime) -> None:
+        """Take away what is over."""
+        at = max(self.at, now)
+        for (code, unit), account in list(self.accounts.items()):
+            if amount := account.over(at):
+                reference = f"swept {code} {unit} {self.seq}"
+                self.post(Journal(reference, reason, (Leg(code, EXPIRED, unit, amount),), None), now=now)
 
     def expire(self, reason: str, now: datetime) -> dict[UUID, Verdict]:
         """Give back what is left of the holds whose time is over."""
@@ -150,7 +208,7 @@ class Book:
         }
 
     def _look(self, journal: Journal, steps: Sequence[Step], original: str | None, now: datetime) -> Refused | None:
-        if not (_is_line(journal.reference) and _is_line(journal.reason)):
+        if not (is_line(journal.reference) and is_line(journal.reason)):
             return refusals.JournalMalformed
         if journal.effective_at is not None and journal.effective_at > now:
             return refusals.EffectiveInFuture
@@ -172,21 +230,23 @@ class Book:
             return refusals.OriginalHasHolds
         if any(other.original == reference for other in self.entries.values()):
             return refusals.AlreadyReversed
-        moved, back = _totals(_turned_round(entry.steps)), _totals(steps)
+        moved, back = totals(turned_round(entry.steps)), totals(steps)
         if any(amount > moved.get(way, 0) for way, amount in back.items()):
             return refusals.ReversalExceeds
         return None
 
-    def _take(self, step: Step, at: datetime, *, undoing: str | None) -> Refused | None:
+    def _take(
+        self, step: Step, at: datetime, over: dict[tuple[str, str], int], *, undoing: str | None
+    ) -> Refused | None:
         if undoing is not None and not isinstance(step, Leg):
             return refusals.StepMalformed
         if step.amount is not None and not 1 <= step.amount <= AMOUNT_MAX:
             return refusals.AmountOutOfBounds
         if isinstance(step, Leg) and step.debit == step.credit:
             return refusals.SameAccount
-        if ESCROW in _named(step):
+        if ESCROW in named(step):
             return refusals.EscrowReserved
-        return self._look_at_hold(step, at) or self._look_at_accounts(step, undoing)
+        return self._look_at_hold(step, at) or self._look_at_accounts(step, over, undoing)
 
     def _look_at_hold(self, step: Step, at: datetime) -> Refused | None:  # noqa: PLR0911  (their order is the rule)
         if isinstance(step, Leg):
@@ -196,6 +256,10 @@ class Book:
             return None if held is None else refusals.HoldExists
         if held is None:
             return refusals.HoldNotFound
+        if isinstance(step, Refund):
+            if step.debit == held.account:
+                return refusals.SameAccount
+            return refusals.RefundExceeds if step.amount > held.captured - held.refunded else None
         if held.rest == 0:
             return refusals.HoldClosed
         if isinstance(step, Capture) and held.expires_at is not None and held.expires_at <= at:
@@ -204,7 +268,7 @@ class Book:
             return refusals.HoldExceeded
         return None
 
-    def _look_at_accounts(self, step: Step, undoing: str | None) -> Refused | None:
+    def _look_at_accounts(self, step: Step, over: dict[tuple[str, str], int], undoing: str | None) -> Refused | None:
         debit, credit, unit, amount = self._way(step)
         giver, taker = self.accounts.get((debit, unit)), self.accounts.get((credit, unit))
         if giver is None or taker is None:
@@ -213,6 +277,8 @@ class Book:
             return refusals.AccountClosed
         floor = -BALANCE_MAX if giver.floor is None else giver.floor
         low = floor - giver.debt_limit if undoing is not None and undoing == giver.debt_reason else floor
+        if undoing is None and credit != EXPIRED:
+            low += over[debit, unit]
         if giver.balance - amount < low:
             return refusals.AccountInDebt if giver.balance < floor else refusals.InsufficientBalance
         if taker.balance + amount > (BALANCE_MAX if taker.ceiling is None else taker.ceiling):
@@ -230,11 +296,61 @@ class Book:
             case Release():
                 held = self.holds[step.hold_id]
                 return ESCROW, held.account, held.unit, held.rest if step.amount is None else step.amount
+            case Refund():
+                held = self.holds[step.hold_id]
+                return step.debit, held.account, held.unit, step.amount
 
-    def _move(self, step: Step) -> Step:
+    def _move(self, step: Step, at: datetime, entry: Entry, returned: set[tuple[str, str, datetime]]) -> Step:
         debit, credit, unit, amount = self._way(step)
         self.accounts[debit, unit].balance -= amount
         self.accounts[credit, unit].balance += amount
+        done = self._note(step, unit, amount)
+        if unit in self.policies:
+            self._move_lots(step, (debit, credit, unit, amount), at, entry, returned)
+        return done
+
+    def _move_lots(
+        self,
+        step: Step,
+        way: tuple[str, str, str, int],
+        at: datetime,
+        entry: Entry,
+        returned: set[tuple[str, str, datetime]],
+    ) -> None:
+        debit, credit, unit, amount = way
+        policy = self.policies[unit]
+        origin = self.entries[entry.original].moves if entry.original is not None else []
+        parts: lots.Parts = []
+        if debit.startswith(policy.prefix):
+            first = {when for code, counted, when, put in origin if (code, counted) == (debit, unit) and put > 0}
+            if entry.original is None:
+                first = {when for code, counted, when in returned if (code, counted) == (debit, unit)}
+            parts = lots.out_of(self.accounts[debit, unit].lots, amount, at, first, sweeps=credit == EXPIRED)
+            entry.moves += [(debit, unit, when, -part) for when, part in parts]
+        if isinstance(step, Hold):
+            self.holds[step.hold_id].when = [when for when, _ in parts]
+            self.holds[step.hold_id].lots = [[part, 0, 0, 0] for _, part in parts]
+        elif not isinstance(step, Leg):
+            held = self.holds[step.hold_id]
+            parts = lots.through(held.when, held.lots, step, amount)
+        elif credit.startswith(policy.prefix) and entry.original is not None:
+            parts = lots.back_to(origin, entry.moves, credit, unit, amount)
+        if credit.startswith(policy.prefix):
+            fresh = amount - sum(part for _, part in parts)
+            parts += [(lots.expiry(policy, at), fresh)] if fresh else []
+            if policy.grace_days and (isinstance(step, Release | Refund) or entry.original is not None):
+                later = at + timedelta(days=policy.grace_days)
+                parts = [(later if when <= at else when, part) for when, part in parts]
+            account = self.accounts[credit, unit]
+            debt = max(0, amount - account.balance)
+            for when, part in sorted(parts):
+                paid = min(debt, part)
+                debt -= paid
+                if part > paid:
+                    account.lots[when] = account.lots.get(when, 0) + part - paid
+                    entry.moves.append((credit, unit, when, part - paid))
+
+    def _note(self, step: Step, unit: str, amount: int) -> Step:
         match step:
             case Hold():
                 self.holds[step.hold_id] = Held(step.account, unit, amount, step.expires_at)
@@ -243,32 +359,9 @@ class Book:
             case Release():
                 self.holds[step.hold_id].released += amount
                 return Release(step.hold_id, amount)
+            case Refund():
+                self.holds[step.hold_id].refunded += amount
         return step
-
-
-def _named(step: Step) -> tuple[str, ...]:
-    match step:
-        case Leg():
-            return step.debit, step.credit
-        case Hold():
-            return (step.account,)
-        case Capture():
-            return (step.credit,)
-        case Release():
-            return ()
-
-
-def _turned_round(steps: Sequence[Step]) -> tuple[Step, ...]:
-    return tuple(Leg(step.credit, step.debit, step.unit, step.amount) for step in steps if isinstance(step, Leg))
-
-
-def _totals(steps: Sequence[Step]) -> dict[tuple[str, str, str], int]:
-    totals: dict[tuple[str, str, str], int] = {}
-    for step in steps:
-        if isinstance(step, Leg) and step.amount > 0:
-            way = (step.debit, step.credit, step.unit)
-            totals[way] = totals.get(way, 0) + step.amount
-    return totals
 
 
 def _same(known: Entry, journal: Journal, steps: Sequence[Step], original: str | None) -> bool:
@@ -277,15 +370,5 @@ def _same(known: Entry, journal: Journal, steps: Sequence[Step], original: str |
         and known.original == original
         and journal.effective_at in {None, known.effective_at}
         and len(known.steps) == len(steps)
-        and all(_same_step(first, again) for first, again in zip(known.steps, steps, strict=True))
+        and all(same_step(first, again) for first, again in zip(known.steps, steps, strict=True))
     )
-
-
-def _same_step(first: Step, again: Step) -> bool:
-    if isinstance(first, Release) and isinstance(again, Release) and again.amount is None:
-        return first.hold_id == again.hold_id
-    return first == again
-
-
-def _is_line(text: str) -> bool:
-    return 1 <= len(text) <= 200 and re.search(r"[\x01-\x1f\x7f]", text) is None

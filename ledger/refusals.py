@@ -205,6 +205,15 @@ class HoldExceeded(HoldRefusal):
 
 
 @dataclass(eq=False, kw_only=True)
+class RefundExceeds(HoldRefusal):
+    """Less was paid from the hold, or is left of it to refund, than was asked."""
+
+    code = "ledger.refund_exceeds"
+    asked: int
+    remaining: int
+
+
+@dataclass(eq=False, kw_only=True)
 class AccountRefusal(LedgerRefusal):
     """What is wrong with an account."""
 
@@ -276,6 +285,7 @@ PRECEDENCE: tuple[type[LedgerRefusal], ...] = (
     HoldClosed,
     HoldExpired,
     HoldExceeded,
+    RefundExceeds,
     AccountNotFound,
     AccountClosed,
     AccountInDebt,
@@ -336,6 +346,14 @@ class DebtOpen(AccountRefusal):
 
 
 @dataclass(eq=False, kw_only=True)
+class ExpiryMalformed(LedgerRefusal):
+    """No such rule, months, days or time zone, or another prefix than this unit's rules have had."""
+
+    code = "ledger.expiry_malformed"
+    unit: str
+
+
+@dataclass(eq=False, kw_only=True)
 class PeriodRefusal(LedgerRefusal):
     """What is wrong with the end of the period."""
 
@@ -372,6 +390,6 @@ _ON_ACCOUNTS: tuple[type[LedgerRefusal], ...] = (
     DebtOpen,
     StatementPlaceNotFound,
 )
-_ON_BOOKS: tuple[type[LedgerRefusal], ...] = (PeriodGoesBack, PeriodNotOver)
+_ON_BOOKS: tuple[type[LedgerRefusal], ...] = (PeriodGoesBack, PeriodNotOver, ExpiryMalformed)
 
 BY_CODE = {refusal.code: refusal for refusal in (*PRECEDENCE, *_ON_ACCOUNTS, *_ON_BOOKS)}

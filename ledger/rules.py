@@ -6,10 +6,14 @@ The rules themselves are kept by `sql/post_batch.sql`; `model.py` says the same 
 
 from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
 from uuid import UUID
 
 ESCROW = "escrow"
 """The account of each unit that holds move to. Only holds, captures and releases may touch it."""
+
+EXPIRED = "expired"
+"""The account of a unit that takes what has expired."""
 
 AMOUNT_MAX = 10**15
 BATCH_MAX = 50_000
@@ -56,7 +60,39 @@ class Release:
     amount: int | None = None
 
 
-Step = Leg | Hold | Capture | Release
+@dataclass(frozen=True, slots=True)
+class Refund:
+    """Give back, from any account, what a hold paid, to where the hold came from; never more than it paid."""
+
+    hold_id: UUID
+    debit: str
+    amount: int
+
+
+Step = Leg | Hold | Capture | Release | Refund
+
+
+class ExpiryRule(StrEnum):
+    """When a unit expires that is earned now."""
+
+    NEVER = "never"
+    YEAR = "year"
+    MONTHS = "months"
+
+
+@dataclass(frozen=True, slots=True)
+class ExpiryPolicy:
+    """What is credited to accounts whose code begins with `prefix` expires by this rule, in local time.
+
+    `YEAR` is the end of the calendar year and `months` more; `MONTHS` the end of the day so many months later. What
+    comes back into a lot that is over lives `grace_days` more, or none.
+    """
+
+    prefix: str
+    rule: ExpiryRule
+    months: int = 0
+    grace_days: int = 0
+    zone: str = "Asia/Shanghai"
 
 
 @dataclass(frozen=True, slots=True)

@@ -41,6 +41,7 @@ book = sa.Table(
     _instant("at"),
     _instant("opened_at"),
     _instant("closed_until", nullable=True),
+    sa.Column("has_lots", sa.Boolean, nullable=False, server_default=sa.false()),
     sa.PrimaryKeyConstraint("community_id", name="pk_book"),
     sa.CheckConstraint("seq >= 0", name="ck_book_seq"),
     postgresql_with={"fillfactor": 10},
@@ -107,7 +108,7 @@ transfer = sa.Table(
     sa.Column("reference", sa.Text),
     sa.Column("reason", sa.Text),
     sa.PrimaryKeyConstraint("community_id", "seq", name="pk_transfer"),
-    sa.CheckConstraint("kind IN ('post', 'hold', 'capture', 'release')", name="ck_transfer_kind"),
+    sa.CheckConstraint("kind IN ('post', 'hold', 'capture', 'release', 'refund')", name="ck_transfer_kind"),
     sa.CheckConstraint("(kind = 'post') = (hold_id IS NULL)", name="ck_transfer_hold"),
     sa.CheckConstraint("amount BETWEEN 1 AND 1000000000000000", name="ck_transfer_amount"),
     sa.CheckConstraint("debit <> credit", name="ck_transfer_accounts"),
@@ -161,9 +162,13 @@ hold = sa.Table(
     _number("released"),
     _instant("expires_at", nullable=True),
     _number("journal_id"),
+    sa.Column("refunded", sa.BigInteger, nullable=False, server_default=sa.text("0")),
     sa.PrimaryKeyConstraint("community_id", "hold_id", name="pk_hold"),
     sa.CheckConstraint("amount BETWEEN 1 AND 1000000000000000", name="ck_hold_amount"),
-    sa.CheckConstraint("captured >= 0 AND released >= 0 AND captured + released <= amount", name="ck_hold_parts"),
+    sa.CheckConstraint(
+        "captured >= 0 AND released >= 0 AND captured + released <= amount AND refunded BETWEEN 0 AND captured",
+        name="ck_hold_parts",
+    ),
     postgresql_with={"fillfactor": 70},
 )
 
@@ -319,3 +324,72 @@ hold_expiry = sa.Table(
         name="fk_hold_expiry_hold",
     ),
 )
+
+lot_policy = sa.Table(
+    "lot_policy",
+    metadata,
+    _community(),
+    _text("unit"),
+    _number("number"),
+    _text("prefix"),
+    _text("rule"),
+    sa.Column("months", sa.Integer, nullable=False),
+    sa.Column("grace_days", sa.Integer, nullable=False),
+    _text("zone"),
+    _number("seq"),
+    sa.Column("actor_id", sa.Uuid, nullable=False),
+    _instant("set_at"),
+    sa.PrimaryKeyConstraint("community_id", "unit", "number", name="pk_lot_policy"),
+    sa.ForeignKeyConstraint(["community_id"], ["ledger.book.community_id"], name="fk_lot_policy_book"),
+    sa.ForeignKeyConstraint(["unit"], ["ledger.unit.code"], name="fk_lot_policy_unit"),
+    sa.CheckConstraint("rule IN ('never', 'year', 'months')", name="ck_lot_policy_rule"),
+    sa.CheckConstraint("months BETWEEN 0 AND 1200 AND grace_days BETWEEN 0 AND 3660", name="ck_lot_policy_bounds"),
+)
+"""By which rule a unit has expired since when; `seq` is the last transfer under the rule before."""
+
+lot = sa.Table(
+    "lot",
+    metadata,
+    _community(),
+    _number("account_id"),
+    _instant("expires_at"),
+    _number("amount"),
+    sa.PrimaryKeyConstraint("community_id", "account_id", "expires_at", name="pk_lot"),
+    sa.CheckConstraint("amount >= 1", name="ck_lot_amount"),
+    sa.Index("ix_lot_expires", "community_id", "expires_at", "account_id"),
+    postgresql_with={"fillfactor": 70},
+)
+"""What an account has that expires at one moment."""
+
+lot_move = sa.Table(
+    "lot_move",
+    metadata,
+    _community(),
+    _number("seq"),
+    _number("account_id"),
+    _instant("expires_at"),
+    _number("amount"),
+    sa.PrimaryKeyConstraint("community_id", "seq", "account_id", "expires_at", name="pk_lot_move"),
+    sa.CheckConstraint("amount <> 0", name="ck_lot_move_amount"),
+)
+"""What a transfer put into a lot, or took from it."""
+
+hold_lot = sa.Table(
+    "hold_lot",
+    metadata,
+    _community(),
+    sa.Column("hold_id", sa.Uuid, nullable=False),
+    _instant("expires_at"),
+    _number("amount"),
+    _number("captured"),
+    _number("released"),
+    _number("refunded"),
+    sa.PrimaryKeyConstraint("community_id", "hold_id", "expires_at", name="pk_hold_lot"),
+    sa.CheckConstraint("amount >= 1", name="ck_hold_lot_amount"),
+    sa.CheckConstraint(
+        "captured >= 0 AND released >= 0 AND captured + released <= amount AND refunded BETWEEN 0 AND captured",
+        name="ck_hold_lot_parts",
+    ),
+    postgresql_with={"fillfactor": 70},
+)
+"""Which lots a hold was taken from, and what became of each part."""

@@ -20,6 +20,8 @@ CREATE OR REPLACE FUNCTION ledger.step_line(
             'capture' || chr(31) || p_hold::text || chr(31) || p_credit || chr(31) || p_amount::text
         WHEN 'release' THEN
             'release' || chr(31) || p_hold::text || chr(31) || p_amount::text
+        WHEN 'refund' THEN
+            'refund' || chr(31) || p_hold::text || chr(31) || p_debit || chr(31) || p_amount::text
     END || chr(30);
 
 -- A check sum over a journal: verify names a row that was changed before it was sealed. It proves nothing to anybody who could
@@ -67,6 +69,7 @@ AS $$
                                     AND h.expires_at IS NOT DISTINCT FROM s.expires
                    WHEN 'capture' THEN c.code = s.credit AND t.hold_id = s.hold
                    WHEN 'release' THEN t.hold_id = s.hold
+                   WHEN 'refund' THEN d.code = s.debit AND t.hold_id = s.hold
                    END) IS NOT TRUE)
     FROM journal j
     WHERE j.community_id = p_book AND j.journal_id = p_journal_id

@@ -4,6 +4,9 @@
 -- them, no gap in seq, and a hot account costs nothing. It is also what makes a replay safe: the lock is written
 -- to the log, so the commit of a mere replay waits for the standby as long as the first posting does.
 --
+-- A step is one transfer (types.sql). Besides the four of the type's comment there is
+--   refund   hold_id, debit, amount    gives back from anybody what a hold paid, to where the hold came from
+--
 -- The plan settings belong to the function. A generic plan made while the tables were small would scan them for ever
 -- after; look-ups are LATERAL … LIMIT 1 and never a join of two unnests, which a nested loop would do n times n.
 CREATE OR REPLACE FUNCTION ledger.post_batch(
@@ -30,7 +33,7 @@ DECLARE
     -- The head stays locked while a batch is decided: a second or two of these.
     batch_max CONSTANT integer := 50000;
     n integer := cardinality(p_reference);
-    q0 bigint; q bigint; q1 bigint; v_at timestamptz; v_closed timestamptz; r record;
+    q0 bigint; q bigint; q1 bigint; v_at timestamptz; v_closed timestamptz; v_lots boolean; r record;
     -- journals
     lo integer[]; hi integer[]; known bigint[]; original bigint[]; effective timestamptz[]; prints bytea[];
     earlier integer[]; first integer := 1;
@@ -41,9 +44,9 @@ DECLARE
     tq bigint[]; tj bigint[]; td bigint[]; tc bigint[]; ta bigint[]; db bigint[]; dv bigint[]; dp bigint[];
     cb bigint[]; cv bigint[]; cp bigint[];
     -- accounts, one slot each
-    xa bigint[]; xb bigint[]; xf bigint[]; xc bigint[]; xv bigint[]; xl bigint[]; xz boolean[];
+    xa bigint[]; xb bigint[]; xf bigint[]; xc bigint[]; xv bigint[]; xl bigint[]; xz boolean[]; xo bigint[];
     -- holds, one slot each
-    hid uuid[]; ha bigint[]; hcode text[]; hu text[]; hm bigint[]; hc bigint[]; hr bigint[]; hx timestamptz[];
+    hid uuid[]; ha bigint[]; hcode text[]; hu text[]; hm bigint[]; hc bigint[]; hr bigint[]; hf bigint[]; hx timestamptz[];
     hopen boolean[]; hold_stored boolean[]; hj bigint[]; hfirst integer[]; has_hold boolean;
     -- the step at hand
     i integer; k text; a bigint; d integer; c integer; h integer; rest bigint; low bigint; fault text; detail jsonb; lines text;
@@ -112,10 +115,22 @@ BEGIN
     -- 1. The head. NO KEY UPDATE: opening an account refers to the book's key and must not wait for the posters.
     codes := array_fill(NULL::text, ARRAY[n]); journal_ids := array_fill(NULL::bigint, ARRAY[n]);
     details := array_fill(NULL::jsonb, ARRAY[n]);
-    SELECT b.seq, greatest(b.at, p_now), b.closed_until INTO q0, v_at, v_closed
+    SELECT b.seq, greatest(b.at, p_now), b.closed_until, b.has_lots INTO q0, v_at, v_closed, v_lots
     FROM book b WHERE b.community_id = p_book FOR NO KEY UPDATE;
     IF NOT FOUND THEN
         codes := array_fill('ledger.book_not_found'::text, ARRAY[n]);
+        RETURN;
+    END IF;
+    IF v_lots AND n > 1 AND (p_kind && ARRAY['release', 'refund'] OR cardinality(array_remove(p_reverses, NULL)) > 0) THEN
+        -- What comes back may have expired meanwhile, and the next journal has to see it in its lot (lots.sql).
+        FOR j IN 1..n LOOP
+            SELECT b.codes[1] AS code, b.journal_ids[1] AS journal_id, b.details[1] AS detail INTO r
+            FROM post_batch(p_book, p_now, p_reference[j:j], p_reason[j:j], p_actor[j:j], p_on_behalf_of[j:j],
+                p_effective_at[j:j], p_reverses[j:j], p_steps[j:j],
+                p_kind[lo[j]:hi[j]], p_debit[lo[j]:hi[j]], p_credit[lo[j]:hi[j]], p_unit[lo[j]:hi[j]], p_amount[lo[j]:hi[j]],
+                p_hold[lo[j]:hi[j]], p_expires[lo[j]:hi[j]]) b;
+            codes[j] := r.code; journal_ids[j] := r.journal_id; details[j] := r.detail;
+        END LOOP;
         RETURN;
     END IF;
     q := q0;
@@ -138,8 +153,9 @@ BEGIN
             original[r.j] := r.journal_id;
             CONTINUE WHEN p_steps[r.j] > 0;
             lo[r.j] := m + 1; hi[r.j] := m + r.transfers; m := m + r.transfers;
-            SELECT sk || array_agg('post'::text), sd || array_agg(y.credit ORDER BY y.seq), sc || array_agg(y.debit ORDER BY y.seq),
-                   su || array_agg(y.unit ORDER BY y.seq), sa || array_agg(y.amount ORDER BY y.seq),
+            -- The last first: what an account passed on comes back to it before it is asked to give it back.
+            SELECT sk || array_agg('post'::text), sd || array_agg(y.credit ORDER BY y.seq DESC), sc || array_agg(y.debit ORDER BY y.seq DESC),
+                   su || array_agg(y.unit ORDER BY y.seq DESC), sa || array_agg(y.amount ORDER BY y.seq DESC),
                    sh || array_agg(NULL::uuid), sx || array_agg(NULL::timestamptz)
             INTO sk, sd, sc, su, sa, sh, sx
             FROM reversal_legs(p_book, r.journal_id, r.transfers) y;
@@ -197,10 +213,10 @@ BEGIN
                    array_agg(s.id ORDER BY s.slot), array_agg(s.place ORDER BY s.slot),
                    array_agg(y.account_id ORDER BY s.slot), array_agg(y.code ORDER BY s.slot), array_agg(y.unit ORDER BY s.slot),
                    array_agg(y.amount ORDER BY s.slot), array_agg(y.captured ORDER BY s.slot),
-                   array_agg(y.released ORDER BY s.slot), array_agg(y.expires_at ORDER BY s.slot),
-                   array_agg(y.journal_id ORDER BY s.slot),
+                   array_agg(y.released ORDER BY s.slot), array_agg(y.refunded ORDER BY s.slot),
+                   array_agg(y.expires_at ORDER BY s.slot), array_agg(y.journal_id ORDER BY s.slot),
                    array_agg(y.account_id IS NOT NULL ORDER BY s.slot), array_agg(y.account_id IS NOT NULL ORDER BY s.slot)
-            INTO hslot, hid, hfirst, ha, hcode, hu, hm, hc, hr, hx, hj, hopen, hold_stored
+            INTO hslot, hid, hfirst, ha, hcode, hu, hm, hc, hr, hf, hx, hj, hopen, hold_stored
             FROM (SELECT u.id, u.slot, min(u.place) FILTER (WHERE u.kind = 'hold') AS place FROM u GROUP BY u.id, u.slot) s
             LEFT JOIN LATERAL (
                 SELECT w.*, o.code FROM hold w
@@ -212,10 +228,12 @@ BEGIN
                 h := hslot[i];
                 IF sk[i] = 'hold' THEN
                     vc[i] := 'escrow';
-                ELSIF sk[i] IN ('capture', 'release') THEN
-                    vd[i] := 'escrow';
+                ELSIF sk[i] IN ('capture', 'release', 'refund') THEN
                     vu[i] := coalesce(hu[h], su[hfirst[h]]);
-                    IF sk[i] = 'release' THEN
+                    IF sk[i] <> 'refund' THEN
+                        vd[i] := 'escrow';
+                    END IF;
+                    IF sk[i] <> 'capture' THEN
                         vc[i] := coalesce(hcode[h], sd[hfirst[h]]);
                     END IF;
                 END IF;
@@ -236,6 +254,13 @@ BEGIN
               LEFT JOIN LATERAL (SELECT w.* FROM account w WHERE w.community_id = p_book AND w.code = s.code AND w.unit = s.unit
                                  LIMIT 1) y ON true
               ORDER BY s.slot) x;
+        IF v_lots THEN
+            -- What is over and not swept yet cannot be spent.
+            SELECT array_agg(coalesce(y.amount, 0) ORDER BY u.place) INTO xo
+            FROM unnest(xa) WITH ORDINALITY u(id, place)
+            LEFT JOIN LATERAL (SELECT sum(l.amount)::bigint AS amount FROM lot l
+                               WHERE l.community_id = p_book AND l.account_id = u.id AND l.expires_at <= v_at LIMIT 1) y ON true;
+        END IF;
         tq := array_fill(NULL::bigint, ARRAY[m]); heads := array_fill(NULL::integer, ARRAY[m]);
         tj := tq; td := tq; tc := tq; ta := sa; db := tq; dv := tq; dp := tq; cb := tq; cv := tq; cp := tq;
     END IF;
@@ -246,26 +271,34 @@ BEGIN
         q1 := q; fault := NULL; lines := ''; i := lo[j];
         WHILE i <= hi[j] LOOP
             k := sk[i]; a := sa[i]; d := slot[i]; c := slot[m + i]; h := hslot[i];
-            IF k IS NULL OR k NOT IN ('post', 'hold', 'capture', 'release') OR (original[j] IS NOT NULL AND k <> 'post')
+            IF k IS NULL OR k NOT IN ('post', 'hold', 'capture', 'release', 'refund') OR (original[j] IS NOT NULL AND k <> 'post')
                OR (k = 'post' AND (sd[i] IS NULL OR sc[i] IS NULL OR su[i] IS NULL))
                OR (k = 'hold' AND (sd[i] IS NULL OR su[i] IS NULL OR sh[i] IS NULL OR NOT coalesce(isfinite(sx[i]), true)))
                OR (k = 'capture' AND (sh[i] IS NULL OR sc[i] IS NULL))
-               OR (k = 'release' AND sh[i] IS NULL) THEN
+               OR (k = 'release' AND sh[i] IS NULL)
+               OR (k = 'refund' AND (sh[i] IS NULL OR sd[i] IS NULL)) THEN
                 fault := 'ledger.step_malformed'; detail := '{}';
             ELSIF a < 1 OR a > amount_max OR (a IS NULL AND k <> 'release') THEN
                 fault := 'ledger.amount_out_of_bounds'; detail := jsonb_build_object('amount', a);
             ELSIF k = 'post' AND sd[i] = sc[i] THEN
                 fault := 'ledger.same_account'; detail := jsonb_build_object('account', sd[i]);
-            ELSIF (k IN ('post', 'hold') AND sd[i] = 'escrow') OR (k IN ('post', 'capture') AND sc[i] = 'escrow') THEN
+            ELSIF (k IN ('post', 'hold', 'refund') AND sd[i] = 'escrow') OR (k IN ('post', 'capture') AND sc[i] = 'escrow') THEN
                 fault := 'ledger.escrow_reserved'; detail := '{}';
             ELSIF k = 'hold' AND hopen[h] THEN
                 fault := 'ledger.hold_exists'; detail := jsonb_build_object('hold_id', sh[i]);
-            ELSIF k IN ('capture', 'release') THEN
-                rest := hm[h] - hc[h] - hr[h];
+            ELSIF k IN ('capture', 'release', 'refund') THEN
+                rest := CASE k WHEN 'refund' THEN hc[h] - hf[h] ELSE hm[h] - hc[h] - hr[h] END;
                 IF NOT hopen[h] THEN
                     fault := 'ledger.hold_not_found'; detail := jsonb_build_object('hold_id', sh[i]);
                 ELSIF su[i] <> vu[i] THEN
                     fault := 'ledger.unit_mismatch'; detail := jsonb_build_object('unit', su[i], 'expected', vu[i]);
+                ELSIF k = 'refund' THEN
+                    IF sd[i] = vc[i] THEN
+                        fault := 'ledger.same_account'; detail := jsonb_build_object('account', sd[i]);
+                    ELSIF a > rest THEN
+                        fault := 'ledger.refund_exceeds';
+                        detail := jsonb_build_object('hold_id', sh[i], 'asked', a, 'remaining', rest);
+                    END IF;
                 ELSIF rest = 0 THEN
                     fault := 'ledger.hold_closed'; detail := jsonb_build_object('hold_id', sh[i]);
                 ELSIF k = 'capture' AND hx[h] <= v_at THEN
@@ -279,6 +312,9 @@ BEGIN
             END IF;
             IF fault IS NULL THEN
                 low := xf[d];
+                IF v_lots AND original[j] IS NULL AND vc[i] <> 'expired' THEN
+                    low := low + xo[d];
+                END IF;
                 IF original[j] IS NOT NULL AND xb[d] - a < low THEN
                     -- Debt is the exception: for one account, by a reversal, for the one reason that was allowed.
                     SELECT low - y.debt_limit INTO rest FROM account y
@@ -311,8 +347,10 @@ BEGIN
                 hc[h] := hc[h] + a;
             ELSIF k = 'release' THEN
                 hr[h] := hr[h] + a;
+            ELSIF k = 'refund' THEN
+                hf[h] := hf[h] + a;
             ELSIF k = 'hold' THEN
-                hopen[h] := true; ha[h] := xa[d]; hu[h] := su[i]; hm[h] := a; hc[h] := 0; hr[h] := 0; hx[h] := sx[i];
+                hopen[h] := true; ha[h] := xa[d]; hu[h] := su[i]; hm[h] := a; hc[h] := 0; hr[h] := 0; hf[h] := 0; hx[h] := sx[i];
                 hj[h] := q1 + 1;
             END IF;
             lines := lines || step_line(k, sd[i], sc[i], su[i], a, sh[i], sx[i]);
@@ -334,6 +372,8 @@ BEGIN
                 hc[h] := hc[h] - a;
             ELSIF k = 'release' THEN
                 hr[h] := hr[h] - a;
+            ELSIF k = 'refund' THEN
+                hf[h] := hf[h] - a;
             ELSIF k = 'hold' THEN
                 hopen[h] := false;
             END IF;
@@ -355,24 +395,27 @@ BEGIN
          u(q, j, head, kind, unit, amount, hold, d, db, dv, dp, c, cb, cv, cp)
     WHERE u.q IS NOT NULL;
     IF has_hold THEN
-        INSERT INTO hold (community_id, hold_id, account_id, unit, amount, captured, released, expires_at, journal_id)
-        SELECT p_book, u.id, u.account, u.unit, u.amount, u.captured, u.released, u.expires, u.journal
-        FROM unnest(hid, ha, hu, hm, hc, hr, hx, hj, hopen, hold_stored)
-             u(id, account, unit, amount, captured, released, expires, journal, is_open, stored)
+        INSERT INTO hold (community_id, hold_id, account_id, unit, amount, captured, released, refunded, expires_at, journal_id)
+        SELECT p_book, u.id, u.account, u.unit, u.amount, u.captured, u.released, u.refunded, u.expires, u.journal
+        FROM unnest(hid, ha, hu, hm, hc, hr, hf, hx, hj, hopen, hold_stored)
+             u(id, account, unit, amount, captured, released, refunded, expires, journal, is_open, stored)
         WHERE u.is_open AND NOT u.stored;
         IF cardinality(array_remove(sx, NULL)) > 0 THEN
             INSERT INTO hold_expiry (community_id, expires_at, hold_id)
             SELECT p_book, u.expires, u.id FROM unnest(hid, hx, hopen, hold_stored) u(id, expires, is_open, stored)
             WHERE u.is_open AND NOT u.stored AND u.expires IS NOT NULL;
         END IF;
-        UPDATE hold w SET captured = u.captured, released = u.released
-        FROM unnest(hid, hc, hr, hold_stored) u(id, captured, released, stored)
+        UPDATE hold w SET captured = u.captured, released = u.released, refunded = u.refunded
+        FROM unnest(hid, hc, hr, hf, hold_stored) u(id, captured, released, refunded, stored)
         WHERE u.stored AND w.community_id = p_book AND w.hold_id = u.id
-          AND (w.captured <> u.captured OR w.released <> u.released);
+          AND (w.captured, w.released, w.refunded) <> (u.captured, u.released, u.refunded);
     END IF;
     UPDATE account w SET balance = u.balance, version = u.version, last_seq = u.last
     FROM unnest(xa, xb, xv, xl) u(id, balance, version, last)
     WHERE w.community_id = p_book AND w.account_id = u.id AND w.version <> u.version;
     UPDATE book b SET seq = q, at = v_at WHERE b.community_id = p_book;
+    IF v_lots THEN
+        PERFORM move_lots(p_book, q0, v_at);
+    END IF;
 END
 $$;

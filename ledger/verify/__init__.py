@@ -7,7 +7,7 @@ in the database and returns, for every kind of fault, the first bad row.
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from ledger.driver import fetch
-from ledger.verify import balances, entries
+from ledger.verify import balances, entries, lots
 from ledger.verify.kinds import Fault
 
 __all__ = ["Fault", "verify"]
@@ -23,7 +23,7 @@ async def verify(session: AsyncSession, book: int | None = None, *, since: int =
         message = "A number means something in one book."
         raise ValueError(message)
     faults: list[Fault] = []
-    for query in (*balances.CHECKS, *entries.CHECKS):
+    for query in (*balances.CHECKS, *entries.CHECKS, *lots.CHECKS):
         values = (book, since) if "$2" in query else (book,)
         faults += [Fault(*row) for row in await fetch(session, query, *values)]
     return faults

@@ -64,7 +64,8 @@ _TRANSFERS = first_of_each(
     Kind(
         "transfer_escrow",
         "CASE r.kind WHEN 'post' THEN r.debit_code = 'escrow' OR r.credit_code = 'escrow' WHEN 'hold' "
-        "THEN r.credit_code <> 'escrow' ELSE r.debit_code <> 'escrow' END",
+        "THEN r.credit_code <> 'escrow' WHEN 'refund' "
+        "THEN r.debit_code = 'escrow' OR r.credit_code = 'escrow' ELSE r.debit_code <> 'escrow' END",
         "'transfer ' || r.seq",
         "'is a ' || r.kind || ' from ' || coalesce(r.debit_code, 'nowhere') || ' to ' || "
         "coalesce(r.credit_code, 'nowhere')",
@@ -212,18 +213,20 @@ _HOLDS = first_of_each(
     """
     SELECT h.*, h.journal_id AS place_no, h.journal_id <= $2::bigint AS is_before, t.account_due, t.unit_due, t.journal_due,
            coalesce(t.amount_due, 0) AS amount_due, coalesce(t.captured_due, 0) AS captured_due,
-           coalesce(t.released_due, 0) AS released_due, coalesce(t.strays, 0) AS strays, e.expires_at AS queued
+           coalesce(t.released_due, 0) AS released_due, coalesce(t.refunded_due, 0) AS refunded_due,
+           coalesce(t.strays, 0) AS strays, e.expires_at AS queued
       FROM ledger.hold h
       LEFT JOIN ledger.hold_expiry e USING (community_id, expires_at, hold_id)
       LEFT JOIN (SELECT t.community_id, t.hold_id,
                         sum(t.amount) FILTER (WHERE t.kind = 'hold') AS amount_due,
                         sum(t.amount) FILTER (WHERE t.kind = 'capture') AS captured_due,
                         sum(t.amount) FILTER (WHERE t.kind = 'release') AS released_due,
+                        sum(t.amount) FILTER (WHERE t.kind = 'refund') AS refunded_due,
                         min(t.debit) FILTER (WHERE t.kind = 'hold') AS account_due,
                         min(t.unit) FILTER (WHERE t.kind = 'hold') AS unit_due,
                         min(t.journal_id) FILTER (WHERE t.kind = 'hold') AS journal_due,
                         count(*) FILTER (WHERE t.unit <> o.unit
-                                            OR t.kind = 'release' AND t.credit <> o.account_id) AS strays
+                                            OR t.kind = ANY ('{release,refund}') AND t.credit <> o.account_id) AS strays
                    FROM ledger.transfer t
                    JOIN ledger.hold o ON o.community_id = t.community_id AND o.hold_id = t.hold_id
                   WHERE t.hold_id IS NOT NULL AND ($1::bigint IS NULL OR t.community_id = $1) AND t.seq > $2::bigint
@@ -233,12 +236,13 @@ _HOLDS = first_of_each(
     Kind(
         "hold",
         # Of a hold that was opened before, only what moved since is looked at.
-        "CASE WHEN r.is_before THEN r.amount_due > 0 OR r.captured < r.captured_due OR r.released < r.released_due ELSE "
-        "(r.amount = r.amount_due AND r.captured = r.captured_due AND r.released = r.released_due) IS NOT TRUE END",
+        "CASE WHEN r.is_before THEN r.amount_due > 0 OR r.captured < r.captured_due OR r.released < r.released_due OR "
+        "r.refunded < r.refunded_due ELSE ((r.amount, r.captured, r.released, r.refunded) = (r.amount_due, "
+        "r.captured_due, r.released_due, r.refunded_due)) IS NOT TRUE END",
         "'hold ' || r.hold_id",
-        "'says ' || r.amount || ' held, ' || r.captured || ' captured, ' || r.released || "
-        "' released; its transfers give ' || r.amount_due || ', ' || r.captured_due || ', ' || "
-        "r.released_due",
+        "'says ' || r.amount || ' held, ' || r.captured || ' captured, ' || r.released || ' released, ' || "
+        "r.refunded || ' refunded; its transfers give ' || r.amount_due || ', ' || r.captured_due || ', ' || "
+        "r.released_due || ', ' || r.refunded_due",
     ),
     Kind(
         "hold_account",
@@ -255,7 +259,8 @@ _HOLDS = first_of_each(
     ),
     Kind(
         "hold_parts",
-        "r.captured + r.released > r.amount OR r.captured < 0 OR r.released < 0",
+        "r.captured + r.released > r.amount OR r.captured < 0 OR r.released < 0 OR "
+        "r.refunded NOT BETWEEN 0 AND r.captured",
         "'hold ' || r.hold_id",
         "r.captured || ' captured and ' || r.released || ' released of ' || r.amount",
     ),

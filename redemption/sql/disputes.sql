@@ -25,7 +25,7 @@ BEGIN
         ELSE 'CANCELLED'
     END;
     v_posted := redemption.post(p_line.community_id, 'redemption.use:' || v_use.device_id || ':' || v_use.nonce || ':reversed', 'voucher_use_reversed',
-                                redemption.counter_steps(v_voucher, v_use), p_actor, NULL, p_now);
+                                redemption.counter_steps(v_use), p_actor, NULL, p_now);
     IF v_posted.code <> 'posted' THEN
         RETURN redemption.said('ledger_refused', jsonb_build_object('ledger_code', v_posted.code, 'ledger', v_posted.detail));
     END IF;

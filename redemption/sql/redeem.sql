@@ -145,24 +145,21 @@ BEGIN
     RETURN NULL;
 END $$;
 
--- The exact opposite of what a use paid: the merchant's points to the member and to the sponsor, the merchant's fen to the sponsor.
-CREATE FUNCTION redemption.counter_steps(p_voucher redemption.voucher, p_use redemption.use) RETURNS ledger.step[]
-    LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
-    SELECT coalesce(array_agg(ROW('post', redemption.account('merchant', p_use.merchant_id), part.credit, part.unit, part.amount, NULL, NULL)::ledger.step
-                              ORDER BY part.n), '{}')
-      FROM (VALUES
-        (1, redemption.account('member', p_voucher.member_id), 'point', 100 * p_use.points),
-        (2, redemption.account('budget', p_voucher.sponsor_id), 'point', 100 * p_use.subsidy_points),
-        (3, redemption.account('budget', p_voucher.sponsor_id), 'fen', p_use.payable_fen)
-      ) AS part (n, credit, unit, amount)
-     WHERE part.amount > 0
+-- The exact opposite of what a use paid, as refunds of the holds it was paid from: what comes back goes to the lot it came from.
+CREATE FUNCTION redemption.counter_steps(p_use redemption.use) RETURNS ledger.step[]
+    LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT coalesce(array_agg(ROW('refund', redemption.account('merchant', p_use.merchant_id), NULL, t.unit, t.amount, t.hold_id, NULL)::ledger.step
+                              ORDER BY t.seq), '{}')
+      FROM ledger.journal j
+      JOIN ledger.transfer t ON t.community_id = j.community_id AND t.seq >= j.journal_id AND t.seq < j.journal_id + j.transfers
+     WHERE j.community_id = p_use.community_id AND j.journal_id = p_use.journal_id AND t.kind = 'capture'
 $$;
 
 -- Moves the money of a use back, and puts all that is open then into fresh escrow: old rest out, merchant to payer, new hold in.
 CREATE FUNCTION redemption.reversal_steps(p_old redemption.voucher, p_new redemption.voucher, p_use redemption.use) RETURNS ledger.step[]
-    LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
+    LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     SELECT redemption.release_steps(p_old)
-        || redemption.counter_steps(p_old, p_use)
+        || redemption.counter_steps(p_use)
         || redemption.hold_steps(p_new, redemption.open_quantity(p_new))
 $$;
 

@@ -147,8 +147,8 @@ async def test_a_reversal_is_linked_both_ways(sessions: Sessions, book: int):
         assert await ledger.balance(session, book, "li", POINT) == 1000
         page = await ledger.statement(session, book, "chen", POINT)
         assert [(line.amount, line.reverses, line.reversed_by) for line in page.lines] == [
-            (-5, "gift", None),
             (-30, "gift", None),
+            (-5, "gift", None),
             (5, None, "undo"),
             (30, None, "undo"),
         ]

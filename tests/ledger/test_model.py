@@ -8,9 +8,23 @@ import pytest
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 import ledger
-from ledger import Capture, Hold, Journal, LedgerRefusal, Leg, Posted, Release, Step
+from ledger import (
+    AccountSpec,
+    Capture,
+    ExpiryPolicy,
+    ExpiryRule,
+    Hold,
+    Journal,
+    LedgerRefusal,
+    Leg,
+    Posted,
+    Refund,
+    Release,
+    Step,
+)
 from ledger.journal import _post_batch
 from ledger.model import Account, Book, Verdict
+from ledger.model_lots import NEVER
 from ledger.refusals import PRECEDENCE
 from tests.db import Sessions
 from tests.ledger import cast
@@ -18,6 +32,8 @@ from tests.ledger.cast import ACCOUNTS, NOW
 
 CODES = ("issued", "li", "chen", "bakery", "jar", "gone", "nobody", "escrow")
 OFTEN = ("li", "chen", "bakery", "jar")
+NAMESAKES = (AccountSpec("lin", "point"), AccountSpec("lin", "minute"))
+"""With Li, those whose points expire in some of the games."""
 Asked = tuple[Journal, str | None]
 
 
@@ -27,8 +43,9 @@ GUARDED = ("li", "li", "li", "chen", "chen", "chen", "bakery", "jar", "gone", "n
 class Crowd:
     """Asks for things, mostly sensible, knowing what it asked for before."""
 
-    def __init__(self, seed: int) -> None:
+    def __init__(self, seed: int, often: tuple[str, ...] = OFTEN) -> None:
         self.random = random.Random(seed)
+        self.often = often
         self.asked: list[Asked] = []
         self.now = NOW
         self.held = 0
@@ -108,12 +125,14 @@ class Crowd:
             expires = self.now + timedelta(hours=self.random.randint(-1, 8)) if self.random.random() < 0.5 else None
             return Hold(cast.hold_id(self.held), self.code(), unit, self.amount(60), expires)
         held = cast.hold_id(max(1, self.held - self.random.choice((0, 0, 0, 1, 2, 5, 20))))
-        if dice < 0.88:
+        if dice < 0.86:
             return Capture(held, self.code(), self.amount(20))
+        if dice < 0.92:
+            return Refund(held, self.code(), self.amount(15))
         return Release(held, self.random.choice((None, self.amount(20))))
 
     def code(self) -> str:
-        return self.random.choice(OFTEN if self.random.random() < 0.93 else CODES)
+        return self.random.choice(self.often if self.random.random() < 0.93 else CODES)
 
     def amount(self, most: int) -> int:
         if self.random.random() < 0.02:
@@ -153,6 +172,23 @@ async def guard(session: AsyncSession, book: int, crowd: Crowd, model: Book) -> 
     return {told}
 
 
+async def time_passes(session: AsyncSession, book: int, crowd: Crowd, model: Book) -> None:
+    """Somebody makes another rule for what expires, or takes away what is over."""
+    if crowd.random.random() < 0.3:
+        policy = ExpiryPolicy(
+            "li",
+            crowd.random.choice(list(ExpiryRule)),
+            crowd.random.choice((1, 2, 12)),
+            crowd.random.choice((0, 0, 20)),
+        )
+        model.set_expiry("point", policy, crowd.now)
+        await ledger.set_expiry(session, book, "point", policy, actor_id=cast.ZHAO, now=crowd.now)
+    elif crowd.random.random() < 0.5:
+        model.sweep("expired", crowd.now)
+        swept = await ledger.sweep(session, book, reason="expired", limit=10_000, now=crowd.now)
+        assert all(isinstance(each.verdict, Posted) for each in swept)
+
+
 def said(verdict: Posted | LedgerRefusal) -> Verdict:
     if isinstance(verdict, Posted):
         return Verdict(verdict.journal_id, verdict.replayed)
@@ -163,15 +199,18 @@ def modelled(asked: list[Asked], model: Book, now: datetime) -> list[Verdict]:
     return [model.post(journal, original=original, now=now) for journal, original in asked]
 
 
-async def play(sessions: Sessions, book: int, seed: int, batches: int) -> set[type[LedgerRefusal] | None]:
-    crowd, model = Crowd(seed), Book(NOW)
+async def play(
+    sessions: Sessions, book: int, seed: int, batches: int, *, lots: bool = False
+) -> set[type[LedgerRefusal] | None]:
+    crowd, model = Crowd(seed, (*OFTEN, "lin", "li") if lots else OFTEN), Book(NOW)
     async with sessions.begin() as session:
         await cast.found(session, book)
-    for spec in ACCOUNTS:
+        await ledger.open_accounts(session, book, NAMESAKES, now=NOW)
+    for spec in (*ACCOUNTS, *NAMESAKES):
         model.accounts[spec.code, spec.unit] = Account(spec.floor, spec.ceiling, closed=spec.code == "gone")
     met: set[type[LedgerRefusal] | None] = set()
     for _ in range(batches):
-        crowd.now += timedelta(minutes=crowd.random.randint(-10, 120))
+        crowd.now += timedelta(minutes=crowd.random.randint(-10, 120), days=crowd.random.choice((0, 9)) if lots else 0)
         asked = [crowd.ask() for _ in range(crowd.random.choice((1, 2, 5, 20, 60)))]
         expected = modelled(asked, model, crowd.now)
         async with sessions.begin() as session:
@@ -180,6 +219,9 @@ async def play(sessions: Sessions, book: int, seed: int, batches: int) -> set[ty
             assert got == wanted, (seed, journal, original)
         async with sessions.begin() as session:
             met |= await guard(session, book, crowd, model)
+        if lots:
+            async with sessions.begin() as session:
+                await time_passes(session, book, crowd, model)
         met |= {verdict.refusal for verdict in verdicts}
     async with sessions.begin() as session:
         assert await ledger.verify(session, book) == []
@@ -191,6 +233,9 @@ async def play(sessions: Sessions, book: int, seed: int, batches: int) -> set[ty
             for debt in await ledger.debts(session, book)
         }
         assert owing == {key: (x.owed, x.debt_reason, x.debt_limit) for key, x in model.accounts.items() if x.owed}
+        for code in ("li", "lin"):
+            lie = {lot.expires_at or NEVER: lot.amount for lot in await ledger.lots(session, book, code, "point")}
+            assert lie == model.accounts[code, "point"].lots
         kept = await ledger.holds(session, book, model.holds)
         assert {key: hold.remaining for key, hold in kept.items()} == {key: x.rest for key, x in model.holds.items()}
     return met
@@ -199,6 +244,11 @@ async def play(sessions: Sessions, book: int, seed: int, batches: int) -> set[ty
 @pytest.mark.parametrize("seed", range(8))
 async def test_the_functions_do_what_the_model_does(sessions: Sessions, seed: int):
     await play(sessions, 100 + seed, seed, batches=15)
+
+
+@pytest.mark.parametrize("seed", range(50, 58))
+async def test_lots_go_as_the_model_says(sessions: Sessions, seed: int):
+    await play(sessions, seed, seed, batches=20, lots=True)
 
 
 async def test_the_crowd_runs_into_every_refusal(sessions: Sessions):
@@ -215,4 +265,4 @@ async def test_the_crowd_runs_into_every_refusal(sessions: Sessions):
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", range(1000, 1020))
 async def test_the_functions_do_what_the_model_does_for_long(sessions: Sessions, seed: int):
-    await play(sessions, seed, seed, batches=80)
+    await play(sessions, seed, seed, batches=80, lots=seed % 2 == 0)

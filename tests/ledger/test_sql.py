@@ -111,6 +111,10 @@ TABLES = (
     "zone",
     "zone_word",
     "zoned",
+    "lot_policy",
+    "lot",
+    "lot_move",
+    "hold_lot",
 )
 WRITES = (
     "INSERT INTO ledger.{0} ({1}) SELECT {1} FROM ledger.{0}",
@@ -143,6 +147,9 @@ OTHERS = (
     "SELECT ledger.post_or_reverse(7, 'a', 'b', NULL, NULL, NULL, NULL, NULL, now())",
     "SELECT ledger.same_content(7, 1, '', NULL, NULL, '{}', '{}', '{}', '{}', '{}', '{}', '{}')",
     "SELECT ledger.reversal_legs(7, 1, 1)",
+    "SELECT ledger.take_lots(7, 1, 1, 1, now(), false, NULL)",
+    "SELECT ledger.fill_lots(7, 1, 1, 0, '{infinity}', '{1}')",
+    "SELECT ledger.move_lots(7, 0, now())",
 )
 
 
@@ -172,6 +179,8 @@ async def test_the_auditor_cannot_post(database: Database):
             "SELECT ledger.close_period(7, now(), gen_random_uuid(), now())",
             "SELECT ledger.allow_debt(7, 'li', 'point', 'typo', 5, gen_random_uuid(), now())",
             "SELECT ledger.expire(7, 'expired', NULL, NULL, NULL, 5, now())",
+            "SELECT ledger.set_expiry(7, 'point', 'li', 'year', 0, 0, 'UTC', gen_random_uuid(), now())",
+            "SELECT ledger.expire_lots(7, 'expired', NULL, NULL, 5, now())",
         ):
             with pytest.raises(asyncpg.InsufficientPrivilegeError):
                 await connection.execute(statement)

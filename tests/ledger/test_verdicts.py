@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 import ledger
-from ledger import Capture, Hold, Journal, Leg, Release
+from ledger import Capture, Hold, Journal, Leg, Refund, Release
 from ledger.journal import _granted as raise_refusal
 from ledger.journal import _post_batch, _refusal
 from ledger.refusals import BY_CODE, PRECEDENCE
@@ -84,6 +84,7 @@ TABLE = [
     Row(ledger.HoldExpired, journal("a", Capture(EXPIRED, "nobody", 21)), also="exceeded, not found"),
     Row(ledger.HoldExceeded, journal("a", Capture(OPEN, "nobody", 31)), also="not found"),
     Row(ledger.HoldExceeded, journal("a", Release(EXPIRED, 21)), also="expired, which a release does not mind"),
+    Row(ledger.RefundExceeds, journal("a", Refund(OPEN, "nobody", 31)), also="not found"),
     Row(ledger.AccountNotFound, journal("a", Leg("nobody", "gone", "point", 1)), also="closed"),
     Row(ledger.AccountNotFound, journal("a", Leg("gone", "nobody", "point", 1)), also="closed"),
     Row(ledger.AccountNotFound, journal("a", Leg("bakery", "li", "minute", 1)), also="it has points only"),

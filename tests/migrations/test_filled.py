@@ -49,6 +49,11 @@ INSERT INTO ledger.mark (community_id, account_id, seq) SELECT community_id, acc
 INSERT INTO ledger.period SELECT community_id, '2000-01-01Z', seq, gen_random_uuid(), at FROM ledger.book LIMIT 1;
 INSERT INTO ledger.debt_allowance
 SELECT community_id, account_id, 1, 'typo', 5, 1, gen_random_uuid(), opened_at FROM ledger.account LIMIT 1;
+INSERT INTO ledger.lot_policy
+SELECT community_id, 'point', 1, 'member:', 'year', 0, 0, 'UTC', seq, gen_random_uuid(), at FROM ledger.book LIMIT 1;
+INSERT INTO ledger.lot SELECT community_id, account_id, '2030-01-01Z', 1 FROM ledger.account LIMIT 1;
+INSERT INTO ledger.lot_move SELECT community_id, 1, account_id, '2030-01-01Z', 1 FROM ledger.account LIMIT 1;
+INSERT INTO ledger.hold_lot SELECT community_id, hold_id, '2030-01-01Z', 1, 1, 0, 1 FROM ledger.hold LIMIT 1;
 INSERT INTO ledger.hold_expiry SELECT community_id, '2030-01-01Z', hold_id FROM ledger.hold LIMIT 1;
 INSERT INTO jobs.pgqueuer (priority, status, entrypoint) VALUES (0, 'queued', 'fact');
 INSERT INTO jobs.pgqueuer_log (job_id, status, priority, entrypoint) VALUES (1, 'queued', 0, 'fact');
