@@ -41,6 +41,7 @@ from service.kit.pace import Paces
 from service.kit.pages import STATIC, PageRefused, refusal_sentence
 from service.kit.paging import seal_cursors_with
 from service.kit.problems import on_bug, on_http, on_page_refused, on_refusal
+from service.kit.read_only import ReadOnly
 from service.kit.refusals import NotSignedIn, Refusal
 from service.kit.settings import Settings
 from service.slices import manifests
@@ -150,6 +151,10 @@ def _csrf(settings: Settings, keyring: Keyring) -> CSRFConfig:
     )
 
 
+def _engine(settings: Settings, url: str, read_only: ReadOnly) -> AsyncEngine:
+    return make_engine(url, pool_size=settings.pool_size, pgbouncer=settings.pgbouncer, read_only=read_only)
+
+
 def create_app(
     settings: Settings,
     keyring: Keyring,
@@ -160,7 +165,8 @@ def create_app(
     slices: Sequence[Manifest] | None = None,
 ) -> Litestar:
     """The whole service over one database; `direct_url` leads past a pooler. Nothing is read from the environment here."""
-    engine = make_engine(database_url, pool_size=settings.pool_size, pgbouncer=settings.pgbouncer)
+    read_only = ReadOnly(always=settings.read_only)
+    engine = _engine(settings, database_url, read_only)
     sessions = make_sessions(engine, keyring, seal_copies=settings.seal_copies)
     offered = manifests() if slices is None else slices
     seal_cursors_with(keyring.key("cursor"))
@@ -169,6 +175,7 @@ def create_app(
             "settings": settings,
             "keyring": keyring,
             "engine": engine,
+            "read_only": read_only,
             "sessions": sessions,
             "poster": make_poster(sessions),
             "clock": clock,
@@ -178,7 +185,7 @@ def create_app(
                 session_per_minute=settings.session_requests_per_minute,
                 address_per_minute=settings.address_requests_per_minute,
             ),
-            "worker": Worker(sessions, clock, offered, direct_url or database_url),
+            "worker": Worker(sessions, clock, offered, direct_url or database_url, read_only=read_only),
         }
     )
     app = Litestar(

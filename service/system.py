@@ -18,6 +18,7 @@ from service.kit.db import autocommit_connection
 from service.kit.forms import form_of
 from service.kit.i18n import _
 from service.kit.pages import page, safe_path
+from service.kit.read_only import READS_ONLY
 from service.kit.refusals import NotFound, Unavailable
 
 AnyRequest = Request[Any, Any, Any]
@@ -34,7 +35,7 @@ def live() -> str:
 
 @get("/health/ready", opt=UNASKED, media_type=MediaType.TEXT, include_in_schema=False)
 async def ready(state: State) -> str:
-    """The database answers and is at the revision this code needs."""
+    """The database answers and is at the revision this code needs; it says so when nothing can be written."""
     async with autocommit_connection(cast("AsyncEngine", state.engine)) as connection:
         try:
             revision = await connection.fetchval("SELECT version_num FROM alembic_version")
@@ -42,7 +43,7 @@ async def ready(state: State) -> str:
             revision = None
     if revision != expected_head():
         raise Unavailable
-    return "ok"
+    return "ok, read only" if state.read_only.is_on else "ok"
 
 
 @get("/metrics", opt=UNASKED, include_in_schema=False, sync_to_thread=False)
@@ -77,7 +78,7 @@ class DisplayForm(msgspec.Struct):
     next: str | None = None
 
 
-@post("/display", opt=PUBLIC, include_in_schema=False)
+@post("/display", opt={**PUBLIC, **READS_ONLY}, include_in_schema=False)
 async def display(request: AnyRequest, state: State) -> Redirect:
     """Keep the choice of size and language in the browser, and go on where one was."""
     form = await form_of(request, DisplayForm)

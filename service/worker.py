@@ -30,6 +30,7 @@ from service.kit.clock import Clock
 from service.kit.db import Sessions, is_connection_trouble, open_connection, raw, transaction
 from service.kit.manifest import Manifest, Subscriber, Timed
 from service.kit.outbox import Fact
+from service.kit.read_only import ReadOnly, is_about_writing
 from service.kit.tables import Outbox
 
 os.environ.setdefault("PGQUEUER_SCHEMA", "jobs")
@@ -69,6 +70,8 @@ class Worker:
     clock: Clock
     slices: Sequence[Manifest]
     database_url: str
+    read_only: ReadOnly = field(default_factory=ReadOnly)
+    """What the engine of `sessions` knows; while nothing may be written the worker waits."""
     first_pause: timedelta = timedelta(seconds=1)
     """Before a failed delivery is tried again; it doubles with every failure."""
     stop: asyncio.Event = field(default_factory=asyncio.Event)
@@ -168,13 +171,25 @@ class Worker:
     async def _keep_at(self, work: Callable[[], Awaitable[None]]) -> None:
         while not self.stop.is_set():
             try:
+                await self._wait_to_write()
                 await work()
             except Exception as error:  # a worker outlives any failure; it is logged and tried again
-                if is_connection_trouble(error):
+                if is_about_writing(error):
+                    log.info("worker.read_only")
+                elif is_connection_trouble(error):
                     log.warning("worker.database_unavailable", error=type(error).__name__)
                 else:
                     log.exception("worker.failed")
                 await self._pause(RECONNECT_SECONDS)
+
+    async def _wait_to_write(self) -> None:
+        """Wait while nothing may be written. Each look takes a connection, which says how things stand by itself."""
+        while not self.stop.is_set():
+            async with self.sessions() as session:
+                await session.connection()
+            if not self.read_only.is_on:
+                return
+            await self._pause(RECONNECT_SECONDS)
 
     async def _pause(self, seconds: float) -> None:
         with contextlib.suppress(TimeoutError):
@@ -227,6 +242,6 @@ class Worker:
         try:
             await self.do_timed(timed, self.clock())
         except Exception as error:  # one kind of work that fails must not starve the kinds after it
-            if is_connection_trouble(error):
+            if is_connection_trouble(error) or is_about_writing(error):
                 raise
             log.exception("worker.timed_failed", work=timed.name)

@@ -7,12 +7,13 @@ from collections.abc import Sequence
 from pydantic import ValidationError
 
 from migrations.runner import MigrationBusyError
-from service.cli import books, copies, sealing, serving, setting_up
+from service.cli import books, copies, pausing, sealing, serving, setting_up
 from service.cli.places import CommandRefused
 from service.kit.db import is_connection_trouble
 from service.kit.i18n import current_locale
 from service.kit.logs import configure_logs
 from service.kit.pages import refusal_sentence
+from service.kit.read_only import is_about_writing
 from service.kit.refusals import Refusal
 
 
@@ -20,7 +21,7 @@ def parser() -> argparse.ArgumentParser:
     """Every command and its options."""
     top = argparse.ArgumentParser(prog="linli", description="邻里 Linli: a volunteer time bank for communities.")
     commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    for module in (serving, setting_up, books, sealing, copies):
+    for module in (serving, setting_up, books, sealing, copies, pausing):
         module.add_to(commands)
     return top
 
@@ -42,6 +43,8 @@ def main(words: Sequence[str] | None = None) -> None:
     except KeyboardInterrupt:
         sys.exit(130)
     except Exception as trouble:
+        if is_about_writing(trouble):
+            sys.exit("linli: the service is read-only; `linli read-only off` lets it write again")
         if not is_connection_trouble(trouble):
             raise
         sys.exit(f"linli: the database does not answer ({type(trouble).__name__})")

@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from service.kit.crypto import KEY_FILE, Keyring, KeysUnreadable, load_keyring, load_or_make_keyring
 from service.kit.db import Sessions, make_engine, make_sessions, open_connection
 from service.kit.embedded_pg import EmbeddedPgError, running, server
+from service.kit.read_only import ReadOnly
 from service.kit.settings import Settings
 
 T = TypeVar("T")
@@ -103,9 +104,11 @@ async def _is_founded(place: Place) -> bool:
 
 
 @asynccontextmanager
-async def opened(place: Place, keyring: Keyring) -> AsyncIterator[tuple[AsyncEngine, Sessions]]:
+async def opened(
+    place: Place, keyring: Keyring, *, read_only: ReadOnly | None = None
+) -> AsyncIterator[tuple[AsyncEngine, Sessions]]:
     """A pool on the database for a command."""
-    engine = make_engine(place.app_url, pool_size=4)
+    engine = make_engine(place.app_url, pool_size=4, read_only=read_only)
     try:
         yield engine, make_sessions(engine, keyring, seal_copies=Settings().seal_copies)
     finally:

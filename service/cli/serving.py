@@ -23,6 +23,7 @@ from service.demo import DEMO_MARK, SIGN_INS, is_demo, load_demo
 from service.kit.clock import system_clock
 from service.kit.crypto import Keyring
 from service.kit.logs import configure_logs
+from service.kit.read_only import ReadOnly
 from service.kit.settings import Settings
 from service.slices import manifests
 from service.worker import Worker
@@ -90,8 +91,9 @@ def work_only(chosen: argparse.Namespace) -> int:
         keyring = keys(settings)
 
         async def work() -> None:
-            async with opened(place, keyring) as (_, sessions):
-                worker = Worker(sessions, system_clock, manifests(), place.app_url)
+            known = ReadOnly(always=settings.read_only)
+            async with opened(place, keyring, read_only=known) as (_, sessions):
+                worker = Worker(sessions, system_clock, manifests(), place.app_url, read_only=known)
                 loop = asyncio.get_running_loop()
                 for number in (signal.SIGINT, signal.SIGTERM):
                     loop.add_signal_handler(number, worker.stop.set)

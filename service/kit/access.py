@@ -9,6 +9,7 @@ from uuid import UUID
 from litestar.connection import ASGIConnection
 from litestar.handlers.base import BaseRouteHandler
 
+from service.kit.read_only import ReadOnlyNow
 from service.kit.refusals import NotAllowed, NotSignedIn
 
 
@@ -73,12 +74,23 @@ def allow(*roles: Role) -> dict[str, object]:
 def guard(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler) -> None:
     """Refuse whoever the route's `opt` does not name. A route that names nobody is open to nobody."""
     rule = handler.opt.get("allow")
+    read_only = connection.app.state.read_only
     if rule in ("public", "by_database"):
+        # Nothing was asked of the database yet, so what is known may be old: unless it is for good, the database says it.
+        _refuse_to_write(connection, handler, is_closed=read_only.always)
         return
     actor = connection.scope.get("user")
     if not isinstance(actor, Actor):
         raise NotSignedIn
-    if rule == "signed_in":
-        return
-    if not isinstance(rule, frozenset) or actor.roles.isdisjoint(rule):
+    if rule != "signed_in" and (not isinstance(rule, frozenset) or actor.roles.isdisjoint(rule)):
         raise NotAllowed
+    _refuse_to_write(connection, handler, is_closed=read_only.is_on)
+
+
+def _refuse_to_write(
+    connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler, *, is_closed: bool
+) -> None:
+    """Say it before any work is done; whatever slips through is refused by the database."""
+    is_act = connection.scope.get("method") not in ("GET", "HEAD", "OPTIONS")
+    if is_closed and is_act and handler.opt.get("writes") != "nothing":
+        raise ReadOnlyNow

@@ -18,6 +18,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 import ledger
 from service.kit.crypto import Keyring
+from service.kit.read_only import ReadOnly
 
 Sessions = async_sessionmaker[AsyncSession]
 
@@ -30,8 +31,14 @@ class _HasConstraint(Protocol):
     constraint_name: str | None
 
 
-def make_engine(url: str, *, pool_size: int = 8, pgbouncer: bool = False) -> AsyncEngine:
-    """An engine for any PostgreSQL URL; behind a transaction pooler no statement is prepared by name."""
+def make_engine(
+    url: str, *, pool_size: int = 8, pgbouncer: bool = False, read_only: ReadOnly | None = None
+) -> AsyncEngine:
+    """An engine for any PostgreSQL URL; behind a transaction pooler no statement is prepared by name.
+
+    `read_only` learns from every connection that is used whether anything may be written.
+    """
+    known = read_only or ReadOnly()
     target = make_url(url)
     named: dict[str, object] = {}
     if pgbouncer:
@@ -39,7 +46,14 @@ def make_engine(url: str, *, pool_size: int = 8, pgbouncer: bool = False) -> Asy
         named = {"prepared_statement_name_func": lambda: f"__asyncpg_{uuid4()}__"}
 
     async def connect(*_: object, **__: object) -> asyncpg.Connection:
-        return await open_connection(url, pgbouncer=pgbouncer)
+        # A pooler may not know the setting; there the transaction itself is begun for reading.
+        return await open_connection(url, pgbouncer=pgbouncer, read_only=known.always and not pgbouncer)
+
+    def look(connection: Any, _record: object, _proxy: object) -> None:
+        if connection.driver_connection.is_closed():
+            # Closed by the server while it lay in the pool: replaced before anybody uses it. Costs no round trip.
+            raise DisconnectionError
+        known.look(connection.driver_connection)
 
     engine = create_async_engine(
         target.set(drivername="postgresql+asyncpg"),
@@ -48,27 +62,23 @@ def make_engine(url: str, *, pool_size: int = 8, pgbouncer: bool = False) -> Asy
         max_overflow=4,
         pool_timeout=10,
         connect_args=named,
+        execution_options={"postgresql_readonly": True} if known.always else {},
         hide_parameters=True,  # they would stand in every trace, names and numbers of people among them
     )
-    event.listen(engine.sync_engine, "checkout", _leave_dead_ones)
+    event.listen(engine.sync_engine, "checkout", look)
     return engine
 
 
-async def open_connection(url: str, *, pgbouncer: bool = False) -> asyncpg.Connection:
+async def open_connection(url: str, *, pgbouncer: bool = False, read_only: bool = False) -> asyncpg.Connection:
     """A connection of one's own, outside any pool; raises DatabaseAway for whatever keeps it from opening."""
     plain = make_url(url).set(drivername="postgresql").render_as_string(hide_password=False)
     cached: dict[str, int] = {"statement_cache_size": 0} if pgbouncer else {}
+    held = {"default_transaction_read_only": "on"} if read_only else {}
     try:
-        return await asyncpg.connect(plain, timeout=5, command_timeout=30, **cached)
+        return await asyncpg.connect(plain, timeout=5, command_timeout=30, server_settings=held, **cached)
     except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as problem:
         # A missing socket is a FileNotFoundError like any missing file; from here on it says what it means.
         raise DatabaseAway(type(problem).__name__) from problem
-
-
-def _leave_dead_ones(connection: Any, _record: object, _proxy: object) -> None:
-    """A connection that the server closed while it lay in the pool is replaced before anybody uses it. Costs no round trip."""
-    if connection.driver_connection.is_closed():
-        raise DisconnectionError
 
 
 def make_sessions(engine: AsyncEngine, keyring: Keyring, *, seal_copies: Path | None = None) -> Sessions:

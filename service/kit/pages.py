@@ -107,6 +107,7 @@ def common(request: AnyRequest) -> dict[str, object]:
         "errors": {},
         "refusal": None,
         "csrf_token": request.cookies.get("csrftoken", ""),
+        "read_only": request.app.state.read_only.is_on,
     }
 
 

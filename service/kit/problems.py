@@ -21,6 +21,7 @@ from service.kit.db import is_connection_trouble, is_unstorable
 from service.kit.i18n import _, translate
 from service.kit.manifest import Manifest
 from service.kit.pages import PageRefused, is_refusal, page, refusal_sentence, sidebar
+from service.kit.read_only import ReadOnlyNow, is_about_writing
 from service.kit.refusals import (
     Conflict,
     Gone,
@@ -148,7 +149,15 @@ def _is_in_office(request: AnyRequest) -> bool:
 
 def _come_again(refusal: Exception, status: int) -> dict[str, str]:
     """When the same request may come again, where anybody knows."""
-    seconds = 5 if status == 503 else refusal.retry_seconds if isinstance(refusal, TooMany) else None
+    seconds = (
+        30
+        if isinstance(refusal, ReadOnlyNow)
+        else 5
+        if status == 503
+        else refusal.retry_seconds
+        if isinstance(refusal, TooMany)
+        else None
+    )
     return {"Retry-After": str(seconds)} if seconds else {}
 
 
@@ -223,6 +232,9 @@ def on_bug(request: AnyRequest, error: Exception) -> Answer:
     """Everything else. The database being away is said as such; any other is our mistake, logged once with its trace."""
     if is_refusal(error):
         return on_refusal(request, error)
+    if is_about_writing(error):
+        log.warning("request.read_only")
+        return answer(request, ReadOnlyNow())
     if is_connection_trouble(error):
         log.warning("database.unavailable", error=type(error).__name__)
         return answer(request, Unavailable())

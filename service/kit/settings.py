@@ -42,6 +42,8 @@ class Settings(BaseSettings):
     """The same for everybody at one address who is not signed in: a whole hall of people may share one."""
     log: Literal["stderr", "file"] | None = None
     """Where the server's log goes; unset: `linli run` keeps it in the data folder, everything else says it to standard error."""
+    read_only: bool = False
+    """True lets this process read only, for incidents and for moving house; `linli read-only` says it to all of them."""
     worker: bool = True
     """False when another process delivers facts and timed jobs."""
 

@@ -88,7 +88,8 @@ async function post(url, body) {
       headers: { 'Content-Type': 'application/json', Accept: 'application/json', ...headers() },
     });
     const answer = await reply.json();
-    if (reply.status >= 500) throw new Error(String(reply.status));
+    // What the service says of itself while it cannot take a use: the use waits, with its number, for the next press.
+    if (reply.status >= 500) throw Object.assign(new Error(String(reply.status)), { said: answer.title });
     // A refusal from outside the counter, for example an ended session, says its sentence in the title.
     return answer.state ? answer : { state: 'refused', title: root.dataset.failed, detail: answer.title };
   } finally {
@@ -101,9 +102,13 @@ async function ask(url, body, done) {
   again = null;
   eye.pause(true);
   part('msg').textContent = root.dataset.asking;
-  const answer = await post(url, body).catch(() => post(url, body)).catch(() => null);
+  let said = null;
+  const answer = await post(url, body).catch(() => post(url, body)).catch((trouble) => {
+    said = trouble.said ?? null;
+    return null;
+  });
   if (!answer) again = () => ask(url, body, done);
-  show(answer ?? { state: 'offline', title: root.dataset.offline, detail: root.dataset.offlineDetail });
+  show(answer ?? { state: 'offline', title: said ? root.dataset.failed : root.dataset.offline, detail: said ?? root.dataset.offlineDetail });
   if (answer) done(answer);
 }
 
