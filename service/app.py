@@ -151,8 +151,11 @@ def _csrf(settings: Settings, keyring: Keyring) -> CSRFConfig:
     )
 
 
-def _engine(settings: Settings, url: str, read_only: ReadOnly) -> AsyncEngine:
-    return make_engine(url, pool_size=settings.pool_size, pgbouncer=settings.pgbouncer, read_only=read_only)
+def _engine(settings: Settings, url: str) -> tuple[AsyncEngine, ReadOnly]:
+    """The pool, and what it learns from its connections about whether anything may be written."""
+    known = ReadOnly(always=settings.read_only)
+    pool = make_engine(url, pool_size=settings.pool_size, pgbouncer=settings.pgbouncer, read_only=known)
+    return pool, known
 
 
 def create_app(
@@ -165,8 +168,7 @@ def create_app(
     slices: Sequence[Manifest] | None = None,
 ) -> Litestar:
     """The whole service over one database; `direct_url` leads past a pooler. Nothing is read from the environment here."""
-    read_only = ReadOnly(always=settings.read_only)
-    engine = _engine(settings, database_url, read_only)
+    engine, read_only = _engine(settings, database_url)
     sessions = make_sessions(engine, keyring, seal_copies=settings.seal_copies)
     offered = manifests() if slices is None else slices
     seal_cursors_with(keyring.key("cursor"))
