@@ -27,6 +27,7 @@ from ledger.journal import (
     post_many,
     release,
     reverse,
+    reverse_many,
 )
 from ledger.lots import Expiring, Lot, PolicySet, Swept, expiring, expiry_policies, lots, set_expiry, sweep
 from ledger.patrol import Patrol, least_patrolled, patrol
@@ -103,6 +104,7 @@ from ledger.rules import (
     Posted,
     Refund,
     Release,
+    Reversal,
     Step,
 )
 from ledger.seals import (
@@ -211,6 +213,7 @@ __all__ = [
     "Refund",
     "RefundExceeds",
     "Release",
+    "Reversal",
     "ReversalExceeds",
     "ReversalRefusal",
     "SameAccount",
@@ -269,6 +272,7 @@ __all__ = [
     "prove_continues",
     "release",
     "reverse",
+    "reverse_many",
     "seal",
     "seal_by_number",
     "seals",

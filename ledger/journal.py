@@ -18,7 +18,7 @@ from ledger.refusals import (
     BookNotFound,
     LedgerRefusal,
 )
-from ledger.rules import AMOUNT_MAX, BATCH_MAX, AccountSpec, Capture, Hold, Journal, Leg, Posted, Refund, Release, Step
+from ledger.rules import AMOUNT_MAX, BATCH_MAX, AccountSpec, Capture, Hold, Journal, Leg, Posted, Refund, Release, Reversal, Step
 
 BIGINT_MAX = 2**63 - 1
 _FIRST, _LAST = datetime(1, 1, 2, tzinfo=UTC), datetime(9999, 12, 30, tzinfo=UTC)
@@ -199,6 +199,14 @@ async def reverse(
         raise ValueError(message)
     journal = Journal(reference, reason, tuple(legs or ()), actor_id, on_behalf_of, effective_at)
     return _granted(await _post_batch(session, book, [(journal, original)], now=now))
+
+
+async def reverse_many(
+    session: AsyncSession, book: int, reversals: Sequence[Reversal], *, now: datetime
+) -> list[Posted | LedgerRefusal]:
+    """Undo whole journals in one round trip; each is undone or refused as if they came one by one."""
+    drafts = [(Journal(each.reference, each.reason, (), each.actor_id), each.original) for each in reversals]
+    return await _post_batch(session, book, drafts, now=now)
 
 
 async def _post_batch(

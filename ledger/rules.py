@@ -112,6 +112,16 @@ class Journal:
 
 
 @dataclass(frozen=True, slots=True)
+class Reversal:
+    """A journal to be undone whole: the reference of the undoing, and of what it undoes."""
+
+    reference: str
+    original: str
+    reason: str
+    actor_id: UUID | None
+
+
+@dataclass(frozen=True, slots=True)
 class Posted:
     """A journal that stands in the book; `replayed` when it stood there before."""
 

@@ -14,6 +14,9 @@ MINUTE, POINT, FEN = "minute", "point", "fen"
 
 ISSUED = "issued"
 """Counterpart of all that was ever earned: minus its balance is in circulation or burnt."""
+OPENING = "opening"
+"""Counterpart of what members brought along from the books before Linli: minus its balance is what was brought. Apart from
+`issued`, so that what was earned here and what was taken over stay two figures. Opened with the first sheet of balances."""
 ESCROW = "escrow"
 """Open holds: vouchers not yet used, exchanges not yet confirmed."""
 PAID = "paid"

@@ -2,6 +2,10 @@
 
 from service.imports import api, api_person, pages, pages_person
 from service.imports.actions_undo import forget_rows
+from service.imports.openings import api as openings_api
+from service.imports.openings import pages as openings_pages
+from service.imports.openings.posting import forget_typed, post_piece, return_piece
+from service.imports.openings.queries import unfinished
 from service.kit.access import Role
 from service.kit.manifest import Manifest, Nav, Timed
 
@@ -32,7 +36,16 @@ MANIFEST = Manifest(
         api_person.add_person,
         api_person.particulars,
         api_person.change_person,
+        *openings_pages.HANDLERS,
+        *openings_api.HANDLERS,
     ],
-    timed=[Timed("imports.forget_rows", 3600, forget_rows)],
+    timed=[
+        Timed("imports.forget_rows", 3600, forget_rows),
+        Timed("openings.forget_typed", 3600, forget_typed),
+        Timed("openings.post", 2, post_piece),
+        Timed("openings.return", 2, return_piece),
+    ],
+    staff_inbox=[openings_pages.inbox],
+    unfinished=[unfinished],
     nav=[Nav("导入人员", "/desk/imports", "upload", frozenset({Role.STAFF, Role.ADMIN}), 72)],
 )

@@ -5,6 +5,7 @@ stars read it. A mistake is corrected by a row with the opposite minutes, linked
 """
 
 from service.records.actions import Service, correct_record, record_services
+from service.records.carrying import Carried, carry_over, take_back_carried
 from service.records.queries import (
     RecordLine,
     countable_minutes,
@@ -24,6 +25,7 @@ from service.records.rules import (
 from service.records.times import Span, Taken, taken_times, time_is_taken
 
 __all__ = [
+    "Carried",
     "RecordAlreadyCorrected",
     "RecordKind",
     "RecordLine",
@@ -33,6 +35,7 @@ __all__ = [
     "Span",
     "Taken",
     "TimeTaken",
+    "carry_over",
     "correct_record",
     "countable_minutes",
     "earned_points",
@@ -41,6 +44,7 @@ __all__ = [
     "record_minutes",
     "record_services",
     "stars",
+    "take_back_carried",
     "taken_times",
     "time_is_taken",
 ]

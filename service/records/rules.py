@@ -17,6 +17,8 @@ class RecordKind(StrEnum):
     CREDITED = "credited"
     HONORARY = "honorary"
     TRAINING = "training"
+    CARRIED = "carried"
+    """The sum that the books before Linli had; two people brought it, and it earned there what it earned."""
 
 
 class ServiceClass(StrEnum):

@@ -79,6 +79,17 @@ def close_a_year(visitor: Visitor) -> None:
     pytest.fail("the book of the year was not drawn up")
 
 
+def bring_balances(visitor: Visitor) -> None:
+    """A sheet of balances is uploaded and waits for its second person; one of its rows is wrong."""
+    wu = visitor.page("wu", viewport=DESK)
+    wu.goto(f"{visitor.live.origin}/desk/openings")
+    sheet = "卡号,时间币（分钟）,积分,级别\n0012-0001,60,12.5,三\n0099-0001,5,5,一\n"
+    wu.get_by_label("余额表").set_input_files({"name": "余额.csv", "mimeType": "text/csv", "buffer": sheet.encode()})
+    wu.get_by_label("数从哪里来").fill("原时间银行账本")
+    wu.get_by_role("button", name="上传并检查").click()
+    wu.get_by_role("button", name="提出带入 1 人").click()
+
+
 @pytest.fixture(scope="module")
 def walked(chromium: Browser, demo_live: Live) -> Iterator[Crawl]:
     """Everybody has walked the site by its links, and every kind of page is known with somebody who may open it."""
@@ -86,6 +97,7 @@ def walked(chromium: Browser, demo_live: Live) -> Iterator[Crawl]:
     crawl = Crawl(demo_live.origin)
     line = dispute_a_line(visitor)
     close_a_year(visitor)
+    bring_balances(visitor)
     crawl.walk(visitor.page(None, viewport=DESK), None, STRANGERS)
     for name, starts in WALKS.items():
         crawl.walk(visitor.page(name, viewport=DESK), name, starts)

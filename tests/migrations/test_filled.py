@@ -55,12 +55,16 @@ INSERT INTO ledger.lot SELECT community_id, account_id, '2030-01-01Z', 1 FROM le
 INSERT INTO ledger.lot_move SELECT community_id, 1, account_id, '2030-01-01Z', 1 FROM ledger.account LIMIT 1;
 INSERT INTO ledger.hold_lot SELECT community_id, hold_id, '2030-01-01Z', 1, 1, 0, 1 FROM ledger.hold LIMIT 1;
 INSERT INTO ledger.hold_expiry SELECT community_id, '2030-01-01Z', hold_id FROM ledger.hold LIMIT 1;
-INSERT INTO period_closing SELECT m.community_id, gen_random_uuid(), '2025-12-31', 2025, 'closed', m.member_id, now(), o.member_id, now()
+INSERT INTO period_closing
+SELECT m.community_id, gen_random_uuid(), '2025-12-31', 2025, 'closed', m.member_id, now(), o.member_id, now()
   FROM member m JOIN member o ON o.community_id = m.community_id AND o.member_id <> m.member_id LIMIT 1;
 INSERT INTO year_close SELECT community_id, year, closing_id, proposed_by, decided_by, now(), now(), 1, 1 FROM period_closing;
 INSERT INTO year_total SELECT community_id, year, 'point', 'member', 1, 1, 2, 3, 0 FROM year_close;
 INSERT INTO year_movement SELECT community_id, year, 'point', 'member', 'service', 1, 2, 3 FROM year_close;
 INSERT INTO year_line SELECT community_id, year, 'point', 'member:1', '1', 1, 2, 3, 0 FROM year_close;
+INSERT INTO opening_batch SELECT community_id, gen_random_uuid(), 'checked', 'x.csv', '{}', '2025-12-31', 1, 0, 0, 0, 1, 2, 3, 0, 0, 0, 0,
+ member_id, now() FROM member LIMIT 1;
+INSERT INTO opening_row SELECT community_id, opening_id, 2, 'new', uploaded_by, 1, 2, 3, 'old book', false FROM opening_batch;
 INSERT INTO jobs.pgqueuer (priority, status, entrypoint) VALUES (0, 'queued', 'fact');
 INSERT INTO jobs.pgqueuer_log (job_id, status, priority, entrypoint) VALUES (1, 'queued', 0, 'fact');
 INSERT INTO jobs.pgqueuer_statistics (count, priority, status, entrypoint) VALUES (1, 0, 'successful', 'fact');

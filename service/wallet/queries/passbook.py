@@ -327,6 +327,13 @@ _USE = re.compile(r"redemption\.use:([0-9a-f-]{36}):([0-9a-f-]{36})(?::reversed)
 
 _SETTLED = re.compile(r"redemption\.settlement:([0-9a-f-]{36}):paid")
 
+_OPENING = re.compile(r"opening:([0-9a-f-]{36}):(\d{1,6})(?::back)?")
+_OPENINGS = sa.text("""
+SELECT 'opening:' || o.opening_id || ':' || o.row_no, o.source
+  FROM unnest(CAST(:ids AS uuid[]), CAST(:rows AS integer[])) AS k (opening_id, row_no)
+  JOIN opening_row o ON o.community_id = :community_id AND o.opening_id = k.opening_id AND o.row_no = k.row_no
+""")
+
 _RECORDS = sa.text(
     "SELECT r.reference, r.title, r.source FROM service_record r"
     " WHERE r.community_id = :community_id AND r.reference = ANY(:references)"
@@ -358,7 +365,7 @@ PAGES = {"wish": "/wishes/{}", "voucher": "/vouchers/{}", "attendance": "/attend
 
 
 async def sources(session: AsyncSession, community_id: int, references: Collection[str]) -> Mapping[str, Source]:
-    """What the references of journals stand for, in three queries however many there are."""
+    """What the references of journals stand for, in a handful of queries however many there are."""
     told: dict[str, Source] = {}
     if not references:
         return told
@@ -383,6 +390,11 @@ async def sources(session: AsyncSession, community_id: int, references: Collecti
         )
         for reference, title, voucher_id in rows:
             told[reference] = told[f"{reference}:reversed"] = Source(title, f"/vouchers/{voucher_id}")
+    brought = sorted({(UUID(match[1]), int(match[2])) for reference in own if (match := _OPENING.fullmatch(reference))})
+    if brought:
+        asked = {"ids": [opening for opening, _row in brought], "rows": [row for _opening, row in brought]}
+        for reference, source in await session.execute(_OPENINGS, {"community_id": community_id, **asked}):
+            told[reference] = told[f"{reference}:back"] = Source(source, None)
     paid = {UUID(match[1]): reference for reference in own if (match := _SETTLED.fullmatch(reference))}
     if paid:
         rows = await session.execute(_SETTLEMENTS, {"community_id": community_id, "ids": list(paid)})
