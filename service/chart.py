@@ -107,5 +107,7 @@ class Reason(StrEnum):
     """Carried over from the books kept before Linli."""
     HOLD_EXPIRED = "hold_expired"
     """What was set aside until a day came back by itself when the day was over."""
+    DEBT_WRITTEN_OFF = "debt_written_off"
+    """What somebody owed by a correction and will never make good, forgiven by two people."""
     CORRECTION = "correction"
     """A mistaken posting undone by its exact opposite."""

@@ -20,6 +20,7 @@ SLICES = (
     "notifications",
     "closing",
     "settings",
+    "debts",
 )
 """In the order in which their routes are registered."""
 

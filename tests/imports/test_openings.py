@@ -15,7 +15,7 @@ from service import chart, identity
 from service.closing import actions as closing
 from service.imports.openings import actions, posting, queries
 from service.imports.openings.cells import Column, read_balances
-from service.imports.openings.rules import BroughtMeanwhile, OpeningDecided, OpeningState
+from service.imports.openings.rules import BroughtMeanwhile, OpeningDecided, OpeningState, OpeningVerdict
 from service.kit.clock import day_begins, local_day
 from service.kit.ids import new_id
 from service.slices import manifests
@@ -31,7 +31,7 @@ DAY = date(2026, 11, 1)
 
 @pytest.fixture
 def upload(wu):
-    async def send(*rows: Any, day: date = DAY, who=wu, headings=HEADINGS, as_csv: bool = False) -> dict[str, Any]:
+    async def send(*rows: Any, day: date = DAY, who=wu, headings=HEADINGS, as_csv: bool = False) -> Any:
         content = comma([headings, *rows]) if as_csv else xlsx([headings, *rows])
         name = "余额.csv" if as_csv else "余额.xlsx"
         form = {"effective_on": day.isoformat(), "source": "原时间银行账本"}
@@ -47,7 +47,9 @@ def work(app, clock):
     """What the worker does until nothing is left."""
 
     async def do() -> int:
-        timed = [each for item in manifests() for each in item.timed if each.name in ("openings.post", "openings.return")]
+        timed = [
+            each for item in manifests() for each in item.timed if each.name in ("openings.post", "openings.return")
+        ]
         assert len(timed) == 2
         return sum([await app.state.worker.do_timed(each, clock.now) for each in timed])
 
@@ -56,7 +58,7 @@ def work(app, clock):
 
 @pytest.fixture
 def bring(upload, work, wu, zheng):
-    async def do(*rows: Any, **more: Any) -> dict[str, Any]:
+    async def do(*rows: Any, **more: Any) -> Any:
         sheet = await upload(*rows, **more)
         url = f"/api/openings/{sheet['opening_id']}"
         assert (await wu.post(f"{url}/proposal")).status_code == 200
@@ -200,7 +202,7 @@ async def test_the_template_can_be_filled_in_and_uploaded_as_it_is(wu):
     book = openpyxl.load_workbook(io.BytesIO(blank.content))
     assert [cell.value for cell in book.worksheets[0][1]] == HEADINGS
     for column, value in enumerate(LI, 1):
-        book.worksheets[0].cell(2, column).value = value
+        book.worksheets[0].cell(2, column, str(value))
     filled = io.BytesIO()
     book.save(filled)
 
@@ -329,9 +331,7 @@ async def test_two_sheets_with_one_person_approved_at_once_bring_that_person_onc
         async with app.state.sessions.begin() as session:
             await actions.approve(session, actor=actor, opening_id=sheet, now=clock.now)
 
-    done = await asyncio.gather(
-        approve(sheets[0], zheng.actor), approve(sheets[1], feng.actor), return_exceptions=True
-    )
+    done = await asyncio.gather(approve(sheets[0], zheng.actor), approve(sheets[1], feng.actor), return_exceptions=True)
     await work()
 
     assert [type(each) for each in done].count(BroughtMeanwhile) == 1
@@ -351,7 +351,7 @@ async def test_a_crash_in_the_middle_costs_a_piece_and_doubles_nothing(
             assert await posting.post_piece(session, clock.now) == 1
             raise ConnectionError("the process died before its commit")
     assert (await wu.get(f"/api/openings/{sheet}")).json()["posted"] == 1
-    assert f"{1} / {3}" in (await wu.get(f"/desk/openings/{sheet}")).text
+    assert "1 / 3 人" in (await wu.get(f"/desk/openings/{sheet}")).text
     assert await has(sun) == (0, 0, 0)
 
     await work()
@@ -361,7 +361,9 @@ async def test_a_crash_in_the_middle_costs_a_piece_and_doubles_nothing(
     assert await work() == 0
 
 
-async def test_what_was_brought_is_taken_back_from_whoever_has_not_spent_it(app, bring, wu, zheng, work, li, sun, clock):
+async def test_what_was_brought_is_taken_back_from_whoever_has_not_spent_it(
+    app, bring, wu, zheng, work, li, sun, clock
+):
     before = await books(app)
     sheet = await bring(LI, SUN)
     async with app.state.sessions.begin() as session:
@@ -400,7 +402,7 @@ async def test_typed_cells_are_forgotten_and_figures_stay(app, bring, wu, clock,
         assert await posting.forget_typed(session, clock.move(days=31)) == 1
     async with app.state.sessions.begin() as session:
         assert await posting.forget_typed(session, clock.now) == 0
-        rows = await queries.rows_of(session, HERE, UUID(sheet["opening_id"]), queries.OpeningVerdict.NEW)
+        rows = await queries.rows_of(session, HERE, UUID(sheet["opening_id"]), OpeningVerdict.NEW)
     assert (rows.rows[0].typed, rows.rows[0].minutes) == ({}, 120)
 
 

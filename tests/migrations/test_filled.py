@@ -62,9 +62,13 @@ INSERT INTO year_close SELECT community_id, year, closing_id, proposed_by, decid
 INSERT INTO year_total SELECT community_id, year, 'point', 'member', 1, 1, 2, 3, 0 FROM year_close;
 INSERT INTO year_movement SELECT community_id, year, 'point', 'member', 'service', 1, 2, 3 FROM year_close;
 INSERT INTO year_line SELECT community_id, year, 'point', 'member:1', '1', 1, 2, 3, 0 FROM year_close;
-INSERT INTO opening_batch SELECT community_id, gen_random_uuid(), 'checked', 'x.csv', '{}', '2025-12-31', 1, 0, 0, 0, 1, 2, 3, 0, 0, 0, 0,
- member_id, now() FROM member LIMIT 1;
+INSERT INTO opening_batch
+SELECT community_id, gen_random_uuid(), 'checked', 'x.csv', '{}', '2025-12-31', 1, 0, 0, 0, 1, 2, 3, 0, 0, 0, 0, member_id, now()
+  FROM member LIMIT 1;
 INSERT INTO opening_row SELECT community_id, opening_id, 2, 'new', uploaded_by, 1, 2, 3, 'old book', false FROM opening_batch;
+INSERT INTO debt_request
+SELECT community_id, gen_random_uuid(), 'allow', 'proposed', member_id, 100, 'spent', NULL, member_id, now()
+  FROM member LIMIT 1;
 INSERT INTO jobs.pgqueuer (priority, status, entrypoint) VALUES (0, 'queued', 'fact');
 INSERT INTO jobs.pgqueuer_log (job_id, status, priority, entrypoint) VALUES (1, 'queued', 0, 'fact');
 INSERT INTO jobs.pgqueuer_statistics (count, priority, status, entrypoint) VALUES (1, 0, 'successful', 'fact');

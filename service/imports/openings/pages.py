@@ -164,7 +164,12 @@ def _may(actor: Actor, view: OpeningView) -> dict[str, bool]:
 
 def _most_urgent(view: OpeningView) -> OpeningVerdict:
     """Errors first, then conflicts, then what will be brought."""
-    order = (OpeningVerdict.ERROR, OpeningVerdict.CONFLICT, OpeningVerdict.NEW, OpeningVerdict.BROUGHT)
+    order: tuple[OpeningVerdict, ...] = (
+        OpeningVerdict.ERROR,
+        OpeningVerdict.CONFLICT,
+        OpeningVerdict.NEW,
+        OpeningVerdict.BROUGHT,
+    )
     if view.state not in (OpeningState.CHECKED, OpeningState.PROPOSED):
         order = (OpeningVerdict.NEW, *order)
     return next((verdict for verdict in order if view.counts[verdict]), OpeningVerdict.NEW)

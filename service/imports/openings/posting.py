@@ -19,7 +19,7 @@ from service.kit.clock import day_begins
 from service.records import Carried, carry_over, take_back_carried
 
 PIECE = 500
-"""Rows of one transaction: the book's head is held for some tens of milliseconds, and a crash costs that much work."""
+"""Rows of one transaction: the book's head is held for a fraction of a second, and a crash costs that much work."""
 
 
 async def post_piece(session: AsyncSession, now: datetime) -> int:

@@ -87,7 +87,9 @@ class OpeningRow(SQLModel, table=True):
             "row_no >= 1 AND minutes >= 0 AND points >= 0 AND record_minutes >= 0", name="ck_opening_row_sizes"
         ),
         sa.CheckConstraint("verdict = 'error'::text OR member_id IS NOT NULL", name="ck_opening_row_member"),
-        sa.CheckConstraint("(outcome IS NOT DISTINCT FROM 'refused'::text) = (refused_code IS NOT NULL)", name="ck_opening_row_refused"),
+        sa.CheckConstraint(
+            "(outcome IS NOT DISTINCT FROM 'refused'::text) = (refused_code IS NOT NULL)", name="ck_opening_row_refused"
+        ),
         sa.CheckConstraint("NOT is_live OR verdict = 'new'::text", name="ck_opening_row_live"),
         sa.ForeignKeyConstraint(
             ["community_id", "opening_id"],

@@ -1,0 +1,161 @@
+"""Proposing that an account may owe, or that a debt is forgiven; deciding it; taking a proposal back."""
+
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy.exc import IntegrityError
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+import ledger
+from service import chart
+from service.chart import Reason
+from service.debts import queries
+from service.debts.rules import (
+    DebtStep,
+    MemberUnknown,
+    NothingOwed,
+    OwesMore,
+    RequestDecided,
+    RequestState,
+    RequestWaits,
+    check_second,
+)
+from service.debts.tables import DebtRequest
+from service.identity import members_by_card, normal_card
+from service.kit import audit
+from service.kit.access import Actor
+from service.kit.db import broken_constraint
+from service.kit.ids import new_id
+
+
+async def propose_allowance(
+    session: AsyncSession, *, actor: Actor, card_no: str, points: int, note: str, now: datetime
+) -> UUID:
+    """Ask a second person to let corrections take somebody's points so many whole points below zero; none takes it back."""
+    member_id = await _member(session, actor, card_no)
+    owed = (await queries.allowance(session, actor.community_id, member_id)).owed
+    if points * 100 < owed:
+        raise OwesMore(-(-owed // 100))
+    return await _propose(session, actor, DebtStep.ALLOW, member_id, points * 100, note, now)
+
+
+async def propose_write_off(session: AsyncSession, *, actor: Actor, member_id: UUID, note: str, now: datetime) -> UUID:
+    """Ask a second person to forgive what somebody owes now."""
+    owed = (await queries.allowance(session, actor.community_id, member_id)).owed
+    if not owed:
+        raise NothingOwed
+    return await _propose(session, actor, DebtStep.WRITE_OFF, member_id, owed, note, now)
+
+
+async def _member(session: AsyncSession, actor: Actor, card_no: str) -> UUID:
+    card = normal_card(card_no) or ""
+    found = (await members_by_card(session, actor.community_id, [card])).get(card)
+    if found is None:
+        raise MemberUnknown
+    return found.member_id
+
+
+async def _propose(
+    session: AsyncSession, actor: Actor, step: DebtStep, member_id: UUID, hundredths: int, note: str, now: datetime
+) -> UUID:
+    request = DebtRequest(
+        community_id=actor.community_id,
+        request_id=new_id(),
+        step=step,
+        state=RequestState.PROPOSED,
+        member_id=member_id,
+        hundredths=hundredths,
+        note=note,
+        proposed_by=actor.member_id,
+        proposed_at=now,
+    )
+    session.add(request)
+    _record(session, actor, "debts.proposed", request, now)
+    try:
+        await session.flush()
+    except IntegrityError as error:
+        if broken_constraint(error) == "uq_debt_request_waiting":
+            raise RequestWaits from error
+        raise
+    return request.request_id
+
+
+async def confirm(session: AsyncSession, *, actor: Actor, request_id: UUID, now: datetime) -> None:
+    """Do what was proposed, by somebody else than proposed it; pressed twice it happens once. Ends in the ledger."""
+    request = await queries.lock_request(session, actor.community_id, request_id)
+    if request.state == RequestState.DONE and request.decided_by == actor.member_id:
+        return
+    if request.state != RequestState.PROPOSED:
+        raise RequestDecided
+    check_second(proposed_by=request.proposed_by, decided_by=actor.member_id)
+    request.state, request.decided_by, request.decided_at = RequestState.DONE, actor.member_id, now
+    _record(session, actor, "debts.done", request, now)
+    await session.flush()
+    if request.step == DebtStep.ALLOW:
+        await _limit(session, actor, request.member_id, request.hundredths, now)
+    else:
+        await _write_off(session, actor, request, now)
+
+
+async def _limit(session: AsyncSession, actor: Actor, member_id: UUID, hundredths: int, now: datetime) -> None:
+    try:
+        await ledger.allow_debt(
+            session,
+            actor.community_id,
+            chart.member(member_id),
+            chart.POINT,
+            reason=Reason.CORRECTION,
+            limit=hundredths,
+            actor_id=actor.member_id,
+            now=now,
+        )
+    except ledger.DebtOpen as debt:
+        raise OwesMore(-(-debt.owed // 100)) from debt
+
+
+async def _write_off(session: AsyncSession, actor: Actor, request: DebtRequest, now: datetime) -> None:
+    """Forgive what is owed by now, never more than was proposed, and take the permission back when nothing is left.
+
+    Allowing the same limit again changes nothing and takes the book's head: from then on nobody earns or corrects, so that
+    what is read as owed is what is forgiven.
+    """
+    before = await queries.allowance(session, actor.community_id, request.member_id)
+    if not before.owed:
+        raise NothingOwed
+    await _limit(session, actor, request.member_id, before.limit, now)
+    owed = (await queries.allowance(session, actor.community_id, request.member_id)).owed
+    amount = min(owed, request.hundredths)
+    if not amount:
+        raise NothingOwed
+    request.done_hundredths = amount
+    await session.flush()
+    legs = (ledger.Leg(chart.WRITEOFF, chart.member(request.member_id), chart.POINT, amount),)
+    reference = f"debt:{request.request_id}:written_off"
+    journal = ledger.Journal(reference, Reason.DEBT_WRITTEN_OFF, legs, actor.member_id, request.proposed_by)
+    await ledger.post(session, actor.community_id, journal, now=now)
+    if amount == owed:
+        await _limit(session, actor, request.member_id, 0, now)
+
+
+async def withdraw(session: AsyncSession, *, actor: Actor, request_id: UUID, now: datetime) -> None:
+    """Take a proposal back."""
+    request = await queries.lock_request(session, actor.community_id, request_id)
+    if request.state == RequestState.WITHDRAWN and request.decided_by == actor.member_id:
+        return
+    if request.state != RequestState.PROPOSED:
+        raise RequestDecided
+    request.state, request.decided_by, request.decided_at = RequestState.WITHDRAWN, actor.member_id, now
+    _record(session, actor, "debts.withdrawn", request, now)
+
+
+def _record(session: AsyncSession, actor: Actor, action: str, request: DebtRequest, now: datetime) -> None:
+    audit.record(
+        session,
+        actor,
+        action,
+        kind="debt",
+        id=request.request_id,
+        now=now,
+        on_behalf_of=request.member_id,
+        detail={"step": request.step, "hundredths": request.hundredths},
+    )

@@ -1,0 +1,119 @@
+"""Debts, as JSON."""
+
+from collections.abc import Awaitable, Callable
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from litestar import Request, Response, get, post
+from litestar.di import NamedDependency
+from litestar.params import FromPath, FromQuery, JSONBody
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from service.debts import actions, queries
+from service.debts.payloads import AllowanceIn, DebtsOut, RequestOut, WriteOffIn, debt_out, request_out
+from service.debts.rules import DECIDERS, PROPOSERS, READERS
+from service.kit.access import Actor, allow
+from service.kit.once import once
+
+AnyRequest = Request[Any, Any, Any]
+
+
+@get("/api/debts", opt=allow(*READERS))
+async def debts(
+    session: NamedDependency[AsyncSession], actor: NamedDependency[Actor], after: FromQuery[str | None] = None
+) -> DebtsOut:
+    """Who is in debt since when, and what was proposed and decided about it."""
+    found = await queries.requests(session, actor.community_id, after=after)
+    return DebtsOut(
+        [debt_out(view) for view in await queries.debts(session, actor.community_id)],
+        [request_out(view) for view in await queries.waiting(session, actor.community_id)],
+        [request_out(view) for view in found.rows],
+        found.next,
+    )
+
+
+async def _answered(
+    request: AnyRequest,
+    session: AsyncSession,
+    actor: Actor,
+    now: datetime,
+    act: Callable[[], Awaitable[UUID]],
+    status: int = 200,
+) -> Response[RequestOut]:
+    async def work() -> RequestOut:
+        request_id = await act()
+        return request_out(await queries.request_for(session, actor.community_id, request_id))
+
+    return await once(request, session, actor, now, work, status=status)
+
+
+@post("/api/debts/allowances", opt=allow(*PROPOSERS), status_code=201)
+async def propose_allowance(
+    request: AnyRequest,
+    data: JSONBody[AllowanceIn],
+    session: NamedDependency[AsyncSession],
+    actor: NamedDependency[Actor],
+    now: NamedDependency[datetime],
+) -> Response[RequestOut]:
+    """Propose that corrections may take an account below zero."""
+
+    async def act() -> UUID:
+        return await actions.propose_allowance(
+            session, actor=actor, card_no=data.card_no, points=data.points, note=data.note, now=now
+        )
+
+    return await _answered(request, session, actor, now, act, 201)
+
+
+@post("/api/debts/write-offs", opt=allow(*PROPOSERS), status_code=201)
+async def propose_write_off(
+    request: AnyRequest,
+    data: JSONBody[WriteOffIn],
+    session: NamedDependency[AsyncSession],
+    actor: NamedDependency[Actor],
+    now: NamedDependency[datetime],
+) -> Response[RequestOut]:
+    """Propose to forgive what somebody owes."""
+
+    async def act() -> UUID:
+        return await actions.propose_write_off(session, actor=actor, member_id=data.member_id, note=data.note, now=now)
+
+    return await _answered(request, session, actor, now, act, 201)
+
+
+@post("/api/debts/{request_id:uuid}/confirmation", opt=allow(*DECIDERS), status_code=200)
+async def confirm(
+    request: AnyRequest,
+    request_id: FromPath[UUID],
+    session: NamedDependency[AsyncSession],
+    actor: NamedDependency[Actor],
+    now: NamedDependency[datetime],
+) -> Response[RequestOut]:
+    """Do what was proposed, as the second person."""
+
+    async def act() -> UUID:
+        await actions.confirm(session, actor=actor, request_id=request_id, now=now)
+        return request_id
+
+    return await _answered(request, session, actor, now, act)
+
+
+@post("/api/debts/{request_id:uuid}/withdrawal", opt=allow(*PROPOSERS), status_code=200)
+async def withdraw(
+    request: AnyRequest,
+    request_id: FromPath[UUID],
+    session: NamedDependency[AsyncSession],
+    actor: NamedDependency[Actor],
+    now: NamedDependency[datetime],
+) -> Response[RequestOut]:
+    """Take a proposal back."""
+
+    async def act() -> UUID:
+        await actions.withdraw(session, actor=actor, request_id=request_id, now=now)
+        return request_id
+
+    return await _answered(request, session, actor, now, act)
+
+
+HANDLERS = [debts, propose_allowance, propose_write_off, confirm, withdraw]

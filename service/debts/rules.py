@@ -1,0 +1,84 @@
+"""Who may allow a debt or forgive one, and every no; pure."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import ClassVar
+from uuid import UUID
+
+from service.kit.access import Role
+from service.kit.refusals import Conflict, NotFound
+
+READERS = (Role.STAFF, Role.AUDITOR, Role.FINANCE, Role.APPROVER, Role.ADMIN)
+PROPOSERS = (Role.STAFF, Role.FINANCE, Role.APPROVER)
+DECIDERS = (Role.FINANCE, Role.APPROVER)
+"""Who may be the second; never whoever proposed it."""
+LIMIT_POINTS_MAX = 100_000
+"""Whole points; a slip of the hand is larger than any wrong posting."""
+NOTE_LENGTH_MAX = 200
+
+
+class DebtStep(StrEnum):
+    """What two people decide."""
+
+    ALLOW = "allow"
+    """A correction may take the account so far below zero; none takes the permission back."""
+    WRITE_OFF = "write_off"
+    """What is owed is forgiven, up to an amount."""
+
+
+class RequestState(StrEnum):
+    """Proposed by one, done by another; or taken back before that."""
+
+    PROPOSED = "proposed"
+    DONE = "done"
+    WITHDRAWN = "withdrawn"
+
+
+class RequestNotFound(NotFound):
+    """No such proposal in this community."""
+
+    code: ClassVar[str] = "debts.not_found"
+
+
+class MemberUnknown(NotFound):
+    """Nobody here has this card."""
+
+    code: ClassVar[str] = "debts.member_unknown"
+
+
+class RequestWaits(Conflict):
+    """The same was proposed for this person and waits for its second person."""
+
+    code: ClassVar[str] = "debts.waits"
+
+
+class RequestDecided(Conflict):
+    """It was done or taken back meanwhile."""
+
+    code: ClassVar[str] = "debts.decided"
+
+
+class SecondPersonNeeded(Conflict):
+    """Whoever proposed it does not decide it."""
+
+    code: ClassVar[str] = "debts.second_person_needed"
+
+
+class NothingOwed(Conflict):
+    """The account is not below zero."""
+
+    code: ClassVar[str] = "debts.nothing_owed"
+
+
+@dataclass(eq=False)
+class OwesMore(Conflict):
+    """The limit cannot be lower than what is owed already; in whole points, rounded up."""
+
+    code: ClassVar[str] = "debts.owes_more"
+    owed: int
+
+
+def check_second(*, proposed_by: UUID, decided_by: UUID) -> None:
+    """Two people decide about value."""
+    if proposed_by == decided_by:
+        raise SecondPersonNeeded
