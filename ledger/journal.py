@@ -18,7 +18,20 @@ from ledger.refusals import (
     BookNotFound,
     LedgerRefusal,
 )
-from ledger.rules import AMOUNT_MAX, BATCH_MAX, AccountSpec, Capture, Hold, Journal, Leg, Posted, Refund, Release, Reversal, Step
+from ledger.rules import (
+    AMOUNT_MAX,
+    BATCH_MAX,
+    AccountSpec,
+    Capture,
+    Hold,
+    Journal,
+    Leg,
+    Posted,
+    Refund,
+    Release,
+    Reversal,
+    Step,
+)
 
 BIGINT_MAX = 2**63 - 1
 _FIRST, _LAST = datetime(1, 1, 2, tzinfo=UTC), datetime(9999, 12, 30, tzinfo=UTC)

@@ -12,7 +12,7 @@ from service import chart
 from service.identity import members_by_card
 from service.kit.clock import FIRST_DAY, LAST_DAY, day_begins
 from service.kit.paging import PAGE_SIZE, Page, decode_cursor, encode_cursor, page_of
-from service.wallet.queries.passbook import Source, sources
+from service.wallet.queries.sources import Source, sources
 from service.wallet.rules import JournalNotFound
 
 
