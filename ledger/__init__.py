@@ -11,6 +11,7 @@ level is READ COMMITTED. `GroupPoster` is the exception: it has transactions of 
 concurrent callers of one process ask for.
 """
 
+from ledger.bounds import bound_account
 from ledger.export import ExportForm, export
 from ledger.finding import FoundJournal, FoundJournals, JournalFilter, map_zones, search
 from ledger.group import Effects, GroupPoster, Limits, OutcomeUnknown, Transactions
@@ -56,6 +57,7 @@ from ledger.refusals import (
     AmountOutOfBounds,
     BatchTooLarge,
     BookNotFound,
+    BoundsPassed,
     DebtMalformed,
     DebtOpen,
     EffectiveInFuture,
@@ -154,6 +156,7 @@ __all__ = [
     "AmountOutOfBounds",
     "BatchTooLarge",
     "BookNotFound",
+    "BoundsPassed",
     "Capture",
     "Consistency",
     "Debt",
@@ -238,6 +241,7 @@ __all__ = [
     "balance",
     "balance_before",
     "balances",
+    "bound_account",
     "capture",
     "capture_shares",
     "checking_tool",

@@ -34,7 +34,7 @@ FUND = "fund:charity"
 
 
 ROOTS = {
-    **dict.fromkeys(("member", "group", "merchant", "budget", "pool", "fund", ESCROW), "Liabilities"),
+    **dict.fromkeys(("member", "group", "merchant", "budget", "pool", "fund", "clearing", ESCROW), "Liabilities"),
     BANK: "Assets",
     PAID: "Expenses",
     "donor": "Income",
@@ -55,6 +55,11 @@ def merchant(organisation_id: UUID) -> str:
 def budget(organisation_id: UUID) -> str:
     """What a sponsor pledged and has not spent."""
     return f"budget:{organisation_id.hex}"
+
+
+def clearing(partner_id: int) -> str:
+    """What this community owes another one; below zero, what the other owes us."""
+    return f"clearing:{partner_id}"
 
 
 def accounts_of_book() -> Sequence[AccountSpec]:
@@ -111,3 +116,11 @@ class Reason(StrEnum):
     """What somebody owed by a correction and will never make good, forgiven by two people."""
     CORRECTION = "correction"
     """A mistaken posting undone by its exact opposite."""
+    CLEARING_SENT = "clearing_sent"
+    """A member's minutes or points on their way to another community; owed to it from now on."""
+    CLEARING_ARRIVED = "clearing_arrived"
+    """Minutes or points that a member got from another community, which owes them to us."""
+    CLEARING_RETURNED = "clearing_returned"
+    """The other community could not take them: they are back with whoever sent them."""
+    CLEARING_NETTED = "clearing_netted"
+    """What two communities owed each other is set to zero: one has issued so much more, the other so much less."""

@@ -14,6 +14,7 @@ SLICES = (
     "wallet",
     "seals",
     "vouchers",
+    "clearing",
     "people",
     "imports",
     "desk",

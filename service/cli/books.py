@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from ledger import ExportForm
-from service import communities
+from service import clearing, communities
 from service.cli.places import CommandRefused, database, keys, opened, run, say
 from service.kit.clock import system_clock
 from service.kit.settings import Settings
@@ -48,6 +48,7 @@ def check(chosen: argparse.Namespace) -> int:
                 for one in founded:
                     if chosen.community in (None, one.community_id):
                         found = await verify_books(session, one.community_id, since_seal=chosen.since_seal)
+                        found += await clearing.verify_positions(session, one.community_id)
                         count += len(found)
                         say(f"{one.community_id} {one.name}: {'whole' if not found else f'{len(found)} faults'}")
                         for fault in found:

@@ -16,6 +16,7 @@ class SettingGroup(StrEnum):
     HOURS = "hours"
     WISHES = "wishes"
     VOUCHERS = "vouchers"
+    CLEARING = "clearing"
 
 
 _GROUPS = {
@@ -26,6 +27,7 @@ _GROUPS = {
     "presence": SettingGroup.HOURS,
     "checkin": SettingGroup.HOURS,
     "shift": SettingGroup.HOURS,
+    "clearing": SettingGroup.CLEARING,
 }
 """By how a name begins; whatever is not listed is about earning."""
 _ONE_IS_ENOUGH = frozenset(
@@ -97,6 +99,11 @@ _ALL = (
     Setting("invalid_scans_max", 10, 1, 1000),
     Setting("invalid_scans_minutes", 10, 1, 1440),
     Setting("settlement_confirm_days", 5, 0, 60),
+    # Between communities: the most that one partner may be owed, and that one member may send in a month.
+    Setting("clearing_open_minutes_max", 60_000, 0, 100_000_000),
+    Setting("clearing_open_points_max", 1000, 0, 10_000_000),
+    Setting("clearing_member_minutes_per_month_max", 1200, 0, 100_000),
+    Setting("clearing_member_points_per_month_max", 100, 0, 100_000),
 )
 
 SETTINGS: dict[str, Setting] = {item.name: item for item in _ALL}

@@ -11,7 +11,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from service import communities, identity, seals
 from service.communities import OrganisationKind, PriceLine
-from service.demo import offers, shifts, wishes
+from service.demo import neighbours, offers, shifts, wishes
 from service.demo.cast import CAST, ELSEWHERE, ELSEWHERE_CAST, HERE, ORGANISATIONS, PIN
 from service.demo.roster import GRIDS, GRIDS_HERE, grid_name, sheet, short_name, street, table
 from service.demo.stage import Stage, actors, moment
@@ -56,6 +56,8 @@ async def load_demo(sessions: Sessions, keyring: Keyring, now: datetime, progres
         await shifts.season(stage)
         await wishes.season(stage)
         await offers.season(stage)
+        progress("  和隔壁社区的往来")
+        await neighbours.season(stage)
         progress("  账本封条")
         await seals.catch_up(session, HERE, now=now)
         await seals.seal_now(session, HERE, actor=None, now=now)

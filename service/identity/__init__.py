@@ -20,7 +20,7 @@ from service.identity.actions_bulk import (
     reopen_people,
     take_back_roles,
 )
-from service.identity.actions_sign_in import end_session, end_sessions_of, enter, set_secret
+from service.identity.actions_sign_in import count_try, end_session, end_sessions_of, enter, set_secret
 from service.identity.actor import actor_of_cookie
 from service.identity.contacts import (
     Contact,
@@ -50,7 +50,15 @@ from service.identity.queries import (
     person,
     roles_by_member,
 )
-from service.identity.rules import NAME_LENGTH_MAX, NewPerson, PersonNotFound, check_name, normal_card, normal_phone
+from service.identity.rules import (
+    NAME_LENGTH_MAX,
+    NewPerson,
+    PersonNotFound,
+    TooManyTries,
+    check_name,
+    normal_card,
+    normal_phone,
+)
 
 __all__ = [
     "NAME_LENGTH_MAX",
@@ -62,12 +70,14 @@ __all__ = [
     "RoleHeld",
     "SessionOpen",
     "account_names",
+    "TooManyTries",
     "actor_of_cookie",
     "all_particulars",
     "can_read_names",
     "check_name",
     "close_people",
     "contact_of",
+    "count_try",
     "end_role",
     "end_session",
     "end_sessions_of",

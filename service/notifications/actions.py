@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Sequence
 from datetime import datetime
+from enum import StrEnum
 from uuid import UUID
 
 import msgspec
@@ -25,6 +26,8 @@ async def send(session: AsyncSession, fact: Fact, now: datetime) -> None:
     encoded = msgspec.json.encode(fact)
     key = hashlib.sha256(type(fact).__name__.encode() + encoded).digest()[:16]
     numbers = {name: value for name, value in msgspec.to_builtins(fact).items() if type(value) is int}
+    # A coded word of a closed set is said in the reader's language; any other text stays out of messages.
+    codes = {name: value.value for name in fact.__struct_fields__ if isinstance(value := getattr(fact, name), StrEnum)}
     rows = [
         {
             "community_id": fact.community_id,
@@ -32,7 +35,7 @@ async def send(session: AsyncSession, fact: Fact, now: datetime) -> None:
             "member_id": member_id,
             "fact": type(fact).__name__,
             "fact_key": key,
-            "numbers": numbers,
+            "numbers": {**numbers, **codes},
             "url": letter.url,
             "sent_at": now,
         }

@@ -10,6 +10,7 @@ from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from service.kit.access import Actor
+from service.kit.i18n import translate
 from service.kit.paging import PAGE_SIZE, Page, decode_cursor, encode_cursor, page_of
 from service.kit.words import hours, points, sentence
 from service.notifications.tables import Message
@@ -28,8 +29,15 @@ class MessageView:
 
 def _said(row: Message) -> MessageView:
     numbers: dict[str, Any] = dict(row.numbers)
-    numbers["hours"] = hours(row.numbers.get("minutes", 0))
-    numbers["points"] = points(row.numbers.get("points_hundredths", 0))
+    numbers |= {name: translate(f"{name}.{word}") for name, word in row.numbers.items() if isinstance(word, str)}
+    numbers["hours"] = hours(numbers.get("minutes", 0))
+    numbers["points"] = points(numbers.get("points_hundredths", 0))
+    # For what is of one unit: only that one is said.
+    numbers["amount"] = (
+        translate("{hours} 小时", hours=numbers["hours"])
+        if numbers.get("minutes")
+        else translate("{points} 分", points=numbers["points"])
+    )
     return MessageView(
         row.message_id, sentence(f"fact.{row.fact}", **numbers), row.url, row.sent_at, row.read_at is not None
     )

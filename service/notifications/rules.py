@@ -96,6 +96,19 @@ def _year(fact: facts.YearClosed) -> Sequence[Letter]:
     return [Letter(f"/desk/books/years/{fact.year}", roles=(Role.FINANCE, Role.APPROVER, Role.AUDITOR))]
 
 
+def _clearing(fact: facts.ClearingSettled | facts.ClearingReturned | facts.ClearingArrived) -> Sequence[Letter]:
+    return [Letter(f"/clearing/{fact.transfer_id}", members=(fact.member_id,))]
+
+
+def _agreement(fact: facts.ClearingOffered | facts.ClearingAgreed | facts.ClearingClosed) -> Sequence[Letter]:
+    del fact
+    return [Letter("/desk/clearing", roles=(Role.ADMIN,))]
+
+
+def _netting(fact: facts.NettingDue | facts.NettingDone | facts.NettingDropped) -> Sequence[Letter]:
+    return [Letter(f"/desk/clearing/nettings/{fact.netting_id}", roles=(Role.FINANCE,))]
+
+
 POST: dict[type[Fact], Callable[..., Sequence[Letter]]] = {
     facts.WishPosted: _wish,
     facts.WishApproved: _to_asker,
@@ -125,4 +138,13 @@ POST: dict[type[Fact], Callable[..., Sequence[Letter]]] = {
     facts.DisputeResolved: _shop,
     facts.SettlementPaid: _shop,
     facts.YearClosed: _year,
+    facts.ClearingArrived: _clearing,
+    facts.ClearingSettled: _clearing,
+    facts.ClearingReturned: _clearing,
+    facts.ClearingOffered: _agreement,
+    facts.ClearingAgreed: _agreement,
+    facts.ClearingClosed: _agreement,
+    facts.NettingDue: _netting,
+    facts.NettingDone: _netting,
+    facts.NettingDropped: _netting,
 }

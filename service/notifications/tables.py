@@ -26,7 +26,7 @@ class Message(SQLModel, table=True):
     member_id: UUID
     fact: str = Field(sa_type=sa.Text)
     fact_key: bytes = Field(sa_type=sa.LargeBinary)
-    numbers: dict[str, int] = Field(sa_type=JSONB)
+    numbers: dict[str, int | str] = Field(sa_type=JSONB)
     url: str = Field(sa_type=sa.Text)
     sent_at: datetime
     read_at: datetime | None = None

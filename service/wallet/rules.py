@@ -64,6 +64,12 @@ class BelongsToVoucher(Conflict):
     code: ClassVar[str] = "wallet.belongs_to_voucher"
 
 
+class BelongsToClearing(Conflict):
+    """What crossed to another community is undone there or called back, never in one book alone."""
+
+    code: ClassVar[str] = "wallet.belongs_to_clearing"
+
+
 class BelongsToExchange(Conflict):
     """A posting that put value aside is undone by its own opposite steps, never here."""
 
@@ -96,6 +102,8 @@ def check_reversible(*, reason: str, is_reversal: bool, is_reversed: bool, has_h
         raise ReversedAlready
     if reason.startswith("voucher_") or reason == Reason.SETTLEMENT_PAID:
         raise BelongsToVoucher
+    if reason.startswith("clearing_"):
+        raise BelongsToClearing
     if has_holds:
         raise BelongsToExchange
 

@@ -126,7 +126,7 @@ async def _journal(session: AsyncSession, actor: Actor, journal_id: int) -> dict
         and view.posted.reverses is None
         and view.posted.reversed_by is None
         and not view.has_holds
-        and not view.posted.reason.startswith(("voucher_", "settlement_")),
+        and not view.posted.reason.startswith(("voucher_", "settlement_", "clearing_")),
     }
 
 

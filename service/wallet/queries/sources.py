@@ -9,6 +9,7 @@ import sqlalchemy as sa
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from service.kit.i18n import _
+from service.wallet.queries.crossings import crossings
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +94,7 @@ async def sources(session: AsyncSession, community_id: int, references: Collecti
         asked = {"ids": [opening for opening, _row in brought], "rows": [row for _opening, row in brought]}
         for reference, source in await session.execute(_OPENINGS, {"community_id": community_id, **asked}):
             told[reference] = told[f"{reference}:back"] = Source(source, None)
+    told |= {reference: Source(*named) for reference, named in (await crossings(session, community_id, own)).items()}
     paid = {UUID(match[1]): reference for reference in own if (match := _SETTLED.fullmatch(reference))}
     if paid:
         rows = await session.execute(_SETTLEMENTS, {"community_id": community_id, "ids": list(paid)})

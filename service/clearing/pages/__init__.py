@@ -1,0 +1,1 @@
+"""HTML of clearing: what members see, where staff help, and the desk of finance."""

@@ -1,0 +1,1 @@
+"""Reads of clearing, and the rows that actions lock."""
