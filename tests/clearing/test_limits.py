@@ -135,7 +135,7 @@ async def test_without_that_lock_both_would_have_passed(pair: Pair) -> None:
             await both.wait()
             return 100 - seen
 
-    assert await asyncio.gather(look(), look()) == [100, 100]
+    assert list(await asyncio.gather(look(), look())) == [100, 100]
 
 
 async def test_the_database_holds_the_ceiling_by_itself(pair: Pair) -> None:
