@@ -11,7 +11,7 @@ level is READ COMMITTED. `GroupPoster` is the exception: it has transactions of 
 concurrent callers of one process ask for.
 """
 
-from ledger.bounds import bound_account
+from ledger.bounds import BoundsPassed, bound_account
 from ledger.export import ExportForm, export
 from ledger.finding import FoundJournal, FoundJournals, JournalFilter, map_zones, search
 from ledger.group import Effects, GroupPoster, Limits, OutcomeUnknown, Transactions
@@ -57,7 +57,6 @@ from ledger.refusals import (
     AmountOutOfBounds,
     BatchTooLarge,
     BookNotFound,
-    BoundsPassed,
     DebtMalformed,
     DebtOpen,
     EffectiveInFuture,

@@ -1,5 +1,6 @@
 """An account's floor and ceiling, given anew."""
 
+from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -12,8 +13,15 @@ from ledger.refusals import (
     AccountNotFound,
     AccountRefusal,
     BookNotFound,
-    BoundsPassed,
 )
+
+
+@dataclass(eq=False, kw_only=True)
+class BoundsPassed(AccountRefusal):
+    """The account holds less than the new floor or more than the new ceiling."""
+
+    code = "ledger.bounds_passed"
+
 
 _QUERY = "SELECT ledger.bound_account($1, $2, $3, $4, $5, $6)"
 _REFUSALS: dict[str, type[AccountRefusal]] = {

@@ -354,13 +354,6 @@ class ExpiryMalformed(LedgerRefusal):
 
 
 @dataclass(eq=False, kw_only=True)
-class BoundsPassed(AccountRefusal):
-    """The account holds less than the new floor or more than the new ceiling."""
-
-    code = "ledger.bounds_passed"
-
-
-@dataclass(eq=False, kw_only=True)
 class PeriodRefusal(LedgerRefusal):
     """What is wrong with the end of the period."""
 
@@ -393,7 +386,6 @@ _ON_ACCOUNTS: tuple[type[LedgerRefusal], ...] = (
     UnitNotFound,
     AccountDiffers,
     AccountNotEmpty,
-    BoundsPassed,
     DebtMalformed,
     DebtOpen,
     StatementPlaceNotFound,
