@@ -61,4 +61,4 @@ async def test_a_new_ceiling_and_a_posting_at_once_never_leave_more_than_the_cei
         await asyncio.gather(pay(), lower(), return_exceptions=True)
         async with sessions.begin() as session:
             assert await ledger.balance(session, book, "li", POINT) <= round_ + 1
-            assert [fault for fault in await ledger.verify(session)] == []
+            assert list(await ledger.verify(session)) == []
