@@ -1,6 +1,6 @@
 """Once a month two communities set to zero what they owe each other: one side proposes, the other confirms.
 
-Each side posts against its own `issued`: what members took along was issued here, and stands there now (decision 0019).
+Each side posts against its own `issued`: what members took along was issued here, and stands there now (decision 0021).
 """
 
 from datetime import datetime
