@@ -219,6 +219,7 @@ async def test_agreement_and_netting_by_page_and_by_paper(apart: Pair, jiang: Cl
         await apart.settle()
         theirs = (await elsewhere.get(page)).text
         assert "两边的数一样" in theirs
+        assert "0012-0003" in (await elsewhere.get(f"{page}/print")).text
         done = await elsewhere.post(f"{page}/confirm", data={"_key": "yes"})
         assert done.status_code == 303
         await apart.settle()

@@ -1,5 +1,6 @@
 """What happened for somebody: theirs alone, newest first, in their language, at a cost that does not grow."""
 
+from enum import StrEnum
 from typing import Any, get_type_hints
 
 import msgspec
@@ -142,6 +143,8 @@ async def test_every_letter_has_its_sentence_in_both_languages(app: Litestar, to
                 made[name] = town.organisations["bakery"]
             if "tuple" in str(kind):
                 made[name] = (town.actors["li"].member_id,)
+        elif isinstance(kind, type) and issubclass(kind, StrEnum):
+            made[name] = next(iter(kind))
         else:
             made[name] = msgspec.convert("2026-11-22T02:00:00Z" if "datetime" in str(kind) else "x", kind)
     async with app.state.sessions.begin() as session:

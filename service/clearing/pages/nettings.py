@@ -44,9 +44,19 @@ async def _context(session: AsyncSession, actor: Actor, netting_id: UUID) -> dic
 
 
 async def _lines(session: AsyncSession, actor: Actor, found: NettingView, now: datetime) -> list[TransferView]:
-    """Every transfer in it, oldest first: on paper both sides' lists are the same but for what is in and what is out."""
+    """Every transfer in it, oldest first: on paper both sides' lists are the same but for what is in and what is out.
+
+    Before it is decided here, these are the rows that would be in it.
+    """
+    is_to_decide = not found.is_ours and found.state is NettingState.PROPOSED
     lines = await partner_transfers(
-        session, actor.community_id, found.partner_id, netting_id=found.netting_id, size=FILE_ROWS_MAX, now=now
+        session,
+        actor.community_id,
+        found.partner_id,
+        netting_id=None if is_to_decide else found.netting_id,
+        to_net_until=found.until if is_to_decide else None,
+        size=FILE_ROWS_MAX,
+        now=now,
     )
     return list(reversed(lines.rows))
 

@@ -11,6 +11,7 @@ from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 from sqlmodel.sql.expression import SelectOfScalar
 
+from service.clearing.queries.nettings import not_netted
 from service.clearing.rules import (
     STUCK_AFTER,
     UNDER_WAY,
@@ -154,6 +155,7 @@ async def partner_transfers(
     shown: Shown = Shown.ALL,
     text: str = "",
     netting_id: UUID | None = None,
+    to_net_until: datetime | None = None,
     after: str | None = None,
     size: int = PAGE_SIZE,
     now: datetime,
@@ -170,6 +172,8 @@ async def partner_transfers(
         query = query.where(col(ClearingTransfer.refused).is_not(None))
     if netting_id is not None:
         query = query.where(col(ClearingTransfer.netting_id) == netting_id)
+    if to_net_until is not None:
+        query = query.where(*not_netted(community_id, partner_id, to_net_until))
     if text.strip():
         ways: list[sa.ColumnElement[bool]] = [col(ClearingTransfer.code) == normal_code(text)]
         if (card := normal_card(text)) is not None:
