@@ -143,6 +143,22 @@ class Book:
         self.entries[journal.reference] = entry
         return Verdict(journal_id)
 
+    def open_account(self, code: str, unit: str, floor: int | None, ceiling: int | None) -> Refused | None:
+        """Open an account, or find it opened with the same bounds."""
+        has = self.accounts.setdefault((code, unit), Account(floor, ceiling))
+        return None if (has.floor, has.ceiling) == (floor, ceiling) else refusals.AccountDiffers
+
+    def close_account(self, code: str, unit: str, now: datetime) -> Refused | None:
+        """Close an empty account for good."""
+        account = self.accounts.get((code, unit))
+        if account is None:
+            return refusals.AccountNotFound
+        if not account.closed:
+            if account.balance:
+                return refusals.AccountNotEmpty
+            account.closed, self.at = True, max(self.at, now)
+        return None
+
     def close_period(self, until: datetime, now: datetime) -> Refused | None:
         """Let nothing take effect before `until` any more."""
         if self.closed_until is not None and until < self.closed_until:

@@ -16,8 +16,9 @@ __all__ = ["Fault", "verify"]
 async def verify(session: AsyncSession, book: int | None = None, *, since: int = 0) -> list[Fault]:
     """Recompute one book, or all of them; an empty list means that nothing is wrong. Needs only to read.
 
-    With `since`, a number of one book, what was posted after it is proved, on the balances that stood there: the rows up to
-    it are what a seal closed, and were proved before. The accounts, keys, escrow and the head are looked at in any case.
+    With `since`, the last number of a journal of one book, what was posted after it is proved, on the balances that stood
+    there: the rows up to it are what a seal closed, and were proved before. The accounts, keys, escrow and the head are
+    looked at in any case.
     """
     if since and book is None:
         message = "A number means something in one book."
