@@ -22,6 +22,9 @@ from service.kit.read_only import ReadOnly
 
 Sessions = async_sessionmaker[AsyncSession]
 
+IDLE_IN_TRANSACTION = "60s"
+"""How long the server waits for the next word in a transaction before it gives up and lets go of what is locked."""
+
 
 class DatabaseAway(Exception):
     """The database cannot be reached, or it cut the connection: the same request may simply come again."""
@@ -72,8 +75,14 @@ def make_engine(
 async def open_connection(url: str, *, pgbouncer: bool = False, read_only: bool = False) -> asyncpg.Connection:
     """A connection of one's own, outside any pool; raises DatabaseAway for whatever keeps it from opening."""
     plain = make_url(url).set(drivername="postgresql").render_as_string(hide_password=False)
-    cached: dict[str, int] = {"statement_cache_size": 0} if pgbouncer else {}
     held = {"default_transaction_read_only": "on"} if read_only else {}
+    cached: dict[str, int] = {}
+    if pgbouncer:
+        cached = {"statement_cache_size": 0}
+    else:
+        # A machine that dies in the middle of a transaction tells nobody. Whoever posted there holds the head of a book.
+        # A pooler takes no such setting from clients: see docs/deploy.md.
+        held["idle_in_transaction_session_timeout"] = IDLE_IN_TRANSACTION
     try:
         return await asyncpg.connect(plain, timeout=5, command_timeout=30, server_settings=held, **cached)
     except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as problem:
@@ -161,6 +170,7 @@ _AWAY = (
     asyncpg.CannotConnectNowError,
     asyncpg.AdminShutdownError,
     asyncpg.CrashShutdownError,
+    asyncpg.IdleInTransactionSessionTimeoutError,
     asyncpg.TooManyConnectionsError,
     asyncpg.InternalClientError,
 )

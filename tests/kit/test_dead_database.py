@@ -19,6 +19,7 @@ from migrations import runner
 from service import facts
 from service.app import create_app
 from service.kit import outbox
+from service.kit.db import is_connection_trouble, make_engine
 from service.kit.embedded_pg import Cluster, server
 from service.kit.ids import new_id
 from service.kit.settings import Settings
@@ -109,6 +110,19 @@ async def test_a_commit_that_failed_is_never_called_a_success(
     _assert_is_503(await li.post("/api/probe/cut-at-commit"))
 
     assert await deeds("probe.lost") == 0
+
+
+async def test_the_server_lets_go_of_what_a_dead_machine_had_locked(town_database: Database) -> None:
+    engine = make_engine(town_database.app_url)
+    async with engine.connect() as connection:
+        found = await connection.execute(sa.text("SHOW idle_in_transaction_session_timeout"))
+        assert found.scalar_one() == "1min"
+        await connection.execute(sa.text("SET idle_in_transaction_session_timeout = '20ms'"))
+        await asyncio.sleep(0.2)
+        with pytest.raises(Exception) as gone:  # noqa: PT011  (its class is the driver's; what counts is how we take it)
+            await connection.execute(sa.text("SELECT 1"))
+    assert is_connection_trouble(gone.value)
+    await engine.dispose()
 
 
 async def test_connections_that_died_in_the_pool_are_noticed_before_anybody_suffers(
