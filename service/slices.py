@@ -22,6 +22,7 @@ SLICES = (
     "closing",
     "settings",
     "debts",
+    "audits",
 )
 """In the order in which their routes are registered."""
 

@@ -1,0 +1,11 @@
+"""What the audits offer the app."""
+
+from service.audits import api, pages
+from service.audits.rules import READERS
+from service.kit.manifest import Manifest, Nav
+
+MANIFEST = Manifest(
+    name="audits",
+    handlers=[*pages.HANDLERS, *api.HANDLERS],
+    nav=[Nav("抽查", pages.SAMPLES, "search", frozenset(READERS), 82)],
+)
