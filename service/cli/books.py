@@ -11,6 +11,7 @@ from typing import Any, TextIO
 from ledger import ExportForm
 from service import clearing, communities
 from service.cli.places import CommandRefused, database, keys, opened, run, say
+from service.closing import year_differences, year_file_name, year_pieces
 from service.kit.clock import system_clock
 from service.kit.settings import Settings
 from service.seals import raise_alarm
@@ -25,6 +26,11 @@ def add_to(commands: Any) -> None:
         "--since-seal", action="store_true", help="prove what was posted after the last seal, in a moment"
     )
     verify.set_defaults(do=check)
+    year = commands.add_parser("year", help="write the book of a closed year, and hold it against the ledger")
+    year.add_argument("year", type=int, help="the year, closed by two people on its page")
+    year.add_argument("--community", type=int, help="whose book; may be left out where there is one community only")
+    year.add_argument("--out", type=Path, help="the file to make; by default named after community and year")
+    year.set_defaults(do=write_year)
     export = commands.add_parser("export", help="write a book for bean-check, hledger or a spreadsheet")
     export.add_argument("form", choices=[form.name.lower() for form in ExportForm], help="what the file is for")
     export.add_argument("--community", type=int, help="whose book; may be left out where there is one community only")
@@ -81,6 +87,37 @@ def write(chosen: argparse.Namespace) -> int:
             run(copy(book, file))
         say(f"Wrote {target}")
     return 0
+
+
+def write_year(chosen: argparse.Namespace) -> int:
+    """The year's figures as CSV, whole or not there. Exit code 1 when they are not what the ledger says."""
+    settings = Settings()
+    with database(settings) as place:
+        keyring = keys(settings)
+
+        async def founded() -> list[int]:
+            async with opened(place, keyring) as (_, sessions), sessions() as session:
+                return [one.community_id for one in await communities.communities(session)]
+
+        async def copy(book: int, file: TextIO) -> None:
+            async with opened(place, keyring) as (_, sessions), sessions() as session:
+                async for piece in year_pieces(session, book, chosen.year):
+                    file.write(piece)
+
+        async def compared(book: int) -> list[str]:
+            async with opened(place, keyring) as (_, sessions), sessions() as session:
+                return await year_differences(session, book, chosen.year)
+
+        book = _chosen(run(founded()), chosen.community)
+        target = chosen.out or Path(year_file_name(book, chosen.year))
+        with _whole(target) as file:
+            run(copy(book, file))
+        say(f"Wrote {target}")
+        found = run(compared(book))
+    for each in found:
+        say(f"  - {each} is not what the ledger says")
+    say("Every figure is what the ledger says." if not found else f"{len(found)} differences")
+    return 1 if found else 0
 
 
 @contextmanager

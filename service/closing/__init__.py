@@ -7,3 +7,9 @@ opened with, received, gave and closed with, by the days on which things took ef
 what a year closed with is what the next one opens with. The drawn-up year is append-only and can be held against
 the ledger at any time.
 """
+
+from service.closing.drawing import differences as year_differences
+from service.closing.files import csv_pieces as year_pieces
+from service.closing.files import file_name as year_file_name
+
+__all__ = ["year_differences", "year_file_name", "year_pieces"]

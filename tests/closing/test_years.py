@@ -255,3 +255,14 @@ async def test_a_closed_year_that_is_not_drawn_up_yet_says_so(app, qian, feng, a
         assert not await queries.is_drawn_up(session, HERE, 2026)
         assert await actions.draw_up_years(session, clock.now) == 1
         assert await actions.draw_up_years(session, clock.now) == 0
+
+
+@pytest.mark.parametrize("year", ["0", "7", "99999999999", "99999999999999999999"])
+async def test_a_year_that_no_calendar_has_is_answered(qian, year):
+    for path in ("", "/print", "/book.csv", "/book.xlsx"):
+        answer = await qian.get(f"/desk/books/years/{year}{path}")
+        assert answer.status_code in (404, 422), f"{year}{path}"
+    typed = await qian.post("/desk/books/years", data={"year": year, "_key": "x"})
+    assert typed.status_code == 422
+    day = await qian.get("/desk/books/closings", params={"last_day": "9999-12-31"})
+    assert day.status_code == 200

@@ -1,6 +1,7 @@
 """Two who decide at once, a period that closes meanwhile, a crash in the middle, thousands of rows."""
 
 import asyncio
+import sys
 from datetime import date
 from uuid import UUID
 
@@ -150,3 +151,35 @@ async def test_thousands_are_posted_in_pieces(app, upload, wu, zheng, clock, mon
     view = (await wu.get(f"/api/openings/{sheet}")).json()
     assert (view["state"], view["posted"]) == ("posted", 1_200)
     assert (await books(app))["opening", "minute"] == -sum(range(1, 1_201))
+
+
+async def test_a_process_killed_in_the_middle_is_followed_by_one_that_goes_on(
+    app, upload, wu, zheng, clock, work, town_database
+):
+    """Kill -9 of the worker, twice: whatever was committed stands, the rest follows, nobody has twice."""
+    people = [identity.NewPerson(new_id(), f"7000-{n:04}", "众人") for n in range(700)]
+    async with app.state.sessions.begin() as session:
+        await identity.enrol_people(
+            session, community_id=HERE, people=people, actor=None, day=local_day(START), now=START
+        )
+    sheet = await approved(app, upload, wu, zheng, clock, *[(person.card_no, "", 60, 1, 60, "") for person in people])
+    for least in (1, 200):
+        words = [sys.executable, "-m", "tests.imports.post_openings", town_database.app_url]
+        worker = await asyncio.create_subprocess_exec(*words)
+        done = 0
+        while done < least:
+            await asyncio.sleep(0.02)
+            assert worker.returncode is None
+            done = (await wu.get(f"/api/openings/{sheet}")).json()["posted"]
+        worker.kill()
+        await worker.wait()
+        done = (await wu.get(f"/api/openings/{sheet}")).json()["posted"]
+        assert least <= done < 700
+        found = await books(app)
+        assert found["opening", "minute"] == -60 * done
+        assert found["opening", "point"] == -100 * done
+
+    await work()
+
+    assert (await wu.get(f"/api/openings/{sheet}")).json()["posted"] == 700
+    assert (await books(app))["opening", "minute"] == -60 * 700
