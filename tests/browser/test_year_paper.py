@@ -76,6 +76,8 @@ def test_the_book_is_paper(visitor: Visitor, live: Live) -> None:
             break
         page.wait_for_timeout(500)
     page.get_by_role("link", name="打印账册").click()
+    page.wait_for_load_state("load")  # it is sent while it is written
+    page.get_by_text("账册完").wait_for()
     page.emulate_media(media="print")
     file = Path("var/shots/year.pdf")
     file.parent.mkdir(parents=True, exist_ok=True)
