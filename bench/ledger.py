@@ -1,89 +1,67 @@
-"""Posting against the barest thing the same server does, in one run: a single-row insert.
+"""Posting against what others do on the same server, in one run. Ends with one line of JSON.
 
-    ./dev bench ledger [--rounds N] [--seconds S] [--json FILE]
+    ./dev bench ledger [--rounds N] [--seconds S] [--grow TRANSFERS] [--json FILE]
 
 Rates depend on the machine and ratios much less, so every round measures every candidate in turn and the medians of the
 ratios are what counts. A durable server of its own is started in a temporary folder and thrown away.
 
-    insert    32 connections, each inserting one row of four columns per transaction
-    one       one connection, one journal per transaction
-    uniform   two connections, batches of 128 journals between random accounts out of 10,000
-    hot       the same, every journal from one account
+    insert    pgbench, 32 clients, one row of four columns per transaction
+    tpcb      pgbench's bank, 32 clients
+    pgledger  its design (references.sql): 256 callers on 16 connections, between random accounts and on one hot account;
+              and one caller alone
+    orm       a mapper's unit of work, 256 callers on 16 connections
+    door      256 callers with one journal each at the group poster: uniform, hot, and with a business row for each
+    call      one caller alone, one journal per transaction: the function as SQL calls it
+    one       the same by the library in a session of its own: begin, post, commit
+    batch     two connections, batches of 128
     import    one connection, batches of 1,000
-    door      256 callers with one journal each at the group poster
+
+With --grow the door and the newest page of an account are measured again when so many transfers stand in the book.
 """
 
 import argparse
 import asyncio
 import json
-import random
 import statistics
+import sys
 import tempfile
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import UTC, datetime
-from itertools import count
 from pathlib import Path
 from typing import Any
-from uuid import UUID
 
 import asyncpg
 from sqlalchemy.ext.asyncio import AsyncEngine, async_sessionmaker, create_async_engine
+from sqlalchemy.ext.asyncio import AsyncSession as SaSession
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 import ledger
-from ledger import AccountSpec, Journal, Leg, Posted
+from bench import references
+from bench.filling import ACCOUNTS, ACTOR, BOOK, IMPORT, Filler
+from bench.seal import hashing
+from ledger import Effects, Journal, Leg, Posted
+from ledger.driver import fetch
 from migrations import runner
 from service.kit.db import make_poster
 from service.kit.embedded_pg import server
+from service.kit.embedded_pg.roles import SUPERUSER
 
-BOOK, ACCOUNTS = 1, 10_000
-CLIENTS, POSTERS, BATCH, IMPORT, CALLERS = 32, 2, 128, 1000, 256
-ACTOR = UUID("0195d000-0000-7000-8000-00000000a001")
+CLIENTS, POSTERS, BATCH, CALLERS, POOL = 32, 2, 128, 256, 16
+PAGE = 50
 Work = Callable[[float], Awaitable[int]]
 """Works until the given moment of the monotonic clock and says how many rows it made."""
 
 
-class Bench:
+class Bench(Filler):
     """A filled book, and the candidates."""
 
-    def __init__(self, engine: AsyncEngine, pool: asyncpg.Pool) -> None:
-        self.engine, self.pool = engine, pool
-        self.random, self.numbers = random.Random(1), count()
+    def __init__(self, engine: AsyncEngine, pool: asyncpg.Pool, url: str, theirs: Sequence[str]) -> None:
+        super().__init__(engine)
+        self.pool, self.url, self.theirs = pool, url, theirs
+        self.mapping = create_async_engine(engine.url, pool_size=POOL, pool_timeout=300)
         self.waits: list[float] = []
-
-    async def fill(self) -> None:
-        """Open the accounts and give each something to spend."""
-        now = datetime.now(UTC)
-        async with AsyncSession(self.engine) as session:
-            await ledger.open_book(session, BOOK, now=now)
-            specs = [AccountSpec("issued", "point", floor=None), AccountSpec("hot", "point", floor=None)]
-            specs += [AccountSpec(f"member:{n:032x}", "point") for n in range(ACCOUNTS)]
-            await ledger.open_accounts(session, BOOK, specs, now=now)
-            await session.commit()
-        for start in range(0, ACCOUNTS, IMPORT):
-            await self.post(
-                [self.journal("issued", self.member(n), 1_000_000_000) for n in range(start, start + IMPORT)]
-            )
-
-    def member(self, number: int) -> str:
-        return f"member:{number:032x}"
-
-    def journal(self, debit: str, credit: str, amount: int) -> Journal:
-        return Journal(f"bench:{next(self.numbers):012}", "bench", (Leg(debit, credit, "point", amount),), ACTOR)
-
-    async def post(self, journals: list[Journal]) -> None:
-        async with AsyncSession(self.engine) as session:
-            verdicts = await ledger.post_many(session, BOOK, journals, now=datetime.now(UTC))
-            await session.commit()
-        assert all(isinstance(verdict, Posted) for verdict in verdicts)
-
-    def uniform(self, size: int) -> list[Journal]:
-        pairs = [self.random.sample(range(ACCOUNTS), 2) for _ in range(size)]
-        return [self.journal(self.member(debit), self.member(credit), 1) for debit, credit in pairs]
-
-    def hot(self, size: int) -> list[Journal]:
-        return [self.journal("hot", self.member(self.random.randrange(ACCOUNTS)), 1) for _ in range(size)]
+        self.p99s: list[float] = []
 
     async def together(self, clients: int, turn: Callable[[], Awaitable[int]], until: float) -> int:
         async def client() -> int:
@@ -101,37 +79,106 @@ class Bench:
 
         return lambda until: self.together(clients, turn, until)
 
-    async def insert(self, until: float) -> int:
-        async def turn() -> int:
-            await self.pool.execute("INSERT INTO bare (debit, credit, amount) VALUES ($1, $2, $3)", 1, 2, 3)
-            return 1
-
-        return await self.together(CLIENTS, turn, until)
-
-    async def door(self, until: float) -> int:
-        """Callers at the group poster, each with one journal at a time; notes how long each waited."""
-        poster = make_poster(async_sessionmaker(self.engine, class_=AsyncSession, expire_on_commit=False))
+    async def call(self, until: float) -> int:
+        """A function of ours, called as any SQL client calls it, in a transaction of its own."""
 
         async def turn() -> int:
             (journal,) = self.uniform(1)
-            start = time.monotonic()
-            await poster.post(BOOK, journal, now=datetime.now(UTC))
-            self.waits.append(time.monotonic() - start)
+            (leg,) = (step for step in journal.legs if isinstance(step, Leg))
+            code = await self.pool.fetchval(
+                "SELECT (ledger.post($1, $2, $3, ARRAY[ROW('post', $4, $5, $6, $7, NULL, NULL)::ledger.step], $8, NULL, NULL,"
+                " now())).code",
+                BOOK, journal.reference, journal.reason, leg.debit, leg.credit, leg.unit, leg.amount, ACTOR,
+            )  # fmt: skip
+            assert code == "posted", code
             return 1
 
-        made = await self.together(CALLERS, turn, until)
-        await poster.close()
-        return made
+        return await self.together(1, turn, until)
+
+    def pgledger(self, clients: int, *, hot: bool) -> Work:
+        async def turn() -> int:
+            debit, credit = self.random.sample(self.theirs, 2)
+            debit, credit = (self.theirs[0], debit if debit != self.theirs[0] else credit) if hot else (debit, credit)
+            await self.pool.execute("SELECT reference.transfer_amount($1, $2, 1)", debit, credit)
+            return 1
+
+        return lambda until: self.together(clients, turn, until)
+
+    async def orm(self, until: float) -> int:
+        async def turn() -> int:
+            debit, credit = self.random.sample(range(ACCOUNTS), 2)
+            await references.mapped(self.mapping, debit, credit, f"orm:{next(self.numbers)}")
+            return 1
+
+        return await self.together(CALLERS, turn, until)
+
+    def door(self, make: Callable[[int], list[Journal]], *, effects: Effects[object] | None = None) -> Work:
+        """Callers at the group poster, each with one journal at a time; notes how long each waited."""
+
+        async def work(until: float) -> int:
+            sessions = async_sessionmaker(self.engine, class_=AsyncSession, expire_on_commit=False)
+            poster = make_poster(sessions)
+            poster.effects = effects
+
+            async def turn() -> int:
+                (journal,) = make(1)
+                start = time.monotonic()
+                await poster.post(BOOK, journal, now=datetime.now(UTC), effect=effects)
+                self.waits.append(time.monotonic() - start)
+                return 1
+
+            made = await self.together(CALLERS, turn, until)
+            await poster.close()
+            return made
+
+        return work
 
     def candidates(self) -> dict[str, Work]:
         return {
             "insert": self.insert,
+            "door": self.door(self.uniform),
+            "pgledger_uniform": self.pgledger(CALLERS, hot=False),
+            "door_hot": self.door(self.hot),
+            "pgledger_hot": self.pgledger(CALLERS, hot=True),
+            "door_effects": self.door(self.uniform, effects=Rows()),
+            "tpcb": self.tpcb,
+            "call": self.call,
+            "pgledger_single": self.pgledger(1, hot=False),
             "one": self.posting(1, 1, self.uniform),
-            "uniform": self.posting(POSTERS, BATCH, self.uniform),
-            "hot": self.posting(POSTERS, BATCH, self.hot),
+            "batch": self.posting(POSTERS, BATCH, self.uniform),
             "import": self.posting(1, IMPORT, self.uniform),
-            "door": self.door,
+            "orm": self.orm,
         }
+
+    async def insert(self, until: float) -> int:
+        seconds = until - time.monotonic()
+        return round(seconds * await references.pgbench(self.url, seconds, clients=CLIENTS))
+
+    async def tpcb(self, until: float) -> int:
+        seconds = until - time.monotonic()
+        return round(seconds * await references.pgbench(self.url, seconds, clients=CLIENTS, builtin=True))
+
+
+class Rows:
+    """A business row for each journal: nothing to lock, one insert for all."""
+
+    async def lock(
+        self, session: SaSession, book: int, asked: Sequence[tuple[Journal, object]], /
+    ) -> Mapping[str, Exception]:
+        """The rows are new."""
+        del session, book, asked
+        return {}
+
+    async def write(self, session: SaSession, book: int, posted: Sequence[tuple[Journal, object, Posted]], /) -> None:
+        """All of them at once."""
+        await fetch(
+            session,
+            "INSERT INTO reference.effect SELECT $1, u.reference, u.journal FROM unnest($2::text[], $3::bigint[])"
+            " u(reference, journal) ON CONFLICT DO NOTHING RETURNING reference",
+            book,
+            [journal.reference for journal, _, _ in posted],
+            [done.journal_id for _, _, done in posted],
+        )
 
 
 async def measure(bench: Bench, rounds: int, seconds: float) -> dict[str, list[float]]:
@@ -139,22 +186,30 @@ async def measure(bench: Bench, rounds: int, seconds: float) -> dict[str, list[f
     rates: dict[str, list[float]] = {name: [] for name in bench.candidates()}
     for number in range(rounds + 1):
         for name, work in bench.candidates().items():
+            bench.waits.clear()
             start = time.monotonic()
             made = await work(start + (seconds if number else seconds / 3))
             if number:
                 rates[name].append(made / (time.monotonic() - start))
+                if name == "door":
+                    bench.p99s.append(statistics.quantiles(bench.waits, n=100)[98] * 1000)
     return rates
 
 
-async def footprint(bench: Bench, owner: asyncpg.Connection) -> dict[str, float]:
-    """Bytes of log and of disk that a transfer costs with everything that belongs to it."""
-    tables = "SELECT sum(pg_total_relation_size(c)) FROM unnest('{ledger.journal,ledger.transfer}'::regclass[]) c"
-    size, place = await owner.fetchval(tables), await owner.fetchval("SELECT pg_current_wal_insert_lsn()")
+async def footprint(bench: Bench, steward: asyncpg.Connection) -> dict[str, float]:
+    """Bytes of log and of disk that a transfer costs with everything that belongs to it, and how long its reference was."""
+    await steward.execute("CHECKPOINT")
     for _ in range(20):
         await bench.post(bench.uniform(IMPORT))
-    log = await owner.fetchval("SELECT pg_wal_lsn_diff(pg_current_wal_insert_lsn(), $1)", place)
-    disk = await owner.fetchval(tables) - size
-    return {"wal_bytes": float(log) / (20 * IMPORT), "stored_bytes": float(disk) / (20 * IMPORT)}
+    size = await steward.fetchval("SELECT pg_total_relation_size('ledger.transfer')")
+    place = await steward.fetchval("SELECT pg_current_wal_insert_lsn()")
+    for _ in range(40):
+        await bench.post(bench.uniform(IMPORT))
+    log = await steward.fetchval("SELECT pg_wal_lsn_diff(pg_current_wal_insert_lsn(), $1)", place)
+    disk = await steward.fetchval("SELECT pg_total_relation_size('ledger.transfer')") - size
+    reference = len(bench.uniform(1)[0].reference)
+    made = 40 * IMPORT
+    return {"wal_bytes": float(log) / made, "stored_bytes": float(disk) / made, "reference_characters": reference}
 
 
 async def verification(engine: AsyncEngine) -> dict[str, float]:
@@ -168,65 +223,126 @@ async def verification(engine: AsyncEngine) -> dict[str, float]:
     return {"seconds": seconds, "transfers_per_second": page.lines[0].seq / seconds}
 
 
-async def run(address: Callable[[str], str], rounds: int, seconds: float) -> dict[str, object]:
+async def pages(bench: Bench, times: int = 300) -> float:
+    """The slowest of a hundred newest pages of somebody's account, in milliseconds."""
+    took = []
+    async with AsyncSession(bench.engine) as session:
+        for _ in range(times):
+            account = bench.member(bench.random.randrange(ACCOUNTS))
+            start = time.monotonic()
+            await ledger.statement(session, BOOK, account, "point", limit=PAGE)
+            took.append(time.monotonic() - start)
+    return statistics.quantiles(took, n=100)[98] * 1000
+
+
+async def growth(bench: Bench, steward: asyncpg.Connection, transfers: int, seconds: float) -> dict[str, float]:
+    """The door and a page, now and when so many stand in the book; each state is measured three times."""
+
+    async def state() -> tuple[float, float]:
+        rates = []
+        for _ in range(3):
+            start = time.monotonic()
+            rates.append(await bench.door(bench.uniform)(start + seconds) / (time.monotonic() - start))
+        return statistics.median(rates), await pages(bench)
+
+    before = await state()
+    while (stand := await steward.fetchval("SELECT seq FROM ledger.book WHERE community_id = $1", BOOK)) < transfers:
+        for _ in range(50):
+            await bench.post(bench.uniform(IMPORT))
+        print(f"{stand:,} transfers", file=sys.stderr)
+    await steward.execute("VACUUM ANALYZE ledger.transfer, ledger.account")
+    await steward.execute("CHECKPOINT")
+    after = await state()
+    return {
+        "transfers": stand,
+        "door_before": before[0],
+        "door_after": after[0],
+        "growth_ratio": after[0] / before[0],
+        "page_p99_ms_before": before[1],
+        "page_p99_ms_after": after[1],
+    }
+
+
+async def run(address: Callable[[str], str], rounds: int, seconds: float, grow: int) -> dict[str, Any]:
     """Everything, on a server that is there."""
     owner = await asyncpg.connect(address("linli_owner"))
+    steward = await asyncpg.connect(address(SUPERUSER))
     await runner.upgrade(address("linli_owner"))
-    await owner.execute(
-        "CREATE TABLE bare (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, debit bigint, credit bigint,"
-        " amount bigint); GRANT INSERT ON bare TO linli_app"
-    )
+    theirs = await references.found(owner, ACCOUNTS)
+    await references.prepare_pgbench(address("linli_owner"))
     url = address("linli_app").replace("postgresql://", "postgresql+asyncpg://")
     engine = create_async_engine(url, pool_size=POSTERS)
-    async with asyncpg.create_pool(address("linli_app"), min_size=CLIENTS, max_size=CLIENTS) as pool:
-        bench = Bench(engine, pool)
+    async with asyncpg.create_pool(address("linli_app"), min_size=POOL, max_size=POOL) as pool:
+        bench = Bench(engine, pool, address("linli_owner"), theirs)
         await bench.fill()
+        await owner.execute("ANALYZE")
+        grown = await growth(bench, steward, grow, seconds) if grow else {}
         rates = await measure(bench, rounds, seconds)
         result = {
             "server": await owner.fetchval("SHOW server_version"),
-            "per_second": {name: round(statistics.median(found)) for name, found in rates.items()},
-            "ratio_to_insert": {
-                name: round(statistics.median(a / b for a, b in zip(found, rates["insert"], strict=True)), 2)
-                for name, found in rates.items()
-            },
-            "door_p99_ms": round(statistics.quantiles(bench.waits, n=100)[98] * 1000, 1),
-            "hot_to_uniform": round(
-                statistics.median(a / b for a, b in zip(rates["hot"], rates["uniform"], strict=True)), 2
+            "fsync": await owner.fetchval(
+                "SELECT current_setting('fsync') || ', ' || current_setting('synchronous_commit')"
             ),
-            "per_transfer": {name: round(value) for name, value in (await footprint(bench, owner)).items()},
-            "verify": {name: round(value, 2) for name, value in (await verification(engine)).items()},
+            "rates": rates,
+            "per_second": {name: round(statistics.median(found)) for name, found in rates.items()},
+            "p99_ms": statistics.median(bench.p99s),
+            "per_transfer": await footprint(bench, steward),
+            "verify": await verification(engine),
+            "page_p99_ms": await pages(bench),
+            "growth": grown,
         }
+        await bench.mapping.dispose()
     await engine.dispose()
     await owner.close()
+    await steward.close()
     return result
 
 
-def summary(result: dict[str, Any]) -> dict[str, object]:
-    """The last line: the figures to compare from one release to the next. Ratios are to 32 connections that insert a row."""
-    ratios, costs = result["ratio_to_insert"], result["per_transfer"]
+def summary(result: dict[str, Any], seal_per_s: float) -> dict[str, object]:
+    """The last line: the figures to compare from one release to the next."""
+    rates, costs = result["rates"], result["per_transfer"]
+
+    def ratio(ours: str, theirs: str) -> float:
+        return round(float(statistics.median(a / b for a, b in zip(rates[ours], rates[theirs], strict=True))), 2)
+
+    insert = statistics.median(rates["insert"])
+    reach = {
+        name: round(statistics.median(rates[name]) / (rate * insert / references.PUBLISHED_INSERT), 2)
+        for name, rate in references.PUBLISHED.items()
+    }
     return {
-        "ratio_uniform": ratios["uniform"],
-        "ratio_hot": ratios["hot"],
-        "ratio_single": ratios["one"],
-        "ratio_door": ratios["door"],
-        "wal_bytes": costs["wal_bytes"],
-        "stored_bytes": costs["stored_bytes"],
+        "ratio_uniform": ratio("door", "pgledger_uniform"),
+        "ratio_hot": ratio("door_hot", "pgledger_hot"),
+        "ratio_insert": ratio("door", "insert"),
+        "ratio_tpcb": ratio("door", "tpcb"),
+        "ratio_orm": ratio("door", "orm"),
+        "ratio_single": ratio("call", "pgledger_single"),
+        "ratio_effects": ratio("door_effects", "door"),
+        "p99_ms": round(result["p99_ms"], 1),
+        "wal_bytes": round(costs["wal_bytes"]),
+        "stored_bytes": round(costs["stored_bytes"]),
+        "growth_ratio": round(result["growth"]["growth_ratio"], 2) if result["growth"] else None,
+        "page_p99_ms": round(result["page_p99_ms"], 2),
+        "seal_per_s": round(seal_per_s),
         "verify_s_per_million": round(1_000_000 / result["verify"]["transfers_per_second"], 2),
-        "p99_ms": result["door_p99_ms"],
+        "references_reach": reach,
     }
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n", 1)[0])
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--seconds", type=float, default=2.0)
+    parser.add_argument("--seconds", type=float, default=3.0)
+    parser.add_argument("--grow", type=int, default=0, metavar="TRANSFERS")
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
-    with tempfile.TemporaryDirectory() as folder, server(Path(folder) / "data") as cluster:
-        result = asyncio.run(run(cluster.url, options.rounds, options.seconds))
+    hashed, encoded = hashing()
+    with tempfile.TemporaryDirectory() as folder, server(Path(folder) / "data", settings={"max_connections": "200"}) as cluster:
+        result = asyncio.run(run(cluster.url, options.rounds, options.seconds, options.grow))
     text = json.dumps(result, indent=2)
     print(text)
-    print(json.dumps(summary(result)))
+    # One core both encodes and hashes.
+    print(json.dumps(summary(result, 1 / (1 / hashed + 1 / encoded))))
     if options.json:
         options.json.write_text(text + "\n")
 

@@ -23,7 +23,7 @@ from sqlalchemy.ext.asyncio import create_async_engine
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 import ledger
-from bench.ledger import BOOK, Bench
+from bench.filling import BOOK, Filler
 from ledger.check import Leaf, leaf_hash
 from ledger.merkle import grow
 from migrations import runner
@@ -56,7 +56,7 @@ def hashing(seconds: float = 3.0) -> tuple[float, float]:
 async def books(url: str, transfers: int) -> dict[str, float]:
     """Fill a book, read it into its tree, seal it, prove it."""
     engine = create_async_engine(url.replace("postgresql://", "postgresql+asyncpg://"))
-    filler = Bench(engine, None)  # type: ignore[arg-type]
+    filler = Filler(engine)
     await filler.fill()
     for _ in range(0, transfers - 10_000, POSTED_AT_ONCE):
         await filler.post(filler.uniform(POSTED_AT_ONCE))
