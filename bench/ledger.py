@@ -337,7 +337,10 @@ def main() -> None:
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
     hashed, encoded = hashing()
-    with tempfile.TemporaryDirectory() as folder, server(Path(folder) / "data", settings={"max_connections": "200"}) as cluster:
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        server(Path(folder) / "data", settings={"max_connections": "200"}) as cluster,
+    ):
         result = asyncio.run(run(cluster.url, options.rounds, options.seconds, options.grow))
     text = json.dumps(result, indent=2)
     print(text)

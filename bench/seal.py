@@ -40,6 +40,7 @@ def hashing(seconds: float = 3.0) -> tuple[float, float]:
          f"member:{seq + 1:032x}", f"hours.shift:{seq:032x}:approved", "service")
         for seq in range(1, 4097)
     ]  # fmt: skip
+    leaves: list[bytes] = []
     started, encoded = time.process_time(), 0
     while time.process_time() - started < seconds:
         leaves = [Leaf._make(row).encode() for row in rows]

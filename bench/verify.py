@@ -26,6 +26,7 @@ import tempfile
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from uuid import UUID
 
@@ -162,7 +163,7 @@ async def measure(url: str) -> dict[str, object]:
     async def proved(work: Awaitable[object]) -> None:
         assert await work == []
 
-    async def written(session: AsyncSession, form: ExportForm) -> None:
+    async def written(form: ExportForm, session: AsyncSession) -> None:
         async for _ in ledger.export(session, BOOK, form, zone=UTC):
             pass
 
@@ -170,7 +171,7 @@ async def measure(url: str) -> dict[str, object]:
         "verify": lambda session: proved(ledger.verify(session, BOOK)),
         "since_seal": lambda session: proved(ledger.verify(session, BOOK)),
         "seals": lambda session: proved(ledger.verify_seals(session, BOOK, KEYS)),
-        **{form.name.lower(): lambda session, form=form: written(session, form) for form in ExportForm},
+        **{form.name.lower(): partial(written, form) for form in ExportForm},
     }
     for name, work in works.items():
         async with AsyncSession(engine) as session:

@@ -5,8 +5,9 @@ from datetime import datetime
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from ledger.arrays import storable
 from ledger.driver import fetch
-from ledger.journal import BIGINT_MAX, aware, storable
+from ledger.journal import BIGINT_MAX, aware
 from ledger.refusals import (
     AccountClosed,
     AccountMalformed,

@@ -7,8 +7,9 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from ledger.arrays import storable
 from ledger.driver import fetch
-from ledger.journal import aware, in_range, judged, storable
+from ledger.journal import aware, in_range, judged
 from ledger.refusals import (
     AccountClosed,
     AccountNotFound,

@@ -7,6 +7,8 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from ledger import arrays
+from ledger.arrays import storable
 from ledger.driver import fetch
 from ledger.refusals import (
     BY_CODE,
@@ -41,7 +43,10 @@ Draft = tuple[Journal, str | None]
 
 _POST = """
 SELECT codes, journal_ids, details::text[]
-  FROM ledger.post_batch($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)
+  FROM ledger.post_batch($1, $2,
+       $3::text::text[], $4::text::text[], $5::text::uuid[], $6::text::uuid[], $7::text::timestamptz[], $8::text::text[],
+       $9::text::int[], $10::text::text[], $11::text::text[], $12::text::text[], $13::text::text[], $14::text::bigint[],
+       $15::text::uuid[], $16::text::timestamptz[])
 """
 _OPEN = "SELECT codes, account_ids FROM ledger.open_accounts($1, $2, $3, $4, $5, $6)"
 
@@ -239,20 +244,20 @@ async def _post_batch(
         _POST,
         book,
         aware(now),
-        [storable(journal.reference) for journal in journals],
-        [storable(journal.reason) for journal in journals],
-        [journal.actor_id for journal in journals],
-        [journal.on_behalf_of for journal in journals],
-        [in_range(journal.effective_at) for journal in journals],
-        [None if original is None else storable(original) for _, original in drafts],
-        [len(journal.legs) for journal in journals],
-        kinds,
-        debits,
-        creditors,
-        units,
-        amounts,
-        holds,
-        expiries,
+        arrays.of_texts([journal.reference for journal in journals]),
+        arrays.of_texts([journal.reason for journal in journals]),
+        arrays.of_values([journal.actor_id for journal in journals]),
+        arrays.of_values([journal.on_behalf_of for journal in journals]),
+        arrays.of_times([in_range(journal.effective_at) for journal in journals]),
+        arrays.of_texts([original for _, original in drafts]),
+        arrays.of_values([len(journal.legs) for journal in journals]),
+        arrays.of_texts(kinds),
+        arrays.of_texts(debits),
+        arrays.of_texts(creditors),
+        arrays.of_texts(units),
+        arrays.of_values(amounts),
+        arrays.of_values(holds),
+        arrays.of_times(expiries),
     )
     verdicts = zip(journals, codes, numbers, details, strict=True)
     return [judged(book, each.reference, code, number, detail, each) for each, code, number, detail in verdicts]
@@ -262,38 +267,27 @@ def _row(step: Step) -> Row:
     """A step as the columns of `ledger.step`."""
     match step:
         case Leg():
-            debit, credit, unit = storable(step.debit), storable(step.credit), storable(step.unit)
-            return ("post", debit, credit, unit, _bounded(step.amount), None, None)
+            return ("post", step.debit, step.credit, step.unit, _bounded(step.amount), None, None)
         case Hold():
-            account, unit, expires_at = storable(step.account), storable(step.unit), in_range(step.expires_at)
-            return ("hold", account, None, unit, _bounded(step.amount), step.hold_id, expires_at)
+            amount, expires_at = _bounded(step.amount), in_range(step.expires_at)
+            return ("hold", step.account, None, step.unit, amount, step.hold_id, expires_at)
         case Capture():
-            return ("capture", None, storable(step.credit), None, _bounded(step.amount), step.hold_id, None)
+            return ("capture", None, step.credit, None, _bounded(step.amount), step.hold_id, None)
         case Release():
-            amount = None if step.amount is None else _bounded(step.amount)
-            return ("release", None, None, None, amount, step.hold_id, None)
+            given_back = None if step.amount is None else _bounded(step.amount)
+            return ("release", None, None, None, given_back, step.hold_id, None)
         case Refund():
-            return ("refund", storable(step.debit), None, None, _bounded(step.amount), step.hold_id, None)
+            return ("refund", step.debit, None, None, _bounded(step.amount), step.hold_id, None)
 
 
 def _bounded(amount: int) -> int:
     """The amount, or one that is refused just as surely and fits the wire."""
-    return max(-1, min(amount, AMOUNT_MAX + 1))
+    return amount if 0 < amount <= AMOUNT_MAX else max(-1, min(amount, AMOUNT_MAX + 1))
 
 
 def _bound(bound: int | None) -> int | None:
     """A floor or ceiling, or one that is refused just as surely and fits the wire."""
     return None if bound is None else max(-BIGINT_MAX, min(bound, BIGINT_MAX))
-
-
-def storable(text: str) -> str:
-    """The text, or one that is refused just as surely, or found as little, and fits the wire.
-
-    A database takes no NUL and no half of a pair, and no name, reference or reason has a control character.
-    """
-    if text.isascii() and "\0" not in text:
-        return text
-    return "".join("\x01" if char == "\0" or "\ud800" <= char <= "\udfff" else char for char in text)
 
 
 def in_range(at: datetime | None) -> datetime | None:

@@ -6,8 +6,9 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from ledger.arrays import storable
 from ledger.driver import fetch
-from ledger.journal import aware, judged, storable
+from ledger.journal import aware, judged
 from ledger.refusals import BookNotFound, ExpiryMalformed, LedgerRefusal, UnitNotFound
 from ledger.rules import ExpiryPolicy, ExpiryRule, Posted
 

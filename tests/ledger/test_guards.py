@@ -104,8 +104,9 @@ async def test_no_posting_slips_in_while_a_period_is_closed(
 
 async def test_without_the_lock_it_slips_in(fresh_database: Database, fresh_sessions: Sessions, fresh_book: int):
     async with connected(fresh_database.superuser_url) as connection:
-        source = await connection.fetchval("SELECT pg_get_functiondef('ledger.post_batch'::regproc)")
-        await connection.execute(source.replace("FOR NO KEY UPDATE", ""))
+        for lane in ("post_batch", "post_plain"):
+            source = await connection.fetchval("SELECT pg_get_functiondef($1::text::regproc)", f"ledger.{lane}")
+            await connection.execute(source.replace("FOR NO KEY UPDATE", ""))
 
     assert isinstance(await _race_with_closing(fresh_database, fresh_sessions), Posted)
     assert "period" in {fault.kind for fault in await faults(fresh_sessions)}

@@ -51,9 +51,10 @@ async def meet(fresh_database: Database, fresh_book: int) -> Meet:
 async def take_out_the_lock(database: Database) -> None:
     """The control: the head is read and not locked, and no key stands behind it."""
     async with connected(database.superuser_url) as connection:
-        source = await connection.fetchval("SELECT pg_get_functiondef('ledger.post_batch'::regproc)")
-        assert source.count("FOR NO KEY UPDATE") == 1
-        await connection.execute(source.replace("FOR NO KEY UPDATE", ""))
+        for lane in ("post_batch", "post_plain"):
+            source = await connection.fetchval("SELECT pg_get_functiondef($1::text::regproc)", f"ledger.{lane}")
+            assert source.count("FOR NO KEY UPDATE") == 1
+            await connection.execute(source.replace("FOR NO KEY UPDATE", ""))
         await connection.execute(
             "DROP INDEX ledger.uq_transfer_reference; ALTER TABLE ledger.transfer DROP CONSTRAINT pk_transfer"
         )
