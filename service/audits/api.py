@@ -1,6 +1,6 @@
 """Samples and findings as JSON."""
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
@@ -11,13 +11,17 @@ from litestar.params import FromPath, FromQuery, JSONBody
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from service.audits import actions, queries
+from service.audits.approvals import approvals as find_approvals
 from service.audits.papers import papers
 from service.audits.payloads import (
+    ApprovalsOut,
+    CountsOut,
     DeedOut,
     DrawIn,
     FactOut,
     FindingIn,
     FindingOut,
+    FlagOut,
     ItemOut,
     SampleDetailOut,
     SampleOut,
@@ -25,6 +29,7 @@ from service.audits.payloads import (
 )
 from service.audits.rules import AUDITORS, READERS
 from service.kit.access import Actor, allow
+from service.kit.i18n import translate
 from service.kit.once import once
 
 AnyRequest = Request[Any, Any, Any]
@@ -126,4 +131,44 @@ async def note(
     return await once(request, session, actor, now, work, status=201)
 
 
-HANDLERS = [samples, sample, draw, note]
+@get("/api/books/approvals", opt=allow(*READERS))
+async def approvals(
+    session: NamedDependency[AsyncSession],
+    actor: NamedDependency[Actor],
+    since: FromQuery[date],
+    until: FromQuery[date],
+) -> ApprovalsOut:
+    """Decisions with the same hands on both sides, and how each person decides beside the others; both days included."""
+    found = await find_approvals(session, actor.community_id, since, until)
+    flags = [
+        FlagOut(
+            flag.kind,
+            flag.thing_id,
+            flag.at,
+            flag.decider,
+            flag.role,
+            flag.hand,
+            flag.is_self,
+            translate("approval.self" if flag.is_self else "approval.household").format(
+                role=translate(f"hand.{flag.role}")
+            ),
+            flag.url,
+        )
+        for flag in found.flags
+    ]
+    counts = [
+        CountsOut(
+            each.kind,
+            each.decider,
+            each.agreed,
+            each.refused,
+            each.refused_percent,
+            each.seconds,
+            list(found.oddities.get((each.kind, each.decider), ())),
+        )
+        for each in found.counts
+    ]
+    return ApprovalsOut(since, until, flags, found.is_cut, counts)
+
+
+HANDLERS = [samples, sample, draw, note, approvals]

@@ -13,6 +13,7 @@ from litestar.response import Redirect, Template
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from service.audits import actions, queries
+from service.audits.approvals import approvals
 from service.audits.papers import papers
 from service.audits.rules import AUDITORS, JOURNALS_MAX, READERS, Strata, Verdict
 from service.identity import people_by_ids
@@ -21,9 +22,12 @@ from service.kit.clock import local_day
 from service.kit.i18n import _, translate
 from service.kit.once import once_page
 from service.kit.pages import form_of, page, refill
+from service.kit.refusals import Invalid
 
 AnyRequest = Request[Any, Any, Any]
 SAMPLES = "/desk/books/samples"
+DAYS_BEFORE = 90
+"""Without days, so many are looked at."""
 
 
 class DrawForm(msgspec.Struct):
@@ -166,4 +170,34 @@ async def note(
         return await once_page(request, session, actor, now, work)
 
 
-HANDLERS = [samples_page, draw, sample_page, sheet_page, note]
+@get("/desk/books/approvals", opt=allow(*READERS), include_in_schema=False)
+async def approvals_page(
+    request: AnyRequest,
+    session: NamedDependency[AsyncSession],
+    actor: NamedDependency[Actor],
+    now: NamedDependency[datetime],
+    since: FromQuery[date | None] = None,
+    until: FromQuery[date | None] = None,
+) -> Template:
+    """Who approved what, the same hands on both sides, and what stands out."""
+    today = local_day(now)
+    first, last = since or today - timedelta(days=DAYS_BEFORE), until or today
+    try:
+        found = await approvals(session, actor.community_id, first, last)
+        problems = {}
+    except Invalid as wrong:
+        found = None
+        problems = {name: translate(f"problem.{code}") for name, code in wrong.problems.items()}
+    return page(
+        request,
+        "audits/approvals.html",
+        status_code=422 if problems else 200,
+        title=_("谁批了什么"),
+        found=found,
+        since=first,
+        until=last,
+        errors=problems,
+    )
+
+
+HANDLERS = [samples_page, draw, sample_page, sheet_page, note, approvals_page]

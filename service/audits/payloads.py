@@ -6,7 +6,7 @@ from uuid import UUID
 
 import msgspec
 
-from service.audits.rules import JOURNALS_MAX, NOTE_LENGTH_MAX, Strata, Verdict
+from service.audits.rules import JOURNALS_MAX, NOTE_LENGTH_MAX, Oddity, Strata, Verdict
 
 
 class DrawIn(msgspec.Struct):
@@ -96,3 +96,39 @@ class SampleDetailOut(msgspec.Struct):
 
     sample: SampleOut
     items: list[ItemOut]
+
+
+class FlagOut(msgspec.Struct):
+    """One decision with the same person (`is_self`) or the same household on both sides; `role` is the hand's part in it."""
+
+    kind: str
+    thing_id: str
+    at: datetime
+    decider: UUID
+    role: str
+    hand: UUID
+    is_self: bool
+    text: str
+    url: str
+
+
+class CountsOut(msgspec.Struct):
+    """How one person decided one kind of thing; `oddities` are what stands out beside the others, each a question."""
+
+    kind: str
+    decider: UUID
+    agreed: int
+    refused: int
+    refused_percent: int
+    seconds: int
+    oddities: list[Oddity]
+
+
+class ApprovalsOut(msgspec.Struct):
+    """Who approved what in a period."""
+
+    since: date
+    until: date
+    flags: list[FlagOut]
+    is_cut: bool
+    counts: list[CountsOut]

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
 from typing import ClassVar
+from uuid import UUID
 
 from service.kit.access import Role
 from service.kit.refusals import Conflict, Invalid, NotFound
@@ -129,3 +130,73 @@ def check_note(verdict: Verdict, note: str) -> None:
         raise Invalid({"note": "required"})
     if len(note) > NOTE_LENGTH_MAX:
         raise Invalid({"note": "too_long"})
+
+
+PERIOD_DAYS_MAX = 400
+"""So many days of decisions are looked at together."""
+MANY = 20
+"""Fewer decisions than this say nothing about a habit."""
+
+
+class Oddity(StrEnum):
+    """What stands out in how somebody decides, beside the others who decide the same."""
+
+    ALONE = "alone"
+    """Nearly everything of its kind is decided by one person though others could."""
+    NEVER_REFUSES = "never_refuses"
+    """Not one was refused while the others refuse some."""
+    QUICK = "quick"
+    """Decided in a fraction of the others' time, or within seconds."""
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """How one person decided one kind of thing in a period; seconds from asking to deciding, the middle one."""
+
+    kind: str
+    decider: UUID
+    agreed: int
+    refused: int
+    seconds: int
+
+    @property
+    def decided(self) -> int:
+        """All of them."""
+        return self.agreed + self.refused
+
+    @property
+    def refused_percent(self) -> int:
+        """So many of a hundred were refused."""
+        return self.refused * 100 // self.decided
+
+
+def oddities(counts: Sequence[Counts]) -> Mapping[tuple[str, UUID], Sequence[Oddity]]:
+    """By kind and person what stands out. These are questions for a conversation, never a judgement."""
+    found: dict[tuple[str, UUID], list[Oddity]] = {}
+    for one in counts:
+        if one.decided < MANY:
+            continue
+        others = [each for each in counts if each.kind == one.kind and each.decider != one.decider]
+        theirs = sum(each.decided for each in others)
+        refused = sum(each.refused for each in others)
+        middle = sorted(each.seconds for each in others)
+        told = found.setdefault((one.kind, one.decider), [])
+        if others and one.decided >= 9 * theirs:
+            told.append(Oddity.ALONE)
+        if one.refused == 0 and theirs >= MANY and refused * 20 >= theirs:
+            told.append(Oddity.NEVER_REFUSES)
+        if one.seconds < QUICK_SECONDS or (middle and one.seconds * 10 <= middle[len(middle) // 2]):
+            told.append(Oddity.QUICK)
+    return {key: tuple(told) for key, told in found.items() if told}
+
+
+QUICK_SECONDS = 10
+"""Nobody reads and decides faster than this."""
+
+
+def check_period(since: date, until: date) -> None:
+    """A period that ends after it begins and that can be read through."""
+    if until < since:
+        raise Invalid({"until": "days_order"})
+    if (until - since).days > PERIOD_DAYS_MAX:
+        raise Invalid({"until": "days_many"})
