@@ -171,13 +171,15 @@ _AWAY = (
     asyncpg.AdminShutdownError,
     asyncpg.CrashShutdownError,
     asyncpg.IdleInTransactionSessionTimeoutError,
-    asyncpg.TooManyConnectionsError,
+    # No room on the disk, no memory, no connection: nothing was done, and the same may come again when there is room.
+    asyncpg.InsufficientResourcesError,
+    asyncpg.PostgresIOError,
     asyncpg.InternalClientError,
 )
 
 
 def is_connection_trouble(error: BaseException) -> bool:
-    """True when the database is away or was cut, so that the same request may simply come again."""
+    """True when the database is away, was cut or has no room, so that the same request may simply come again."""
     if isinstance(error, _AWAY):
         return True
     if isinstance(error, BaseExceptionGroup):
