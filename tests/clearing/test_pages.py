@@ -1,11 +1,15 @@
 """What people see and press, and the same by API; and what nobody is shown."""
 
+import asyncio
 import re
 from uuid import uuid4
 
 import pytest
 import sqlalchemy as sa
 
+import ledger
+from service import chart
+from service.chart import Reason
 from service.clearing.actions import agreements
 from service.clearing.rules import LOOKS_MAX, Unit, code_of
 from tests.cast import ELSEWHERE, HERE, Client, client_of
@@ -231,3 +235,51 @@ async def test_agreement_and_netting_by_page_and_by_paper(apart: Pair, jiang: Cl
     assert await apart.owed() == (0, 0)
     ended = await jiang.post(f"/desk/clearing/{ELSEWHERE}/end", data={"_key": "end"})
     assert ended.status_code == 303
+
+
+async def test_staff_see_where_it_is_and_call_it_back_for_them(pair: Pair, wu: Client, chen: Client) -> None:
+    number = await pair.send("chen", "stranger", 60)
+    other = await pair.send("sun", "stranger", 60)
+    member = str(chen.actor.member_id)
+    page = (await wu.get(f"/desk/clearing/send?member={member}")).text
+    assert code_of(number) in page
+    assert code_of(other) not in page
+
+    wrong = await wu.post(f"/desk/clearing/send/{other}/recall", data={"member": member, "_key": "a"})
+    assert wrong.status_code == 404
+    done = await wu.post(f"/desk/clearing/send/{number}/recall", data={"member": member, "_key": "b"})
+    assert done.status_code == 303
+    later = await wu.post(f"/api/clearing/members/{member}/{number}/recall")
+    assert later.status_code == 409
+    for fact in reversed(await pair.recorded()):
+        await pair.tell(fact)
+    await pair.settle()
+
+    assert await pair.balance("chen") == 600
+    assert "已退回" in (await wu.get(f"/desk/clearing/send?member={member}")).text
+
+
+async def test_two_taps_at_the_same_moment_send_once(pair: Pair, chen: Client) -> None:
+    taps = [chen.post("/clearing", data={**STRANGER, "_key": "the same"}) for _ in range(4)]
+    answers = await asyncio.gather(*taps)
+
+    assert {answer.status_code for answer in answers} == {303}
+    assert len({answer.headers["location"] for answer in answers}) == 1
+    assert await pair.balance("chen") == 510
+
+
+async def test_books_that_differ_stand_in_the_inbox_of_finance(pair: Pair, qian: Client) -> None:
+    await pair.send("chen", "stranger", 60)
+    await pair.settle()
+    assert "对不上" not in (await qian.get("/desk")).text
+    async with pair.app.state.sessions.begin() as session:
+        account = chart.clearing(HERE)
+        legs = (ledger.Leg(chart.ISSUED, account, Unit.MINUTE, 1),)
+        await ledger.post(
+            session, ELSEWHERE, ledger.Journal("by-hand", Reason.CORRECTION, legs, None), now=pair.clock()
+        )
+
+    assert "和这个社区的账对不上" in (await qian.get("/desk")).text
+    faults = await pair.faults()
+    assert any("clearing.positions_differ" in fault for fault in faults)
+    assert any("clearing.account_differs" in fault for fault in faults)

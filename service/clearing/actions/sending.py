@@ -169,15 +169,18 @@ def tell(session: AsyncSession, row: ClearingTransfer, sender_card: str, *, now:
 
 
 async def recall(
-    session: AsyncSession, *, actor: Actor, transfer_id: UUID, now: datetime, by_staff: bool = False
+    session: AsyncSession, *, actor: Actor, transfer_id: UUID, now: datetime, member_id: UUID | None = None
 ) -> None:
-    """Ask for it back while it is under way. It comes back unless it has arrived already: the other side decides once."""
+    """Ask for it back while it is under way. It comes back unless it has arrived already: the other side decides once.
+
+    `member_id` is whose it is, when staff act for somebody.
+    """
+    owner = member_id or actor.member_id
     row = await lock_transfer(session, actor.community_id, transfer_id)
-    if row is None or row.direction != Direction.OUT or (row.member_id != actor.member_id and not by_staff):
+    if row is None or row.direction != Direction.OUT or row.member_id != owner:
         raise TransferNotFound
     if row.state != TransferState.SENT:
         raise TransferDecided(row.state)
-    assert row.member_id is not None, "whoever sends is one of ours"
     row.state, row.due_at = TransferState.RECALLED, next_telling(now, now)
     audit.record(
         session,
@@ -186,6 +189,6 @@ async def recall(
         kind="clearing_transfer",
         id=transfer_id,
         now=now,
-        on_behalf_of=row.member_id if by_staff else None,
+        on_behalf_of=member_id,
     )
-    tell(session, row, (await person(session, actor.community_id, row.member_id)).card_no, now=now)
+    tell(session, row, (await person(session, actor.community_id, owner)).card_no, now=now)

@@ -125,7 +125,7 @@ async def one(
     now: NamedDependency[datetime],
 ) -> TransferOut:
     """One of this person's transfers."""
-    return transfer_out(await transfer_for(session, actor, transfer_id, now))
+    return transfer_out(await transfer_for(session, actor.community_id, actor.member_id, transfer_id, now))
 
 
 @post("/api/clearing/{transfer_id:uuid}/recall", opt=SIGNED_IN, status_code=200)
@@ -141,9 +141,28 @@ async def recall(
     async def work() -> TransferOut:
         await call_back(session, actor=actor, transfer_id=transfer_id, now=now)
         await session.flush()
-        return transfer_out(await transfer_for(session, actor, transfer_id, now))
+        return transfer_out(await transfer_for(session, actor.community_id, actor.member_id, transfer_id, now))
 
     return await once(request, session, actor, now, work)
 
 
-HANDLERS = [partners, look, mine, send, send_for, one, recall]
+@post("/api/clearing/members/{member_id:uuid}/{transfer_id:uuid}/recall", opt=allow(*HELPERS), status_code=200)
+async def recall_for(
+    request: AnyRequest,
+    member_id: FromPath[UUID],
+    transfer_id: FromPath[UUID],
+    session: NamedDependency[AsyncSession],
+    actor: NamedDependency[Actor],
+    now: NamedDependency[datetime],
+) -> Response[TransferOut]:
+    """Ask for somebody's back for them; both names are kept."""
+
+    async def work() -> TransferOut:
+        await call_back(session, actor=actor, transfer_id=transfer_id, now=now, member_id=member_id)
+        await session.flush()
+        return transfer_out(await transfer_for(session, actor.community_id, member_id, transfer_id, now))
+
+    return await once(request, session, actor, now, work)
+
+
+HANDLERS = [partners, look, mine, send, send_for, one, recall, recall_for]

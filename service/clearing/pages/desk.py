@@ -258,6 +258,11 @@ async def inbox(session: AsyncSession, actor: Actor, now: datetime) -> list[Inbo
         if oldest is not None:
             title = _("{count} 笔跨社区转出很久没有回音").format(count=stuck)
             rows.append(InboxRow("clearing_stuck", title, _("系统"), oldest, "/desk/clearing", is_urgent=True))
+        rows += [
+            InboxRow("clearing_differs", _("和这个社区的账对不上"), names[one.partner_id], now, here, is_urgent=True)
+            for one in await positions(session, actor.community_id)
+            if not one.mirrors and (here := f"/desk/clearing/{one.partner_id}")
+        ]
     return rows
 
 

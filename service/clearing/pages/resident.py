@@ -21,6 +21,7 @@ from service.kit.db import sessions_of_app
 from service.kit.i18n import _
 from service.kit.once import once_page
 from service.kit.pages import Typed, form_of, page, refill
+from service.kit.read_only import READS_ONLY
 
 
 @get("/clearing", opt=SIGNED_IN, include_in_schema=False)
@@ -51,7 +52,7 @@ async def new(request: AnyRequest, session: NamedDependency[AsyncSession], actor
     return page(request, "clearing/new.html", title=_("转到别的社区"), **shown)
 
 
-@post("/clearing/new", opt=SIGNED_IN, include_in_schema=False, status_code=200)
+@post("/clearing/new", opt={**SIGNED_IN, **READS_ONLY}, include_in_schema=False, status_code=200)
 async def again(request: AnyRequest, session: NamedDependency[AsyncSession], actor: NamedDependency[Actor]) -> Template:
     """Back from the look at everything, with what was typed."""
     typed = {name: str(text) for name, text in (await request.form()).items() if name in SendForm.__struct_fields__}
@@ -106,7 +107,7 @@ async def one(
     now: NamedDependency[datetime],
 ) -> Template:
     """One transfer: where it is now, and calling it back while it is under way."""
-    found = await transfer_for(session, actor, transfer_id, now)
+    found = await transfer_for(session, actor.community_id, actor.member_id, transfer_id, now)
     return page(
         request,
         "clearing/one.html",

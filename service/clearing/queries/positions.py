@@ -81,10 +81,18 @@ SELECT p.them, p.unit, coalesce(a.balance, 0), coalesce(b.balance, 0),
 """)
 
 _FIRST_DIFFERENCE = sa.text("""
-WITH us AS (
-    SELECT * FROM clearing_transfer WHERE community_id = :community_id AND partner_id = :partner_id
-), them AS (
-    SELECT * FROM clearing_transfer WHERE community_id = :partner_id AND partner_id = :community_id
+WITH settled AS MATERIALIZED (
+    SELECT o.netting_id FROM clearing_netting o
+      JOIN clearing_netting t ON t.community_id = :partner_id AND t.netting_id = o.netting_id AND t.state = 'done'
+     WHERE o.community_id = :community_id AND o.partner_id = :partner_id AND o.state = 'done' AND NOT :whole
+), us AS MATERIALIZED (
+    SELECT * FROM clearing_transfer
+     WHERE community_id = :community_id AND partner_id = :partner_id
+       AND (netting_id IS NULL OR netting_id NOT IN (SELECT netting_id FROM settled))
+), them AS MATERIALIZED (
+    SELECT * FROM clearing_transfer
+     WHERE community_id = :partner_id AND partner_id = :community_id
+       AND (netting_id IS NULL OR netting_id NOT IN (SELECT netting_id FROM settled))
 ), told AS (
     SELECT coalesce(us.transfer_id, them.transfer_id) AS transfer_id, coalesce(us.sent_at, them.sent_at) AS sent_at,
            us.direction || ' ' || us.amount || ' ' || us.unit || ' ' || us.state AS ours,
@@ -148,9 +156,15 @@ async def positions(session: AsyncSession, community_id: int, partner_id: int | 
     return [Position(partner, Unit(unit), *figures) for partner, unit, *figures in rows]
 
 
-async def first_difference(session: AsyncSession, community_id: int, partner_id: int) -> Difference | None:
-    """The earliest transfer between two communities that they do not tell alike. What is under way is no difference."""
-    rows = await session.execute(_FIRST_DIFFERENCE, {"community_id": community_id, "partner_id": partner_id})
+async def first_difference(
+    session: AsyncSession, community_id: int, partner_id: int, *, whole: bool = False
+) -> Difference | None:
+    """The earliest transfer between two communities that they do not tell alike. What is under way is no difference.
+
+    What both have netted was compared then, and is again only where the `whole` is asked for.
+    """
+    asked = {"community_id": community_id, "partner_id": partner_id, "whole": whole}
+    rows = await session.execute(_FIRST_DIFFERENCE, asked)
     found = rows.one_or_none()
     return Difference(*found) if found is not None else None
 
@@ -176,7 +190,7 @@ async def verify_positions(session: AsyncSession, community_id: int) -> list[Fau
         {"community_id": community_id},
     )
     for partner_id in partners.scalars().all():  # a handful: communities that agreed with each other
-        odd = await first_difference(session, community_id, partner_id)
+        odd = await first_difference(session, community_id, partner_id, whole=True)
         if odd is not None:
             detail = f"here {odd.ours or 'nothing'}, with {partner_id} {odd.theirs or 'nothing'}"
             found.append(Fault("clearing.transfers_differ", community_id, odd.code, detail))

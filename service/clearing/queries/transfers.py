@@ -27,7 +27,6 @@ from service.clearing.rules import (
 from service.clearing.tables import ClearingTransfer
 from service.communities import communities
 from service.identity import members_by_card, normal_card, people_by_ids
-from service.kit.access import Actor
 from service.kit.paging import PAGE_SIZE, Page, decode_cursor, encode_cursor, page_of
 
 FILE_ROWS_MAX = 50_000
@@ -131,17 +130,19 @@ async def my_transfers(
     return await _page(session, community_id, query, after, now)
 
 
-async def transfer_for(session: AsyncSession, actor: Actor, transfer_id: UUID, now: datetime) -> TransferView:
-    """A transfer of this person's own; anybody else's looks as if it were not there."""
+async def transfer_for(
+    session: AsyncSession, community_id: int, member_id: UUID, transfer_id: UUID, now: datetime
+) -> TransferView:
+    """A transfer of one person's own; anybody else's looks as if it were not there."""
     rows = await session.exec(
         select(ClearingTransfer).where(
-            col(ClearingTransfer.community_id) == actor.community_id,
+            col(ClearingTransfer.community_id) == community_id,
             col(ClearingTransfer.transfer_id) == transfer_id,
-            col(ClearingTransfer.member_id) == actor.member_id,
+            col(ClearingTransfer.member_id) == member_id,
             col(ClearingTransfer.state) != TransferState.REFUSED,
         )
     )
-    found = await _views(session, actor.community_id, rows.all(), now)
+    found = await _views(session, community_id, rows.all(), now)
     if not found:
         raise TransferNotFound
     return found[0]
