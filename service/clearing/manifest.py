@@ -32,7 +32,7 @@ MANIFEST = Manifest(
     },
     timed=[Timed("clearing.tell_again", 60, sweep.tell_again)],
     nav=[
-        Nav("代办跨社区转出", "/desk/clearing/send", "hand", frozenset(HELPERS), order=52),
+        Nav("代办转出", "/desk/clearing/send", "hand", frozenset(HELPERS), order=52),
         Nav("跨社区往来", "/desk/clearing", "coin", frozenset(READERS), order=73),
     ],
     staff_inbox=[desk.inbox],

@@ -31,6 +31,11 @@ async def _in_town(live: Live, work: Callable[[AsyncSession], Awaitable[object]]
         await engine.dispose()
 
 
+def in_town(live: Live, work: Callable[[AsyncSession], Awaitable[object]]) -> None:
+    """The same for a test, which waits for it."""
+    in_thread(_in_town(live, work))
+
+
 def give_points(live: Live, name: str, points: int) -> None:
     """Points from an earlier life, as they come when a community moves in with balances of its own."""
     journal = ledger.Journal(
@@ -39,12 +44,12 @@ def give_points(live: Live, name: str, points: int) -> None:
         legs=(ledger.Leg(chart.ISSUED, chart.member(live.town.actors[name].member_id), chart.POINT, points * 100),),
         actor_id=None,
     )
-    in_thread(_in_town(live, lambda session: ledger.post(session, HERE, journal, now=live.clock.now)))
+    in_town(live, lambda session: ledger.post(session, HERE, journal, now=live.clock.now))
 
 
 def let_vouchers_run_out(live: Live) -> None:
     """The worker's round, which comes once a minute, now."""
-    in_thread(_in_town(live, lambda session: expire_vouchers(session, live.clock.now)))
+    in_town(live, lambda session: expire_vouchers(session, live.clock.now))
 
 
 def publish_haircut(visit: Visitor, *, shop: str = "小李理发店") -> Page:

@@ -55,13 +55,13 @@ WITH pair AS MATERIALIZED (
      WHERE g.community_id = :community_id AND g.accepted_at IS NOT NULL
        AND (CAST(:partner_id AS bigint) IS NULL OR g.partner_id = :partner_id)
 ), way AS (
-    SELECT p.them, p.unit, sum(o.amount) AS amount
-      FROM pair p
-      JOIN clearing_transfer o ON o.unit = p.unit AND o.direction = 'out' AND o.due_at IS NOT NULL
-       AND ((o.community_id = p.us AND o.partner_id = p.them) OR (o.community_id = p.them AND o.partner_id = p.us))
+    SELECT CASE o.community_id WHEN :community_id THEN o.partner_id ELSE o.community_id END AS them, o.unit,
+           sum(o.amount) AS amount
+      FROM clearing_transfer o
       LEFT JOIN clearing_transfer i ON i.community_id = o.partner_id AND i.transfer_id = o.transfer_id
-     WHERE i.state IS DISTINCT FROM 'arrived'
-     GROUP BY p.them, p.unit
+     WHERE o.due_at IS NOT NULL AND (o.community_id = :community_id OR o.partner_id = :community_id)
+       AND i.state IS DISTINCT FROM 'arrived'
+     GROUP BY 1, 2
 ), net AS (
     SELECT p.them, p.unit, -sum(CASE p.unit WHEN 'minute' THEN d.minutes ELSE d.points_hundredths END) AS amount
       FROM pair p

@@ -7,8 +7,6 @@ from uuid import UUID
 import sqlalchemy as sa
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from service.kit.i18n import _
-
 _TRANSFER = re.compile(r"clearing:([0-9a-f-]{36})(?::returned)?")
 _NETTING = re.compile(r"clearing\.netting:([0-9a-f-]{36})")
 
@@ -37,9 +35,6 @@ async def crossings(
     rows = await session.execute(_ROWS, {"community_id": community_id, "ids": sorted(set(found.values()))})
     told: dict[UUID, tuple[str, str]] = {}
     for number, kind, place, code in rows:
-        if kind == "netting":
-            told[number] = (place, f"/desk/clearing/nettings/{number}")
-        else:
-            title = _("去{place} {code}") if kind == "out" else _("来自{place} {code}")
-            told[number] = (title.format(place=place, code=code), f"/clearing/{number}")
+        page = "/desk/clearing/nettings" if kind == "netting" else "/clearing"
+        told[number] = (" ".join(filter(None, (place, code))), f"{page}/{number}")
     return {reference: told[number] for reference, number in found.items() if number in told}
