@@ -105,10 +105,21 @@ SELECT 'wishes.reward_not_held', w.wish_id::text,
 """)
 
 
+_OPENINGS = sa.text(r"""
+SELECT 'openings.not_posted', o.opening_id || '\:' || o.row_no,
+       'no journal brings ' || o.minutes || ' minutes, ' || o.points || ' points'
+  FROM opening_row o
+ WHERE o.community_id = :community_id AND o.outcome IN ('posted', 'kept', 'returned') AND o.minutes + o.points > 0
+   AND NOT EXISTS (SELECT FROM ledger.journal j
+                    WHERE j.community_id = :community_id AND j.reference = 'opening\:' || o.opening_id || '\:' || o.row_no)
+ ORDER BY 2 LIMIT 1
+""")
+
+
 async def verify_records(session: AsyncSession, community_id: int) -> list[Fault]:
     """The first record of each kind of fault that does not stand in the ledger as it should, or the other way round."""
     faults: list[Fault] = []
-    for query in (_RECORDS, _REWARDS):
+    for query in (_RECORDS, _REWARDS, _OPENINGS):
         rows = await session.execute(query, {"community_id": community_id})
         faults += [Fault(kind, community_id, place, detail) for kind, place, detail in rows]
     return faults

@@ -217,3 +217,17 @@ async def test_another_community_sees_nothing_of_it(bring, stranger_staff):
 
     assert (await stranger_staff.get(f"/api/openings/{sheet['opening_id']}")).status_code == 404
     assert (await stranger_staff.get("/api/openings")).json()["rows"] == []
+
+
+async def test_one_row_undone_by_hand_makes_room_for_the_right_one(bring, li, sun, qian):
+    sheet = await bring(LI, SUN)
+    listed = (await qian.get("/api/books/journals", params={"reference": f"opening:{sheet['opening_id']}:2"})).json()
+    number = next(iter(listed["items"]))["journal_id"]
+    undone = await qian.post(f"/api/books/journals/{number}/reversal", json={"mistake": "wrong_amount"})
+    assert undone.status_code < 300, undone.text
+
+    again = await bring(("0012-0001", "", 121, "12.5", 6_001, ""), SUN)
+
+    assert (again["new"], again["brought"], again["posted"]) == (1, 1, 1)
+    assert await has(li) == (121, 1_250, 6_001)
+    assert await has(sun) == (60, 120_000, 0)

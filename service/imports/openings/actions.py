@@ -26,6 +26,7 @@ from service.imports.openings.rules import (
     OpeningVerdict,
     check_day,
     check_second,
+    record_reference,
 )
 from service.imports.openings.tables import OpeningBatch, OpeningRow
 from service.kit import audit
@@ -33,6 +34,7 @@ from service.kit.access import Actor
 from service.kit.crypto import Keyring
 from service.kit.db import broken_constraint, keyring
 from service.kit.ids import new_id
+from service.records import take_back_carried
 
 AT_ONCE = 2_000
 """Rows in one statement; the driver sends them as one batch."""
@@ -198,6 +200,7 @@ async def approve(session: AsyncSession, *, actor: Actor, opening_id: UUID, now:
     check_day(batch.effective_on, closed_until=await queries.closed_until(session, actor.community_id), now=now)
     batch.state, batch.approved_by, batch.approved_at = OpeningState.POSTING, actor.member_id, now
     _record(session, actor, "openings.approved", batch, now)
+    await _let_go_of_undone(session, actor, opening_id, now)
     await session.flush()
     try:
         await session.execute(
@@ -214,6 +217,20 @@ async def approve(session: AsyncSession, *, actor: Actor, opening_id: UUID, now:
         if broken_constraint(error) == "uq_opening_row_live":
             raise BroughtMeanwhile from error
         raise
+
+
+async def _let_go_of_undone(session: AsyncSession, actor: Actor, opening_id: UUID, now: datetime) -> None:
+    """Rows of these people that finance undid by hand make room, and their hours leave the record: nothing counts twice."""
+    undone = await queries.lock_undone(session, actor.community_id, opening_id)
+    for row in undone:
+        row.is_live = False
+    await take_back_carried(
+        session,
+        community_id=actor.community_id,
+        references=[record_reference(row.opening_id, row.row_no) for row in undone if row.record_minutes],
+        confirmed_by=actor.member_id,
+        now=now,
+    )
 
 
 async def withdraw(session: AsyncSession, *, actor: Actor, opening_id: UUID, now: datetime) -> None:

@@ -11,7 +11,7 @@ import ledger
 from service import chart
 from service.chart import Reason
 from service.identity import lock_people
-from service.imports.openings.rules import OpeningState, OpeningVerdict, Outcome, reference
+from service.imports.openings.rules import OpeningState, OpeningVerdict, Outcome, record_reference, reference
 from service.imports.openings.tables import OpeningBatch, OpeningRow
 from service.imports.rules import KEEP_DAYS
 from service.kit import audit
@@ -101,7 +101,11 @@ async def return_piece(session: AsyncSession, now: datetime) -> int:
     await take_back_carried(
         session,
         community_id=batch.community_id,
-        references=[_record_reference(row) for row in rows if row.record_minutes and row.row_no not in kept],
+        references=[
+            record_reference(row.opening_id, row.row_no)
+            for row in rows
+            if row.record_minutes and row.row_no not in kept
+        ],
         confirmed_by=batch.ended_by,
         now=now,
     )
@@ -152,15 +156,16 @@ def _journal(batch: OpeningBatch, row: OpeningRow) -> ledger.Journal:
     return ledger.Journal(place, Reason.OPENING_BALANCE, legs, batch.approved_by, effective_at=at)
 
 
-def _record_reference(row: OpeningRow) -> str:
-    return f"{reference(row.opening_id, row.row_no)}:record"
-
-
 def _carried(batch: OpeningBatch, row: OpeningRow) -> Carried:
     assert row.member_id is not None, "a constraint says so"
     return Carried(
-        row.member_id, row.record_minutes, row.source, f"opening:{row.opening_id}", _record_reference(row), batch.effective_on
-    )  # fmt: skip
+        member_id=row.member_id,
+        minutes=row.record_minutes,
+        title=row.source,
+        source=f"opening:{row.opening_id}",
+        reference=record_reference(row.opening_id, row.row_no),
+        served_on=batch.effective_on,
+    )
 
 
 def _tell(session: AsyncSession, action: str, batch: OpeningBatch, now: datetime) -> None:

@@ -259,6 +259,14 @@ async def closed_until(session: AsyncSession, community_id: int) -> datetime | N
     return until
 
 
+_UNDONE = r"""
+EXISTS (SELECT FROM ledger.journal j JOIN ledger.journal u ON u.community_id = j.community_id AND u.reverses = j.journal_id
+         WHERE j.community_id = opening_row.community_id
+           AND j.reference = 'opening\:' || opening_row.opening_id || '\:' || opening_row.row_no)
+"""
+"""Finance undid the row's entry by hand, on the entry's own page: it is nobody's opening balance any more."""
+
+
 async def brought_by(
     session: AsyncSession, community_id: int, ids: Collection[UUID]
 ) -> Mapping[UUID, tuple[int, int, int]]:
@@ -270,9 +278,31 @@ async def brought_by(
             col(OpeningRow.community_id) == community_id,
             col(OpeningRow.member_id) == sa.any_(sa.literal(sorted(ids), sa.ARRAY(sa.Uuid()))),
             col(OpeningRow.is_live),
+            sa.text(f"NOT {_UNDONE}"),
         )
     )
     return {member_id: (minutes, points, record) for member_id, minutes, points, record in rows if member_id}
+
+
+async def lock_undone(session: AsyncSession, community_id: int, opening_id: UUID) -> Sequence[OpeningRow]:
+    """Live rows of this sheet's people whose entries were undone by hand, locked in one order."""
+    new = sa.select(col(OpeningRow.member_id)).where(
+        col(OpeningRow.community_id) == community_id,
+        col(OpeningRow.opening_id) == opening_id,
+        col(OpeningRow.verdict) == OpeningVerdict.NEW,
+    )
+    found = await session.execute(
+        sa.select(OpeningRow)
+        .where(
+            col(OpeningRow.community_id) == community_id,
+            col(OpeningRow.is_live),
+            col(OpeningRow.member_id).in_(new),
+            sa.text(_UNDONE),
+        )
+        .order_by(col(OpeningRow.opening_id), col(OpeningRow.row_no))
+        .with_for_update()
+    )
+    return found.scalars().all()
 
 
 async def waiting(session: AsyncSession, community_id: int) -> Sequence[OpeningView]:

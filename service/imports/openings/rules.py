@@ -115,3 +115,8 @@ def check_second(*, uploaded_by: UUID, proposed_by: UUID | None, decided_by: UUI
 def reference(opening_id: UUID, row_no: int) -> str:
     """Under which a row is posted, once for ever."""
     return f"opening:{opening_id}:{row_no}"
+
+
+def record_reference(opening_id: UUID, row_no: int) -> str:
+    """Under which a row's hours stand in the service record."""
+    return f"{reference(opening_id, row_no)}:record"
