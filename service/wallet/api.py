@@ -22,9 +22,12 @@ from service.records import record_lines
 from service.wallet.actions import note_export, note_journals_export, reverse_journal
 from service.wallet.journal_files import JournalsForm, journals_file
 from service.wallet.payloads import (
+    AccountBalanceOut,
     AccountLineOut,
     AccountOut,
+    AccountsOut,
     Amount,
+    CirculationOut,
     FaultOut,
     JournalLineOut,
     JournalOut,
@@ -117,12 +120,60 @@ async def records(
 
 
 @get("/api/books/trial-balance", opt=allow(*READERS))
-async def trial_balance(session: NamedDependency[AsyncSession], actor: NamedDependency[Actor]) -> TrialBalanceOut:
-    """Every kind of account with its sums."""
-    lines = await books.trial_balance(session, actor.community_id)
+async def trial_balance(
+    session: NamedDependency[AsyncSession], actor: NamedDependency[Actor], on: FromQuery[date | None] = None
+) -> TrialBalanceOut:
+    """Every kind of account with its sums: now, or at the end of a day."""
+    lines = await books.trial_balance(session, actor.community_id, on)
     return TrialBalanceOut(
         [TrialLineOut(line.kind, line.unit, line.accounts, line.owed, line.held, line.balance) for line in lines],
         [Amount(unit.value, sum(line.balance for line in lines if line.unit == unit)) for unit in BookUnit],
+    )
+
+
+@get("/api/books/circulation", opt=allow(*READERS))
+async def circulation(
+    session: NamedDependency[AsyncSession], actor: NamedDependency[Actor], on: FromQuery[date | None] = None
+) -> list[CirculationOut]:
+    """Points and coins by where they are: now, or at the end of a day."""
+    found = await books.circulation(session, actor.community_id, on)
+    return [
+        CirculationOut(
+            each.unit,
+            each.in_circulation,
+            each.people,
+            each.pools,
+            each.aside,
+            each.shops,
+            each.burnt,
+            each.expired,
+            each.written_off,
+        )
+        for each in found
+    ]
+
+
+@get("/api/books/accounts", opt=allow(*READERS))
+async def accounts(
+    session: NamedDependency[AsyncSession],
+    actor: NamedDependency[Actor],
+    kind: FromQuery[str | None] = None,
+    unit: FromQuery[BookUnit | None] = None,
+    q: FromQuery[str] = "",
+    after: FromQuery[str | None] = None,
+) -> AccountsOut:
+    """Accounts of a kind, of a unit, whose code begins with `q`, or of the person whose card number it is; by code."""
+    typed = q.strip()[:200]
+    found = await books.accounts(
+        session,
+        actor.community_id,
+        kind=kind,
+        unit=unit.value if unit else None,
+        beginning=await books.code_typed(session, actor.community_id, typed) if typed else None,
+        after=after,
+    )
+    return AccountsOut(
+        [AccountBalanceOut(line.code, line.unit, line.balance, line.opened_at) for line in found.rows], found.next
     )
 
 

@@ -31,6 +31,8 @@ MANIFEST = Manifest(
         api.statement,
         api.records,
         api.trial_balance,
+        api.circulation,
+        api.accounts,
         api.account,
         api.journals,
         api.journals_export,

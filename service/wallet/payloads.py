@@ -84,6 +84,36 @@ class TrialBalanceOut(msgspec.Struct):
     totals: list[Amount]
 
 
+class CirculationOut(msgspec.Struct):
+    """Where everything of one unit is; `in_circulation` is people, pools and aside together; `burnt` was redeemed and settled."""
+
+    unit: str
+    in_circulation: int
+    people: int
+    pools: int
+    aside: int
+    shops: int
+    burnt: int
+    expired: int
+    written_off: int
+
+
+class AccountBalanceOut(msgspec.Struct):
+    """One account and what it has now."""
+
+    code: str
+    unit: str
+    balance: int
+    opened_at: datetime
+
+
+class AccountsOut(msgspec.Struct):
+    """A page of accounts, by code."""
+
+    items: list[AccountBalanceOut]
+    next: str | None
+
+
 class JournalLineOut(msgspec.Struct):
     """One journal in a list."""
 

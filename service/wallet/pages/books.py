@@ -36,12 +36,23 @@ class ReverseForm(msgspec.Struct):
 
 @get("/desk/books", opt=allow(*READERS), include_in_schema=False)
 async def trial_balance_page(
-    request: AnyRequest, session: NamedDependency[AsyncSession], actor: NamedDependency[Actor]
+    request: AnyRequest,
+    session: NamedDependency[AsyncSession],
+    actor: NamedDependency[Actor],
+    on: FromQuery[date | None] = None,
 ) -> Template:
-    """Every kind of account with its sums. Each unit comes to zero."""
-    lines = await books.trial_balance(session, actor.community_id)
+    """Every kind of account with its sums, now or at the end of a day, and what is in circulation."""
+    lines = await books.trial_balance(session, actor.community_id, on)
     totals = {unit.value: sum(line.balance for line in lines if line.unit == unit) for unit in BookUnit}
-    return page(request, "wallet/books.html", title=_("账簿"), lines=lines, totals=totals)
+    return page(
+        request,
+        "wallet/books.html",
+        title=_("账簿"),
+        lines=lines,
+        totals=totals,
+        on=on,
+        circulation=await books.circulation(session, actor.community_id, on),
+    )
 
 
 @get("/desk/books/accounts", opt=allow(*READERS), include_in_schema=False)
@@ -49,19 +60,32 @@ async def accounts_page(
     request: AnyRequest,
     session: NamedDependency[AsyncSession],
     actor: NamedDependency[Actor],
-    kind: FromQuery[str],
-    unit: FromQuery[BookUnit],
+    kind: FromQuery[str | None] = None,
+    unit: FromQuery[BookUnit | None] = None,
+    q: FromQuery[str] = "",
     after: FromQuery[str | None] = None,
 ) -> Template:
-    """The accounts of one kind."""
-    found = await books.accounts(session, actor.community_id, kind, unit.value, after=after)
+    """The accounts of one kind, or found by code or by their holder's card."""
+    typed = q.strip()[:200]
+    found = await books.accounts(
+        session,
+        actor.community_id,
+        kind=kind,
+        unit=unit.value if unit else None,
+        beginning=await books.code_typed(session, actor.community_id, typed) if typed else None,
+        after=after,
+    )
     names = await account_names(session, actor.community_id, [line.code for line in found.rows])
-    query = urlencode({"kind": kind, "unit": unit.value, "after": found.next}) if found.next else None
+    given = {"kind": kind, "unit": unit.value if unit else None, "q": typed}
+    kept = {name: value for name, value in given.items() if value}
+    query = urlencode({**kept, "after": found.next}) if found.next else None
     return page(
         request,
         "wallet/accounts.html",
         title=_("账户"),
-        unit=unit.value,
+        asked={name: value or "" for name, value in given.items()},
+        units=[(each.value, translate(f"unit.{each.value}")) for each in BookUnit],
+        first_url=f"/desk/books/accounts?{urlencode(kept)}" if after else None,
         lines=found.rows,
         names=names,
         next_url=f"/desk/books/accounts?{query}" if query else None,

@@ -9,7 +9,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 import ledger
 from service import chart
-from service.identity import members_by_card
+from service.identity import members_by_card, normal_card
 from service.kit.clock import FIRST_DAY, LAST_DAY, day_begins
 from service.kit.paging import PAGE_SIZE, Page, decode_cursor, encode_cursor, page_of
 from service.wallet.queries.sources import Source, sources
@@ -59,43 +59,118 @@ class JournalView:
         return any(transfer.kind != "post" for transfer in self.posted.transfers)
 
 
-async def trial_balance(session: AsyncSession, community_id: int) -> Sequence[TrialLine]:
-    """Every kind of account with its sums, by unit."""
-    rows = await session.execute(
-        sa.text(
-            "SELECT split_part(a.code, ':', 1) AS kind, a.unit, count(*),"
-            "       coalesce(sum(a.balance) FILTER (WHERE a.balance < 0), 0)::bigint,"
-            "       coalesce(sum(a.balance) FILTER (WHERE a.balance > 0), 0)::bigint"
-            "  FROM ledger.account a WHERE a.community_id = :community_id"
-            ' GROUP BY 1, 2 ORDER BY a.unit COLLATE "C", 1'
-        ),
-        {"community_id": community_id},
-    )
+_NOW = """
+WITH held AS (SELECT a.code, a.unit, a.balance FROM ledger.account a WHERE a.community_id = :community_id)
+"""
+_THEN = """
+WITH held AS (
+    SELECT a.code, a.unit, b.balance
+      FROM ledger.balances_at(:community_id, ledger.seq_before(:community_id, :at)) b
+      JOIN ledger.account a ON a.community_id = :community_id AND a.account_id = b.account_id
+     WHERE a.opened_at < :at
+)
+"""
+_TRIAL = """
+SELECT split_part(h.code, ':', 1) AS kind, h.unit, count(*),
+       coalesce(sum(h.balance) FILTER (WHERE h.balance < 0), 0)::bigint,
+       coalesce(sum(h.balance) FILTER (WHERE h.balance > 0), 0)::bigint
+  FROM held h GROUP BY 1, 2 ORDER BY h.unit COLLATE "C", 1
+"""
+_CIRCULATION = """
+SELECT h.unit,
+       coalesce(sum(h.balance) FILTER (WHERE split_part(h.code, ':', 1) IN ('member', 'group')), 0)::bigint,
+       coalesce(sum(h.balance) FILTER (WHERE split_part(h.code, ':', 1) = 'pool'), 0)::bigint,
+       coalesce(sum(h.balance) FILTER (WHERE h.code = 'escrow'), 0)::bigint,
+       coalesce(sum(h.balance) FILTER (WHERE split_part(h.code, ':', 1) = 'merchant'), 0)::bigint,
+       coalesce(sum(h.balance) FILTER (WHERE h.code = 'expired'), 0)::bigint,
+       coalesce(sum(h.balance) FILTER (WHERE h.code = 'writeoff'), 0)::bigint,
+       CASE h.unit WHEN 'point' THEN (
+           SELECT coalesce(100 * sum(s.paid_points), 0)::bigint FROM redemption.settlement s
+            WHERE s.community_id = :community_id AND s.paid_at IS NOT NULL
+              AND (CAST(:at AS timestamptz) IS NULL OR s.paid_at < :at)
+       ) ELSE 0 END
+  FROM held h WHERE h.unit IN ('point', 'minute') GROUP BY 1 ORDER BY h.unit DESC
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Circulation:
+    """Where everything of one unit is. What is burnt was redeemed and settled; it is in no account any more."""
+
+    unit: str
+    people: int
+    pools: int
+    aside: int
+    shops: int
+    expired: int
+    written_off: int
+    burnt: int
+
+    @property
+    def in_circulation(self) -> int:
+        """What somebody can still use: in people's hands, in pools, and set aside for them."""
+        return self.people + self.pools + self.aside
+
+
+def _moment(on: date | None) -> datetime | None:
+    """The end of a day; None is now."""
+    return day_begins(min(on, LAST_DAY) + timedelta(days=1)) if on else None
+
+
+async def trial_balance(session: AsyncSession, community_id: int, on: date | None = None) -> Sequence[TrialLine]:
+    """Every kind of account with its sums, by unit: now, or at the end of a day at the cost of the accounts alone."""
+    at = _moment(on)
+    query = sa.text((_THEN if at else _NOW) + _TRIAL)
+    rows = await session.execute(query, {"community_id": community_id} | ({"at": at} if at else {}))
     return [TrialLine(*row) for row in rows]
 
 
+async def circulation(session: AsyncSession, community_id: int, on: date | None = None) -> Sequence[Circulation]:
+    """Points and coins by where they are: now, or at the end of a day."""
+    at = _moment(on)
+    query = sa.text((_THEN if at else _NOW) + _CIRCULATION)
+    return [Circulation(*row) for row in await session.execute(query, {"community_id": community_id, "at": at})]
+
+
 async def accounts(
-    session: AsyncSession, community_id: int, kind: str, unit: str, *, after: str | None = None
+    session: AsyncSession,
+    community_id: int,
+    *,
+    kind: str | None = None,
+    unit: str | None = None,
+    beginning: str | None = None,
+    after: str | None = None,
 ) -> Page[AccountLine]:
-    """The accounts of one kind and unit, by code, a page at a time."""
-    cursor = decode_cursor(after, str)
+    """Accounts of a kind, a unit, or whose code begins so; by code and unit, a page at a time."""
+    cursor = decode_cursor(after, str, str)
     rows = await session.execute(
         sa.text(
             "SELECT a.code, a.unit, a.balance, a.opened_at FROM ledger.account a"
-            " WHERE a.community_id = :community_id AND a.unit = :unit AND split_part(a.code, ':', 1) = :kind"
-            '   AND (CAST(:after AS text) IS NULL OR a.code COLLATE "C" > :after)'
-            ' ORDER BY a.code COLLATE "C" LIMIT :limit'
+            " WHERE a.community_id = :community_id AND (CAST(:unit AS text) IS NULL OR a.unit = :unit)"
+            "   AND (CAST(:kind AS text) IS NULL OR split_part(a.code, ':', 1) = :kind)"
+            "   AND (CAST(:beginning AS text) IS NULL OR starts_with(a.code, :beginning))"
+            '   AND (CAST(:after AS text) IS NULL OR (a.code COLLATE "C", a.unit COLLATE "C") > (:after, :after_unit))'
+            ' ORDER BY a.code COLLATE "C", a.unit COLLATE "C" LIMIT :limit'
         ),
         {
             "community_id": community_id,
             "unit": unit,
             "kind": kind,
+            "beginning": beginning or None,
             "after": cursor[0] if cursor else None,
+            "after_unit": cursor[1] if cursor else None,
             "limit": PAGE_SIZE + 1,
         },
     )
     lines = [AccountLine(*row) for row in rows]
-    return page_of(lines, lambda last: encode_cursor(last.code))
+    return page_of(lines, lambda last: encode_cursor(last.code, last.unit))
+
+
+async def code_typed(session: AsyncSession, community_id: int, typed: str) -> str:
+    """The beginning of a code that somebody means: a person's account by the card number, or what was typed."""
+    card = normal_card(typed)
+    member = (await members_by_card(session, community_id, [card])).get(card) if card else None
+    return chart.member(member.member_id) if member is not None else typed
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,9 +228,3 @@ async def journal_view(session: AsyncSession, community_id: int, journal_id: int
         raise JournalNotFound
     told = await sources(session, community_id, [reference])
     return JournalView(posted, told.get(reference), reverses, reversed_by)
-
-
-async def account_of_card(session: AsyncSession, community_id: int, card_no: str) -> str | None:
-    """The account code of the person with this card number."""
-    found = (await members_by_card(session, community_id, [card_no])).get(card_no)
-    return chart.member(found.member_id) if found is not None else None

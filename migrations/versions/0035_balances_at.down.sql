@@ -1,0 +1,1 @@
+DROP FUNCTION ledger.balances_at;
