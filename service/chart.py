@@ -110,6 +110,8 @@ class Reason(StrEnum):
     """A sponsor promised money or points."""
     OPENING_BALANCE = "opening_balance"
     """Carried over from the books kept before Linli."""
+    POINTS_EXPIRED = "points_expired"
+    """Points that were not used by the day their community's rule gave them."""
     HOLD_EXPIRED = "hold_expired"
     """What was set aside until a day came back by itself when the day was over."""
     DEBT_WRITTEN_OFF = "debt_written_off"

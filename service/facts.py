@@ -193,6 +193,12 @@ class VoucherExpiring(Fact, frozen=True, kw_only=True):
     member_id: UUID
 
 
+class PointsExpiring(Fact, frozen=True, kw_only=True):
+    """Some of a member's points expire soon."""
+
+    member_id: UUID
+
+
 class SettlementClosed(Fact, frozen=True, kw_only=True):
     """A shop's statement is ready to be confirmed."""
 

@@ -78,6 +78,10 @@ _ALL = (
     Setting("points_coefficient_thousandths.training", 0, 0, 10_000),
     Setting("credited_minutes_per_day_max", 480, 0, 1440),
     Setting("store_minutes_max", 90_000, 0, 100_000_000),
+    # Points live so many months, or to the end of their year and so many months more; 0 and 0 is for ever.
+    Setting("points_expire_months", 0, 0, 240),
+    Setting("points_expire_at_year_end", 0, 0, 1),
+    Setting("points_expire_grace_days", 30, 0, 366),
     # Hours.
     Setting("presence_percent_min", 60, 0, 100),
     Setting("checkin_code_seconds", 30, 10, 300),

@@ -68,7 +68,7 @@ def _cancelled(fact: facts.ActivityCancelled) -> Sequence[Letter]:
     return [Letter("/activities", members=fact.member_ids)]
 
 
-def _hours(fact: facts.AttendanceApproved) -> Sequence[Letter]:
+def _hours(fact: facts.AttendanceApproved | facts.PointsExpiring) -> Sequence[Letter]:
     return [Letter("/passbook", members=(fact.member_id,))]
 
 
@@ -134,6 +134,7 @@ POST: dict[type[Fact], Callable[..., Sequence[Letter]]] = {
     facts.VoucherUseReversed: _receipt,
     facts.VoucherReturned: _voucher,
     facts.VoucherExpiring: _voucher,
+    facts.PointsExpiring: _hours,
     facts.SettlementClosed: _shop,
     facts.DisputeResolved: _shop,
     facts.SettlementPaid: _shop,

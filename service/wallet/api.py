@@ -33,6 +33,7 @@ from service.wallet.payloads import (
     JournalOut,
     JournalsOut,
     LineOut,
+    LotOut,
     RecordOut,
     RecordsOut,
     ReverseIn,
@@ -46,7 +47,7 @@ from service.wallet.payloads import (
 from service.wallet.queries import books, exports
 from service.wallet.queries.journals import Asked
 from service.wallet.queries.journals import journals as find_journals
-from service.wallet.queries.passbook import Line, figures, passbook
+from service.wallet.queries.passbook import Line, figures, passbook, points_lots
 from service.wallet.rules import CORRECTORS, READERS, BookUnit, Proof, Unit, check_asked
 from service.wallet.verify import verify_books
 
@@ -57,10 +58,12 @@ AnyRequest = Request[Any, Any, Any]
 async def wallet(session: NamedDependency[AsyncSession], actor: NamedDependency[Actor]) -> WalletOut:
     """The three named figures of the signed-in person."""
     mine = await figures(session, actor.community_id, actor.member_id)
+    lots = await points_lots(session, actor.community_id, actor.member_id)
     return WalletOut(
         service=Amount(MINUTE, mine.service_minutes),
         coins=Amount(MINUTE, mine.coin_minutes),
         points=Amount(POINT, mine.points_hundredths),
+        lots=[LotOut(lot.hundredths, lot.last_day) for lot in lots],
     )
 
 

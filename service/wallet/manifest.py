@@ -3,6 +3,7 @@
 from service.kit.manifest import Manifest, Nav, Timed
 from service.wallet import api
 from service.wallet.actions import expire_holds, map_zones, mark_lines
+from service.wallet.actions_expiry import follow_rule, sweep_points, warn_holders
 from service.wallet.pages import books, home, journals, passbook
 from service.wallet.rules import READERS
 
@@ -45,6 +46,9 @@ MANIFEST = Manifest(
         Timed("wallet.mark_lines", MINUTE, mark_lines),
         Timed("wallet.map_zones", MINUTE, map_zones),
         Timed("wallet.expire_holds", MINUTE, expire_holds),
+        Timed("wallet.follow_expiry_rule", 10 * MINUTE, follow_rule),
+        Timed("wallet.sweep_points", 10 * MINUTE, sweep_points),
+        Timed("wallet.warn_of_expiry", 60 * MINUTE, warn_holders),
     ],
     nav=[
         Nav(

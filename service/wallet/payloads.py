@@ -15,12 +15,23 @@ class Amount(msgspec.Struct):
     amount: int
 
 
+class LotOut(msgspec.Struct):
+    """A part of the points, and the last day on which it can be used; null is for ever."""
+
+    amount: int
+    last_day: date | None
+
+
 class WalletOut(msgspec.Struct):
-    """The three named figures; `service` never falls and cannot be spent."""
+    """The three named figures; `service` never falls and cannot be spent.
+
+    `lots` are what the points consist of, what expires first in front; empty where points do not expire.
+    """
 
     service: Amount
     coins: Amount
     points: Amount
+    lots: list[LotOut]
 
 
 class LineOut(msgspec.Struct):

@@ -49,6 +49,7 @@ INSERT INTO ledger.mark (community_id, account_id, seq) SELECT community_id, acc
 INSERT INTO ledger.period SELECT community_id, '2000-01-01Z', seq, gen_random_uuid(), at FROM ledger.book LIMIT 1;
 INSERT INTO ledger.debt_allowance
 SELECT community_id, account_id, 1, 'typo', 5, 1, gen_random_uuid(), opened_at FROM ledger.account LIMIT 1;
+INSERT INTO points_reminder SELECT community_id, member_id, now(), now() FROM member LIMIT 1;
 INSERT INTO ledger.lot_policy
 SELECT community_id, 'point', 1, 'member:', 'year', 0, 0, 'UTC', seq, gen_random_uuid(), at FROM ledger.book LIMIT 1;
 INSERT INTO ledger.lot SELECT community_id, account_id, '2030-01-01Z', 1 FROM ledger.account LIMIT 1;

@@ -22,7 +22,7 @@ from service.kit.refusals import Invalid
 from service.kit.words import hours, points
 from service.records import record_lines, stars
 from service.wallet.actions import note_look
-from service.wallet.queries.passbook import figures, line_of, passbook, whole_passbook
+from service.wallet.queries.passbook import figures, line_of, passbook, points_lots, whole_passbook
 from service.wallet.rules import Unit
 
 AnyRequest = Request[Any, Any, Any]
@@ -85,6 +85,7 @@ async def passbook_page(
         unit=unit.value,
         tab_items=tabs(unit),
         balance=mine.points_hundredths if unit is Unit.POINT else mine.coin_minutes,
+        lots=await points_lots(session, actor.community_id, actor.member_id) if unit is Unit.POINT else [],
         months=shown.months,
         month=month or "",
         next_url=f"/passbook?{following}" if following else None,

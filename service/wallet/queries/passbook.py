@@ -31,6 +31,26 @@ class Figures:
 
 
 @dataclass(frozen=True, slots=True)
+class PointsLot:
+    """A part of somebody's points, and the last day on which it can be used; None is for ever."""
+
+    hundredths: int
+    last_day: date | None
+
+
+async def points_lots(session: AsyncSession, community_id: int, member_id: UUID) -> Sequence[PointsLot]:
+    """What one's points consist of, what expires first in front. Empty where the community's points do not expire."""
+    lots = await ledger.lots(session, community_id, chart.member(member_id), chart.POINT)
+    if all(lot.expires_at is None for lot in lots):
+        return []
+    return [
+        # It expires as the next day begins.
+        PointsLot(lot.amount, lot.expires_at and (lot.expires_at - timedelta(seconds=1)).astimezone(HOME_ZONE).date())
+        for lot in lots
+    ]
+
+
+@dataclass(frozen=True, slots=True)
 class Line:
     """One line of a passbook, ready to be shown."""
 
