@@ -1,5 +1,6 @@
 """Proposing, confirming and taking back a closing; drawing up a closed year."""
 
+from collections.abc import Sequence
 from datetime import date, datetime
 from uuid import UUID
 
@@ -9,7 +10,6 @@ from sqlmodel import col
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 import ledger
-import redemption
 from service.closing import drawing, queries
 from service.closing.rules import (
     BooksFaulty,
@@ -27,7 +27,7 @@ from service.kit import audit, outbox
 from service.kit.access import Actor
 from service.kit.db import broken_constraint
 from service.kit.ids import new_id
-from service.kit.sealing import copies, trusted_keys
+from service.kit.manifest import Manifest
 
 
 async def propose_period(session: AsyncSession, *, actor: Actor, last_day: date, now: datetime) -> UUID:
@@ -36,20 +36,18 @@ async def propose_period(session: AsyncSession, *, actor: Actor, last_day: date,
     return await _propose(session, actor, last_day, None, now)
 
 
-async def propose_year(session: AsyncSession, *, actor: Actor, year: int, now: datetime) -> UUID:
-    """Ask a second person to close a year. The books prove themselves first: ledger, seals and vouchers, as a whole.
+async def propose_year(
+    session: AsyncSession, *, actor: Actor, year: int, slices: Sequence[Manifest], now: datetime
+) -> UUID:
+    """Ask a second person to close a year. The books prove themselves first, as a whole, by the proofs that slices offer.
 
     Raises BooksFaulty when they do not.
     """
+    proofs = [proof for item in slices for proof in item.proofs]
+    assert proofs, "a year without a proof would prove nothing"
     closed = await queries.years(session, actor.community_id)
     check_year(year, last_year=closed[0] if closed else None, now=now)
-    faults = len(await ledger.verify(session, actor.community_id))
-    faults += len(
-        await ledger.verify_seals(
-            session, actor.community_id, trusted_keys(session), copies=copies(session, actor.community_id)
-        )
-    )
-    faults += len(await redemption.verify(session, actor.community_id))
+    faults = sum([len(await proof(session, actor.community_id)) for proof in proofs])
     if faults:
         raise BooksFaulty(faults)
     return await _propose(session, actor, date(year, 12, 31), year, now)

@@ -87,11 +87,12 @@ async def propose_year(
     session: NamedDependency[AsyncSession],
     actor: NamedDependency[Actor],
     now: NamedDependency[datetime],
+    state: State,
 ) -> Response[ClosingOut]:
     """Propose to close a year; the books prove themselves first."""
 
     async def work() -> ClosingOut:
-        made = await actions.propose_year(session, actor=actor, year=data.year, now=now)
+        made = await actions.propose_year(session, actor=actor, year=data.year, slices=state.slices, now=now)
         return closing_out(await queries.closing_for(session, actor.community_id, made))
 
     return await once(request, session, actor, now, work, status=201)

@@ -110,7 +110,7 @@ async def propose_year(
         form = await form_of(request, YearIn)
 
         async def work() -> str:
-            made = await actions.propose_year(session, actor=actor, year=form.year, now=now)
+            made = await actions.propose_year(session, actor=actor, year=form.year, slices=state.slices, now=now)
             return f"/desk/books/closings/{made}?done=closing.proposed"
 
         return await once_page(request, session, actor, now, work)

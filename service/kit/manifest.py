@@ -17,6 +17,9 @@ Subscriber = Callable[[AsyncSession, Any, datetime], Awaitable[None]]
 TimedWork = Callable[[AsyncSession, datetime], Awaitable[int]]
 """Does one batch of due work in a transaction of its own and answers how many it did; called again while it did any."""
 
+Proof = Callable[[AsyncSession, int], Awaitable[Sequence[object]]]
+"""Everything that is wrong in a community's books: `async (session, community_id)`; nothing when they are whole."""
+
 Unfinisheds = Callable[[AsyncSession, int, datetime], Awaitable[Sequence["Unfinished"]]]
 """What a community has not finished of everything before a moment: `async (session, community_id, until)`."""
 
@@ -58,6 +61,8 @@ class Manifest:
     """For the resident's home: `async (session, actor, now) -> {"template": ..., "order": int, **context} | None`."""
     staff_inbox: Sequence[Callable[..., Awaitable[Sequence[object]]]] = ()
     """For the staff's one list: `async (session, actor, now) -> [InboxRow]`, oldest first, at most 200."""
+    proofs: Sequence[Proof] = ()
+    """What has to hold before a year of the books is closed."""
     unfinished: Sequence[Unfinisheds] = ()
     """For whoever closes a period: what belongs into it and is not done. It keeps nobody from closing."""
 

@@ -6,6 +6,7 @@ from service.wallet.actions import expire_holds, map_zones, mark_lines
 from service.wallet.actions_expiry import follow_rule, sweep_points, warn_holders
 from service.wallet.pages import books, home, journals, passbook
 from service.wallet.rules import READERS
+from service.wallet.verify import verify_books
 
 MINUTE = 60
 
@@ -50,6 +51,7 @@ MANIFEST = Manifest(
         Timed("wallet.sweep_points", 10 * MINUTE, sweep_points),
         Timed("wallet.warn_of_expiry", 60 * MINUTE, warn_holders),
     ],
+    proofs=[verify_books],
     nav=[
         Nav(
             "账簿",

@@ -15,6 +15,7 @@ from service.closing import actions
 from service.kit.clock import day_begins, local_day
 from service.kit.db import make_engine, make_sessions
 from service.kit.ids import new_id
+from service.slices import manifests
 from tests.browser.conftest import DESK, Visitor
 from tests.browser.live import Live
 from tests.cast import HERE, KEYRING, START
@@ -47,7 +48,7 @@ async def a_closed_year(live: Live) -> None:
             journals = [
                 ledger.Journal(
                     f"test:{n}",
-                    Reason.SERVICE,
+                    Reason.OPENING_BALANCE,
                     (
                         ledger.Leg(chart.ISSUED, chart.member(person.member_id), chart.POINT, 100 + n),
                         ledger.Leg(chart.ISSUED, chart.member(person.member_id), chart.MINUTE, 60 + n),
@@ -60,7 +61,7 @@ async def a_closed_year(live: Live) -> None:
             await ledger.post_many(session, HERE, journals, now=START)
         qian, feng = live.town.actors["qian"], live.town.actors["feng"]
         async with sessions.begin() as session:
-            made = await actions.propose_year(session, actor=qian, year=2025, now=START)
+            made = await actions.propose_year(session, actor=qian, year=2025, slices=manifests(), now=START)
         async with sessions.begin() as session:
             await actions.confirm_closing(session, actor=feng, closing_id=made, now=START)
     finally:

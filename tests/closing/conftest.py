@@ -10,6 +10,7 @@ from service.chart import Reason
 from service.closing import actions
 from service.kit.clock import day_begins
 from service.kit.ids import new_id
+from service.slices import manifests
 from tests.cast import HERE
 from tests.wallet.conftest import statements
 
@@ -25,7 +26,13 @@ def book_on(app, clock):
     """Posts an entry that takes effect on a day, as it would be booked today."""
 
     async def post(
-        client, amount: int, day: date | None = None, *, unit=chart.POINT, reason=Reason.SERVICE, debit=chart.ISSUED
+        client,
+        amount: int,
+        day: date | None = None,
+        *,
+        unit=chart.POINT,
+        reason=Reason.OPENING_BALANCE,
+        debit=chart.ISSUED,
     ):
         reference = f"test:{new_id()}"
         async with app.state.sessions.begin() as session:
@@ -44,7 +51,9 @@ def close(app, clock, qian, feng):
     async def do(*, last_day: date | None = None, year: int | None = None) -> None:
         async with app.state.sessions.begin() as session:
             if year is not None:
-                made = await actions.propose_year(session, actor=qian.actor, year=year, now=clock.now)
+                made = await actions.propose_year(
+                    session, actor=qian.actor, year=year, slices=manifests(), now=clock.now
+                )
             else:
                 assert last_day is not None
                 made = await actions.propose_period(session, actor=qian.actor, last_day=last_day, now=clock.now)

@@ -17,6 +17,7 @@ from service.chart import Reason
 from service.closing import actions, drawing, queries
 from service.closing.rules import BooksFaulty, YearsInOrder, YearUnit, year_begins
 from service.seals.actions import seal_year
+from service.slices import manifests
 from tests.cast import HERE
 from tests.db import Database
 
@@ -125,7 +126,7 @@ async def test_a_year_that_is_not_over_or_leaves_one_out_is_refused(app, close, 
     await close(year=2024)
     async with app.state.sessions.begin() as session:
         with pytest.raises(YearsInOrder) as order:
-            await actions.propose_year(session, actor=qian.actor, year=2026, now=clock.now)
+            await actions.propose_year(session, actor=qian.actor, year=2026, slices=manifests(), now=clock.now)
     assert order.value.year == 2025
 
 
@@ -147,7 +148,7 @@ async def test_books_that_do_not_prove_themselves_are_not_closed(app, qian, a_ye
 
     async with app.state.sessions.begin() as session:
         with pytest.raises(BooksFaulty) as faulty:
-            await actions.propose_year(session, actor=qian.actor, year=2026, now=clock.now)
+            await actions.propose_year(session, actor=qian.actor, year=2026, slices=manifests(), now=clock.now)
     assert faulty.value.count > 0
 
 
@@ -247,7 +248,7 @@ async def test_the_paper_of_thousands_is_sent_in_pieces(app, shown, town_databas
 
 async def test_a_closed_year_that_is_not_drawn_up_yet_says_so(app, qian, feng, a_year, clock, town):
     async with app.state.sessions.begin() as session:
-        made = await actions.propose_year(session, actor=qian.actor, year=2026, now=clock.now)
+        made = await actions.propose_year(session, actor=qian.actor, year=2026, slices=manifests(), now=clock.now)
     async with app.state.sessions.begin() as session:
         await actions.confirm_closing(session, actor=feng.actor, closing_id=made, now=clock.now)
         await actions.confirm_closing(session, actor=feng.actor, closing_id=made, now=clock.now)
