@@ -9,7 +9,7 @@ MANIFEST = Manifest(
     handlers=[*pages.HANDLERS, *api.HANDLERS],
     subscribers={YearClosed: [actions.seal_year]},
     timed=[
-        Timed("seals.read_on", 60, actions.read_on),
+        Timed("seals.read_on", 1, actions.read_on),
         Timed("seals.seal_daily", 300, actions.seal_daily),
         Timed("seals.patrol", 60, actions.patrol),
     ],
