@@ -386,5 +386,9 @@ def _same(known: Entry, journal: Journal, steps: Sequence[Step], original: str |
         and known.original == original
         and journal.effective_at in {None, known.effective_at}
         and len(known.steps) == len(steps)
-        and all(same_step(first, again) for first, again in zip(known.steps, steps, strict=True))
+        and any(
+            all(same_step(first, again) for first, again in zip(known.steps, asked, strict=True))
+            # The legs of a reversal lead back from either end.
+            for asked in ((steps, steps[::-1]) if original is not None else (steps,))
+        )
     )

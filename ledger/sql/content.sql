@@ -37,7 +37,8 @@ CREATE OR REPLACE FUNCTION ledger.fingerprint(
         || coalesce(p_reverses::text, '') || chr(30) || p_lines, 'UTF8')), 1, 8);
 
 -- Whether a caller who sends a known reference again means what was posted under it. Compared is the content itself.
--- Who asks again is not content. A missing effective time or amount stands for the one that was posted.
+-- Who asks again is not content. A missing effective time or amount stands for the one that was posted. The legs of a reversal
+-- lead back from either end: those posted before 0.3 went the first leg first.
 CREATE OR REPLACE FUNCTION ledger.same_content(
     p_book bigint, p_journal_id bigint, p_reason text, p_effective_at timestamptz, p_reverses bigint,
     p_kind text[], p_debit text[], p_credit text[], p_unit text[], p_amount bigint[], p_hold uuid[], p_expires timestamptz[]
@@ -50,11 +51,12 @@ CREATE OR REPLACE FUNCTION ledger.same_content(
 AS $$
     SELECT coalesce(j.reason = p_reason AND j.effective_at = coalesce(p_effective_at, j.effective_at)
                     AND j.reverses IS NOT DISTINCT FROM p_reverses AND j.transfers = cardinality(p_kind), false)
-       AND NOT EXISTS (
+       AND EXISTS (SELECT FROM (VALUES (false), (true)) w(backwards) WHERE (p_reverses IS NOT NULL OR NOT w.backwards) AND NOT EXISTS (
         SELECT FROM unnest(p_kind, p_debit, p_credit, p_unit, p_amount, p_hold, p_expires)
                     WITH ORDINALITY s(kind, debit, credit, unit, amount, hold, expires, place)
         LEFT JOIN LATERAL (SELECT x.* FROM transfer x
-                           WHERE x.community_id = p_book AND x.seq = p_journal_id + s.place - 1 LIMIT 1) t ON true
+                           WHERE x.community_id = p_book AND x.seq = p_journal_id + CASE WHEN w.backwards THEN cardinality(p_kind) - s.place
+                                                                              ELSE s.place - 1 END LIMIT 1) t ON true
         LEFT JOIN LATERAL (SELECT x.code FROM account x
                            WHERE x.community_id = p_book AND x.account_id = t.debit LIMIT 1) d ON true
         LEFT JOIN LATERAL (SELECT x.code FROM account x
@@ -70,7 +72,7 @@ AS $$
                    WHEN 'capture' THEN c.code = s.credit AND t.hold_id = s.hold
                    WHEN 'release' THEN t.hold_id = s.hold
                    WHEN 'refund' THEN d.code = s.debit AND t.hold_id = s.hold
-                   END) IS NOT TRUE)
+                   END) IS NOT TRUE))
     FROM journal j
     WHERE j.community_id = p_book AND j.journal_id = p_journal_id
 $$;

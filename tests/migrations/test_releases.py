@@ -105,7 +105,6 @@ async def test_a_retry_from_before_the_upgrade_is_still_the_same(empty_database:
 
 
 @pytest.mark.slow
-@pytest.mark.xfail(reason="legs go back the last first now, and what went back the first first is compared with that")
 async def test_a_whole_reversal_from_before_the_upgrade_is_still_the_same(empty_database: Database):
     await filled(empty_database, RELEASES[-1])
     await runner.upgrade(empty_database.owner_url)
