@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url';
 
 const here = dirname(fileURLToPath(import.meta.url));
 const out = resolve(process.env.LINLI_STATIC_OUT ?? join(here, '..', 'static'));
-const entries = ['app.css', 'print.css', 'app.js', 'desk.js', 'scan.js', 'scan-worker.js', 'checkin.js', 'kiosk.js', 'voucher.js'];
+const entries = ['app.css', 'print.css', 'app.js', 'desk.js', 'scan.js', 'scan-worker.js', 'checkin.js', 'kiosk.js', 'export.js', 'voucher.js'];
 const copied = ['icon.svg'];
 
 // Nothing is written before the build has succeeded: a broken source leaves the last good files in place.

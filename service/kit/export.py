@@ -71,6 +71,9 @@ def csv_answer(name: str, content: bytes) -> Response[bytes]:
     )
 
 
-def file_stream(name: str, pieces: AsyncIterator[bytes], media_type: str) -> Stream:
-    """A long file to save, sent while it is made. The name is of plain letters."""
-    return Stream(pieces, media_type=media_type, headers={"content-disposition": f'attachment; filename="{name}"'})
+def file_stream(name: str, pieces: AsyncIterator[bytes], media_type: str, *, entries: int | None = None) -> Stream:
+    """A long file to save, sent while it is made. The name is of plain letters; `entries` is how long it will be."""
+    headers = {"content-disposition": f'attachment; filename="{name}"'}
+    if entries is not None:
+        headers["x-linli-entries"] = str(entries)
+    return Stream(pieces, media_type=media_type, headers=headers)

@@ -365,4 +365,6 @@ async def export(
     """The whole book as a file for Beancount, for hledger (`journal`) or as comma-separated values."""
     note_export(session, actor=actor, form=form, now=now)
     pieces = exports.book_bytes(sessions_of_app(state), actor.community_id, form)
-    return file_stream(exports.file_name(actor.community_id, form, now), pieces, exports.MEDIA_TYPES[form])
+    entries = await exports.entries_posted(session, actor.community_id)
+    name = exports.file_name(actor.community_id, form, now)
+    return file_stream(name, pieces, exports.MEDIA_TYPES[form], entries=entries)

@@ -36,3 +36,8 @@ def file_name(community_id: int, form: ExportForm, now: datetime) -> str:
 def book_bytes(sessions: Sessions, community_id: int, form: ExportForm) -> AsyncIterator[bytes]:
     """The book for a download. What was posted by the beginning never changes, so it needs no transaction of its own."""
     return pieces_of(sessions, lambda session: book_pieces(session, community_id, form))
+
+
+async def entries_posted(session: AsyncSession, community_id: int) -> int:
+    """How many transfers an export that begins now has at least: what a reader's progress is measured by."""
+    return (await ledger.lag(session, community_id)).posted
