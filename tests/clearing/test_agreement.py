@@ -1,6 +1,7 @@
 """Two communities agree before anybody sends, and part without losing what is under way."""
 
 import asyncio
+from uuid import UUID
 
 import pytest
 
@@ -194,3 +195,16 @@ async def test_an_old_proposal_that_comes_late_is_not_taken_for_a_new_one(apart:
     await apart.settle()
 
     assert await states(apart) == (AgreementState.ACCEPTED, AgreementState.ACCEPTED)
+
+
+async def test_an_end_that_meets_transfers_leaves_each_with_one_outcome(pair: Pair) -> None:
+    """Who sends and who ends wait for each other at the agreement's row: a transfer is there before the end, or refused."""
+    sending = [pair.send(name, "stranger", 10) for name in ("chen", "sun") * 4]
+    *done, _ended = await asyncio.gather(*sending, end(pair, "jiang", ELSEWHERE), return_exceptions=True)
+    await pair.settle()
+
+    sent = sum(isinstance(one, UUID) for one in done)
+    assert sent + sum(isinstance(one, NoAgreement) for one in done) == 8
+    assert await pair.owed() == (10 * sent, -10 * sent)
+    assert await states(pair) == (AgreementState.ENDED, AgreementState.ENDED)
+    assert await pair.faults() == []
