@@ -49,6 +49,18 @@ INSERT INTO ledger.mark (community_id, account_id, seq) SELECT community_id, acc
 INSERT INTO ledger.period SELECT community_id, '2000-01-01Z', seq, gen_random_uuid(), at FROM ledger.book LIMIT 1;
 INSERT INTO ledger.debt_allowance
 SELECT community_id, account_id, 1, 'typo', 5, 1, gen_random_uuid(), opened_at FROM ledger.account LIMIT 1;
+INSERT INTO ledger.zone SELECT community_id, 0, opened_at, at FROM ledger.book LIMIT 1;
+INSERT INTO ledger.zone_word SELECT community_id, 'reason:service', 0, 1, 2 FROM ledger.book LIMIT 1;
+INSERT INTO ledger.zoned SELECT community_id, 0 FROM ledger.book LIMIT 1;
+INSERT INTO setting_change (community_id, change_id, name, value, effective_from, reason, needs_second, state, proposed_by,
+                            proposed_at, decided_by, decided_at, undone_by, undone_at)
+SELECT community_id, gen_random_uuid(), 'wish_open_days', 30, '2030-01-01', '试一试', false, 'undone', member_id, now(), member_id, now(),
+       member_id, now() FROM member LIMIT 1;
+INSERT INTO audit_sample
+SELECT community_id, gen_random_uuid(), repeat('a', 32), '2026-01-01', '2026-01-31', 1, 9, 1, 'none', 1, member_id, now() FROM member LIMIT 1;
+INSERT INTO audit_sample_item SELECT community_id, sample_id, 1, 1, '' FROM audit_sample;
+INSERT INTO audit_finding
+SELECT s.community_id, gen_random_uuid(), s.sample_id, 1, 'ok', '', s.drawn_by, now() FROM audit_sample s;
 INSERT INTO points_reminder SELECT community_id, member_id, now(), now() FROM member LIMIT 1;
 INSERT INTO ledger.lot_policy
 SELECT community_id, 'point', 1, 'member:', 'year', 0, 0, 'UTC', seq, gen_random_uuid(), at FROM ledger.book LIMIT 1;
