@@ -127,7 +127,7 @@ async def seal(*, engine_url: str) -> None:
 def private_mb(pid: int) -> float:
     """What a process has for itself alone."""
     text = Path(f"/proc/{pid}/smaps_rollup").read_text()
-    lines = (line.split() for line in text.splitlines() if line.startswith(("Private_", "Swap:")))
+    lines = (line.split() for line in text.splitlines() if line.startswith(("Anonymous:", "Swap:")))
     return sum(int(words[1]) for words in lines) / 1024
 
 

@@ -54,10 +54,11 @@ INSERT INTO ledger.zone_word SELECT community_id, 'reason:service', 0, 1, 2 FROM
 INSERT INTO ledger.zoned SELECT community_id, 0 FROM ledger.book LIMIT 1;
 INSERT INTO setting_change (community_id, change_id, name, value, effective_from, reason, needs_second, state, proposed_by,
                             proposed_at, decided_by, decided_at, undone_by, undone_at)
-SELECT community_id, gen_random_uuid(), 'wish_open_days', 30, '2030-01-01', '试一试', false, 'undone', member_id, now(), member_id, now(),
-       member_id, now() FROM member LIMIT 1;
+SELECT community_id, gen_random_uuid(), 'wish_open_days', 30, '2030-01-01', '试一试', false, 'undone', member_id, now(),
+       member_id, now(), member_id, now() FROM member LIMIT 1;
 INSERT INTO audit_sample
-SELECT community_id, gen_random_uuid(), repeat('a', 32), '2026-01-01', '2026-01-31', 1, 9, 1, 'none', 1, member_id, now() FROM member LIMIT 1;
+SELECT community_id, gen_random_uuid(), repeat('a', 32), '2026-01-01', '2026-01-31', 1, 9, 1, 'none', 1,
+       member_id, now() FROM member LIMIT 1;
 INSERT INTO audit_sample_item SELECT community_id, sample_id, 1, 1, '' FROM audit_sample;
 INSERT INTO audit_finding
 SELECT s.community_id, gen_random_uuid(), s.sample_id, 1, 'ok', '', s.drawn_by, now() FROM audit_sample s;
