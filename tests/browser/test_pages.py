@@ -90,11 +90,22 @@ def bring_balances(visitor: Visitor) -> None:
     wu.get_by_role("button", name="提出带入 1 人").click()
 
 
+def draw_a_sample(visitor: Visitor) -> None:
+    """The auditor draws a few journals, so that there is a sample to walk to."""
+    he = visitor.page("he", viewport=DESK)
+    he.goto(f"{visitor.live.origin}/desk/books/samples")
+    he.get_by_label("从哪天").fill("2026-01-01")
+    he.get_by_label("到哪天").fill("2026-12-31")
+    he.get_by_role("button", name="抽", exact=True).click()
+    he.get_by_role("heading", name="抽查").wait_for()
+
+
 @pytest.fixture(scope="module")
 def walked(chromium: Browser, demo_live: Live) -> Iterator[Crawl]:
     """Everybody has walked the site by its links, and every kind of page is known with somebody who may open it."""
     visitor = Visitor(chromium, demo_live)
     crawl = Crawl(demo_live.origin)
+    draw_a_sample(visitor)
     line = dispute_a_line(visitor)
     close_a_year(visitor)
     bring_balances(visitor)
