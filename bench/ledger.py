@@ -277,7 +277,9 @@ async def run(address: Callable[[str], str], rounds: int, seconds: float, grow: 
         await bench.fill()
         await owner.execute("ANALYZE")
         grown = await growth(bench, steward, grow, seconds) if grow else {}
+        print(json.dumps(grown), file=sys.stderr)
         rates = await measure(bench, rounds, seconds)
+        print(json.dumps(rates), file=sys.stderr)
         result = {
             "server": await owner.fetchval("SHOW server_version"),
             "fsync": await owner.fetchval(

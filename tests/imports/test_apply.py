@@ -305,7 +305,7 @@ async def test_after_thirty_days_it_is_too_late_and_the_sheet_is_forgotten(
     clock.move(days=31)
 
     answer = await wu.post(f"/api/imports/{batch['import_id']}/undo")
-    (timed,) = [work for item in app.state.slices if item.name == "imports" for work in item.timed]
+    (timed,) = [work for item in app.state.slices for work in item.timed if work.name == "imports.forget_rows"]
     async with app.state.sessions.begin() as session:
         forgotten = await timed.work(session, clock.now)
 

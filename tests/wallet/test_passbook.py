@@ -40,6 +40,7 @@ async def test_three_figures_are_named_and_never_mixed(app, chen, wu, clock):
         "service": {"unit": "minute", "amount": 90},
         "coins": {"unit": "minute", "amount": 90},
         "points": {"unit": "point", "amount": 150},
+        "lots": [],
     }
     home = await chen.get("/home")
     assert home.status_code == 200
