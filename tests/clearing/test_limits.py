@@ -50,10 +50,14 @@ async def test_no_more_in_a_month_than_set_and_in_the_next_again(pair: Pair) -> 
 async def test_what_came_back_does_not_count(pair: Pair) -> None:
     await let(pair, "clearing_member_minutes_per_month_max", 100)
     await pair.send("chen", "stranger_shop", 100)
+    with pytest.raises(OverMonth):
+        await pair.send("chen", "stranger", 100)
     await close_person(pair, "stranger_shop")
     await pair.settle()
 
     await pair.send("chen", "stranger", 100)
+    with pytest.raises(OverMonth):
+        await pair.send("chen", "stranger", 1)
 
 
 async def test_the_position_stays_below_what_was_agreed_and_below_our_own_setting(pair: Pair) -> None:
