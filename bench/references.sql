@@ -80,6 +80,12 @@ CREATE INDEX ON reference.orm_entry (account_id, id);
 
 -- A business row that comes with each posting.
 CREATE TABLE reference.effect (community_id bigint NOT NULL, reference text NOT NULL, journal_id bigint NOT NULL, PRIMARY KEY (community_id, reference));
+CREATE FUNCTION reference.effect_lock(book bigint, now timestamptz, reference text[], effects jsonb) RETURNS text[]
+    LANGUAGE sql AS $$ SELECT NULL::text[] $$;
+CREATE FUNCTION reference.effect_write(book bigint, now timestamptz, reference text[], journal_id bigint[], effects jsonb) RETURNS void
+    LANGUAGE sql AS $$
+        INSERT INTO reference.effect SELECT book, u.reference, u.journal_id FROM unnest(reference, journal_id) u(reference, journal_id)
+    $$;
 
 GRANT ALL ON ALL TABLES IN SCHEMA reference TO linli_app;
 GRANT ALL ON ALL SEQUENCES IN SCHEMA reference TO linli_app;

@@ -14,7 +14,7 @@ concurrent callers of one process ask for.
 from ledger.bounds import BoundsPassed, bound_account
 from ledger.export import ExportForm, export
 from ledger.finding import FoundJournal, FoundJournals, JournalFilter, map_zones, search
-from ledger.group import Effects, GroupPoster, Limits, OutcomeUnknown, Transactions
+from ledger.group import Autocommit, GroupPoster, Limits, OutcomeUnknown
 from ledger.guards import Expired, allow_debt, close_period, expire
 from ledger.journal import (
     capture,
@@ -26,6 +26,7 @@ from ledger.journal import (
     open_book,
     post,
     post_many,
+    post_many_with,
     release,
     reverse,
     reverse_many,
@@ -97,6 +98,8 @@ from ledger.rules import (
     EXPIRED,
     AccountSpec,
     Capture,
+    Effect,
+    EffectRefused,
     ExpiryPolicy,
     ExpiryRule,
     Hold,
@@ -153,6 +156,7 @@ __all__ = [
     "AccountSpec",
     "AlreadyReversed",
     "AmountOutOfBounds",
+    "Autocommit",
     "BatchTooLarge",
     "BookNotFound",
     "BoundsPassed",
@@ -161,9 +165,10 @@ __all__ = [
     "Debt",
     "DebtMalformed",
     "DebtOpen",
+    "Effect",
+    "EffectRefused",
     "EffectiveInFuture",
     "EffectiveTooEarly",
-    "Effects",
     "EntryNotFound",
     "EscrowReserved",
     "Expired",
@@ -231,7 +236,6 @@ __all__ = [
     "StepMalformed",
     "Swept",
     "TooBusy",
-    "Transactions",
     "Transfer",
     "TreeBehind",
     "UnitMismatch",
@@ -271,6 +275,7 @@ __all__ = [
     "period",
     "post",
     "post_many",
+    "post_many_with",
     "prove",
     "prove_continues",
     "release",

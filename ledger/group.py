@@ -4,60 +4,31 @@ A transaction of its own for every journal makes each wait for the head of the b
 caller goes at once, whoever comes meanwhile is gathered, and the next batch takes them all: there is no timer, and a lone
 caller waits for nobody. The journals stay independent of each other, and a caller is answered after the commit.
 
-Lock order is as everywhere: business rows first, in sorted order, the head last, nothing after it. That is why `Effects`
-has two halves. A caller must hold no locks of a transaction of its own while it waits here, nor a connection of the pool.
+A batch is one statement that is its own transaction, with its business rows too (`Effect`): the head is never held during
+a round trip. Lock order is as everywhere: business rows first, in sorted order, the head last, nothing after it. A caller
+must hold no locks of a transaction of its own while it waits here, nor a connection of the pool.
 """
 
 import asyncio
 import contextvars
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Generic, Protocol, TypeVar
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from ledger.journal import post_many
+from ledger.journal import post_many, post_many_with
 from ledger.refusals import TooBusy
-from ledger.rules import Journal, Posted
+from ledger.rules import Effect, Journal, Posted
 
-Effect = TypeVar("Effect")
-Effect_contra = TypeVar("Effect_contra", contravariant=True)
+Autocommit = Callable[[], AbstractAsyncContextManager[AsyncSession]]
+"""Opens a session whose one statement is its own transaction, so that the server commits without another round trip."""
 
 
 class OutcomeUnknown(Exception):
     """The connection was lost too often to learn what became of the journal. Ask again with the same reference."""
-
-
-class Transactions(Protocol):
-    """Opens a session that commits at the end of its block, or rolls back on an exception.
-
-    With `one_statement` nothing else will be sent: the statement may be its own transaction, so that the server commits
-    without another round trip during which the head would stay locked.
-    """
-
-    def __call__(self, *, one_statement: bool) -> AbstractAsyncContextManager[AsyncSession]:
-        """Open it."""
-
-
-class Effects(Protocol[Effect_contra]):
-    """Business rows that come or change together with the journals of a batch. Both halves are set-based, one call each.
-
-    After a lost connection the batch comes again, and the first time may have been committed. So both must know their
-    own work by the reference: `lock` lets through what stands there already, `write` is not told of replays.
-    """
-
-    async def lock(
-        self, session: AsyncSession, book: int, asked: Sequence[tuple[Journal, Effect_contra]], /
-    ) -> Mapping[str, Exception]:
-        """Before the head: lock every row that `write` will touch or refer to, in sorted order. May refuse, by reference."""
-
-    async def write(
-        self, session: AsyncSession, book: int, posted: Sequence[tuple[Journal, Effect_contra, Posted]], /
-    ) -> None:
-        """After the verdicts, under the head: write, and wait for no lock. Rows with keys that others insert count as one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +48,7 @@ class Limits:
 
 
 @dataclass(eq=False, slots=True)
-class _Asked(Generic[Effect]):
+class _Asked:
     book: int
     journal: Journal
     now: datetime
@@ -95,20 +66,21 @@ class _Asked(Generic[Effect]):
             self.answer.exception()  # A caller who goes away in this very moment is no unheard error.
 
 
-Batch = Sequence[_Asked[Effect]]
+Batch = Sequence[_Asked]
+Queue = tuple[int, str | None]
+"""Whose journals may go together: of one book, with one kind of rows."""
 
 
 @dataclass(eq=False)
-class GroupPoster(Generic[Effect]):
+class GroupPoster:
     """One for each process. `comes_again` tells errors after which the same may be sent again from all others."""
 
-    transaction: Transactions
+    session: Autocommit
     comes_again: Callable[[BaseException], bool]
-    effects: Effects[Effect] | None = None
     limits: Limits = field(default_factory=Limits)
-    _queues: dict[int, deque[_Asked[Effect]]] = field(default_factory=dict, init=False)
+    _queues: dict[Queue, deque[_Asked]] = field(default_factory=dict, init=False)
     _queued: int = field(default=0, init=False)
-    _under_way: list[Batch[Effect]] = field(default_factory=list, init=False)
+    _under_way: list[Batch] = field(default_factory=list, init=False)
     _tasks: set[asyncio.Task[None]] = field(default_factory=set, init=False)
     _running: int = field(default=0, init=False)
     _closed: bool = field(default=False, init=False)
@@ -116,13 +88,13 @@ class GroupPoster(Generic[Effect]):
     async def post(self, book: int, journal: Journal, *, now: datetime, effect: Effect | None = None) -> Posted:
         """Post a journal in a transaction of its own or with others; committed when this returns.
 
-        Raises the journal's refusal, `TooBusy` if nothing was even tried, `OutcomeUnknown`, or what broke it. A caller
-        who is cancelled does not learn what happened: the journal is posted or not, and the reference tells.
+        Raises the journal's refusal, `EffectRefused`, `TooBusy` if nothing was even tried, `OutcomeUnknown`, or what broke
+        it. A caller who is cancelled does not learn what happened: the journal is posted or not, and the reference tells.
         """
         if self._closed or self._queued + sum(map(len, self._under_way)) >= self.limits.waiting:
             raise TooBusy(reference=journal.reference)
         asked = _Asked(book, journal, now, effect, asyncio.get_running_loop().create_future())
-        self._queues.setdefault(book, deque()).append(asked)
+        self._queues.setdefault((book, effect.kind if effect else None), deque()).append(asked)
         self._queued += 1
         self._start(book)
         return await asked.answer
@@ -165,28 +137,38 @@ class GroupPoster(Generic[Effect]):
         finally:
             self._running -= 1
 
-    def _pack(self) -> Batch[Effect]:
-        """The next batch of one book; the books take turns. Who was cancelled while waiting is left out."""
+    def _pack(self) -> Batch:
+        """The next batch of one queue; the queues take turns. Who was cancelled while waiting is left out.
+
+        Of those who want to change the same row one goes and the others wait for the next batch: what is judged of a row
+        before a batch is then true for all of it.
+        """
         while self._queues:
-            book = next(iter(self._queues))
-            queue = self._queues.pop(book)
-            batch: list[_Asked[Effect]] = []
-            steps = 0
+            name = next(iter(self._queues))
+            queue = self._queues.pop(name)
+            batch: list[_Asked] = []
+            steps, rows, later = 0, set[str](), list[_Asked]()
             while queue and len(batch) < self.limits.journals:
                 steps += len(queue[0].journal.legs)
                 if batch and steps > self.limits.steps:
                     break
                 asked = queue.popleft()
+                if asked.effect is not None:
+                    if asked.effect.row in rows:
+                        later.append(asked)
+                        continue
+                    rows.add(asked.effect.row)
                 self._queued -= 1
                 if not asked.answer.done():
                     batch.append(asked)
+            queue.extendleft(reversed(later))
             if queue:
-                self._queues[book] = queue
+                self._queues[name] = queue
             if batch:
                 return batch
         return []
 
-    async def _deliver(self, batch: Batch[Effect]) -> None:
+    async def _deliver(self, batch: Batch) -> None:
         """Post a batch and answer. What fails as a whole is halved, so that what is broken fails alone."""
         try:
             verdicts = await self._insist(batch)
@@ -204,7 +186,7 @@ class GroupPoster(Generic[Effect]):
             for asked, verdict in zip(batch, verdicts, strict=True):
                 asked.tell(verdict)
 
-    async def _insist(self, batch: Batch[Effect]) -> Sequence[Posted | Exception]:
+    async def _insist(self, batch: Batch) -> Sequence[Posted | Exception]:
         """Post, and after a lost connection send the same references again: what was committed is then a replay."""
         for pause in (*self.limits.pauses, None):
             try:
@@ -217,26 +199,14 @@ class GroupPoster(Generic[Effect]):
                 await asyncio.sleep(pause)
         raise AssertionError  # pragma: no cover  (the last pause is None)
 
-    async def _post(self, batch: Batch[Effect]) -> Sequence[Posted | Exception]:
+    async def _post(self, batch: Batch) -> Sequence[Posted | Exception]:
         book, now = batch[0].book, max(asked.now for asked in batch)
-        coming = [(asked.journal, asked.effect) for asked in batch if asked.effect is not None]
-        if self.effects is None or not coming:
-            async with self.transaction(one_statement=True) as session:
-                return await post_many(session, book, [asked.journal for asked in batch], now=now)
-        async with self.transaction(one_statement=False) as session:
-            refused = await self.effects.lock(session, book, coming)
-            going = [asked for asked in batch if asked.effect is None or asked.journal.reference not in refused]
-            verdicts = dict(
-                zip(going, await post_many(session, book, [a.journal for a in going], now=now), strict=True)
-            )
-            posted = [
-                (asked.journal, asked.effect, verdict)
-                for asked, verdict in verdicts.items()
-                if asked.effect is not None and isinstance(verdict, Posted) and not verdict.replayed
-            ]
-            if posted:
-                await self.effects.write(session, book, posted)
-        return [verdicts.get(asked) or refused[asked.journal.reference] for asked in batch]
+        journals = [asked.journal for asked in batch]
+        effects = [asked.effect for asked in batch if asked.effect is not None]
+        async with self.session() as session:
+            if effects:
+                return await post_many_with(session, book, journals, effects, now=now)
+            return await post_many(session, book, journals, now=now)
 
 
 def _unknown(cause: BaseException | None) -> OutcomeUnknown:

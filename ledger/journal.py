@@ -25,6 +25,8 @@ from ledger.rules import (
     BATCH_MAX,
     AccountSpec,
     Capture,
+    Effect,
+    EffectRefused,
     Hold,
     Journal,
     Leg,
@@ -40,6 +42,8 @@ _FIRST, _LAST = datetime(1, 1, 2, tzinfo=UTC), datetime(9999, 12, 30, tzinfo=UTC
 Row = tuple[str, str | None, str | None, str | None, int | None, UUID | None, datetime | None]
 Draft = tuple[Journal, str | None]
 """A journal, and the reference of the one that it reverses."""
+Verdict = tuple[str, int | None, str | None]
+"""Code, journal id, the refusal's fields as JSON."""
 
 _POST = """
 SELECT codes, journal_ids, details::text[]
@@ -48,6 +52,7 @@ SELECT codes, journal_ids, details::text[]
        $9::text::int[], $10::text::text[], $11::text::text[], $12::text::text[], $13::text::text[], $14::text::bigint[],
        $15::text::uuid[], $16::text::timestamptz[])
 """
+_POST_WITH = _POST.replace("post_batch(", "post_with($17, $18::text::jsonb, ")
 _OPEN = "SELECT codes, account_ids FROM ledger.open_accounts($1, $2, $3, $4, $5, $6)"
 
 
@@ -120,6 +125,21 @@ async def post_many(
 ) -> list[Posted | LedgerRefusal]:
     """Post independent journals in one round trip; each is posted or refused as if they came one by one."""
     return await _post_batch(session, book, [(journal, None) for journal in journals], now=now)
+
+
+async def post_many_with(
+    session: AsyncSession, book: int, journals: Sequence[Journal], effects: Sequence[Effect], *, now: datetime
+) -> list[Posted | LedgerRefusal | EffectRefused]:
+    """The same with business rows of one kind, one effect for each journal, none about the same row. Locks the rows first."""
+    (kind,) = {effect.kind for effect in effects}
+    values = json.dumps([effect.values for effect in effects], separators=(",", ":"))
+    verdicts = await _ask(session, book, [(each, None) for each in journals], now=now, effects=(kind, values))
+    return [
+        judged(book, journal.reference, *verdict, journal)
+        if verdict[1] is not None or verdict[0] in BY_CODE
+        else EffectRefused(journal.reference, verdict[0])
+        for journal, verdict in zip(journals, verdicts, strict=True)
+    ]
 
 
 async def hold(
@@ -230,18 +250,30 @@ async def reverse_many(
 async def _post_batch(
     session: AsyncSession, book: int, drafts: Sequence[Draft], *, now: datetime
 ) -> list[Posted | LedgerRefusal]:
+    verdicts = zip((journal for journal, _ in drafts), await _ask(session, book, drafts, now=now), strict=True)
+    return [judged(book, journal.reference, *verdict, journal) for journal, verdict in verdicts]
+
+
+async def _ask(
+    session: AsyncSession,
+    book: int,
+    drafts: Sequence[Draft],
+    *,
+    now: datetime,
+    effects: tuple[str, str] | tuple[()] = (),
+) -> Sequence[Verdict]:
     if not drafts:
         return []
     journals = [journal for journal, _ in drafts]
     if max(len(drafts), sum(len(journal.legs) for journal in journals)) > BATCH_MAX:
-        return [BatchTooLarge(reference=journal.reference) for journal in journals]
+        return [(BatchTooLarge.code, None, None)] * len(drafts)
     if not -BIGINT_MAX <= book <= BIGINT_MAX:
-        return [BookNotFound(reference=journal.reference, book=book) for journal in journals]
+        return [(BookNotFound.code, None, None)] * len(drafts)
     steps = [_row(step) for journal in journals for step in journal.legs]
     kinds, debits, creditors, units, amounts, holds, expiries = zip(*steps, strict=True) if steps else ((),) * 7
-    ((codes, numbers, details),) = await fetch(
+    (columns,) = await fetch(
         session,
-        _POST,
+        _POST_WITH if effects else _POST,
         book,
         aware(now),
         arrays.of_texts([journal.reference for journal in journals]),
@@ -258,9 +290,9 @@ async def _post_batch(
         arrays.of_values(amounts),
         arrays.of_values(holds),
         arrays.of_times(expiries),
+        *effects,
     )
-    verdicts = zip(journals, codes, numbers, details, strict=True)
-    return [judged(book, each.reference, code, number, detail, each) for each, code, number, detail in verdicts]
+    return list(zip(*columns, strict=True))
 
 
 def _row(step: Step) -> Row:

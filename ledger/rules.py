@@ -4,7 +4,8 @@ The rules themselves are kept by `sql/post_batch.sql`; `model.py` says the same 
 `refusals.py` has every way of saying no.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
@@ -109,6 +110,32 @@ class Journal:
     actor_id: UUID | None
     on_behalf_of: UUID | None = None
     effective_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Effect:
+    """Business rows that come or change in the statement that posts their journal (`sql/post_with.sql`).
+
+    `kind` names two functions of the database, 'schema.name': of the one that locks and judges, `name_lock`, and of the
+    one that writes, `name_write`. `row` is what is judged, e.g. an id: two journals about the same row never share a batch.
+    """
+
+    kind: str
+    row: str
+    values: Mapping[str, object] = field(default_factory=dict)
+    """What the two functions are given, as JSON can say it."""
+
+
+@dataclass(eq=False)
+class EffectRefused(Exception):
+    """The rows that were to come along say no: nothing was posted. The code is theirs, not the ledger's."""
+
+    reference: str
+    code: str
+
+    def __str__(self) -> str:
+        """For logs."""
+        return f"{self.code}: {self.reference}"
 
 
 @dataclass(frozen=True, slots=True)

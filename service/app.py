@@ -105,7 +105,7 @@ async def work_inside(app: Litestar) -> AsyncIterator[None]:
         if task is not None:
             await asyncio.wait([task], timeout=10)
             task.cancel()
-        await cast("ledger.GroupPoster[object]", app.state.poster).close()
+        await cast("ledger.GroupPoster", app.state.poster).close()
         await cast("AsyncEngine", app.state.engine).dispose()
 
 

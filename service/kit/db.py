@@ -116,20 +116,28 @@ async def session_per_request(state: State) -> AsyncIterator[AsyncSession]:
 
 
 @asynccontextmanager
-async def transaction(sessions: Sessions, *, one_statement: bool = False) -> AsyncIterator[AsyncSession]:
-    """A transaction for workers and commands, the same way a request gets one.
-
-    With `one_statement` the one that will be sent commits by itself, without a round trip for BEGIN and one for COMMIT.
-    """
+async def transaction(sessions: Sessions) -> AsyncIterator[AsyncSession]:
+    """A transaction for workers and commands, the same way a request gets one."""
     async with sessions.begin() as session:
-        if one_statement:
-            await session.connection(execution_options={"isolation_level": "AUTOCOMMIT"})
         yield session
 
 
-def make_poster(sessions: Sessions) -> ledger.GroupPoster[object]:
+@asynccontextmanager
+async def autocommit(sessions: Sessions) -> AsyncIterator[AsyncSession]:
+    """A session whose one statement commits by itself, without a round trip for BEGIN and one for COMMIT."""
+    async with sessions.begin() as session:
+        await session.connection(execution_options={"isolation_level": "AUTOCOMMIT"})
+        yield session
+
+
+def make_poster(sessions: Sessions) -> ledger.GroupPoster:
     """The process's door to the ledger for single journals that come from many people at once."""
-    return ledger.GroupPoster(partial(transaction, sessions), is_connection_trouble)
+    return ledger.GroupPoster(partial(autocommit, sessions), is_connection_trouble)
+
+
+def poster_of_app(state: State) -> ledger.GroupPoster:
+    """The app's door. Whoever waits there has given the connection back: no session of the request may be open."""
+    return cast("ledger.GroupPoster", state.poster)
 
 
 async def raw(session: AsyncSession) -> asyncpg.Connection:

@@ -15,7 +15,7 @@ from sqlalchemy.exc import DBAPIError
 from service import facts
 from service.app import create_app
 from service.kit import outbox
-from service.kit.db import open_connection, transaction
+from service.kit.db import autocommit, open_connection, transaction
 from service.kit.ids import new_id
 from service.kit.read_only import ReadOnly, is_about_writing, is_switched_on, throw_switch
 from service.kit.settings import Settings
@@ -81,7 +81,7 @@ async def test_a_path_that_was_forgotten_cannot_write(app: Litestar, town_databa
             async with transaction(app.state.sessions) as session:
                 await session.execute(statement)
         with pytest.raises(DBAPIError):
-            async with transaction(app.state.sessions, one_statement=True) as session:
+            async with autocommit(app.state.sessions) as session:
                 await session.execute(statement)
         assert is_about_writing(refused.value)
     async with transaction(app.state.sessions) as session:
@@ -213,7 +213,7 @@ async def test_the_setting_holds_for_one_process(town: Town, town_database: Data
             assert "现在只能看" in (await browser.get("/home")).text
             assert (await browser.post("/api/messages/read")).json()["code"] == "kit.read_only"
         with pytest.raises(DBAPIError):
-            async with transaction(app.state.sessions, one_statement=True) as session:
+            async with autocommit(app.state.sessions) as session:
                 await session.execute(sa.text("UPDATE session SET seen_at = seen_at"))
     finally:
         await app.state.engine.dispose()

@@ -10,15 +10,15 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 import ledger
 from ledger import GroupPoster, Journal, Leg, Limits, Posted
-from service.kit.db import is_connection_trouble, transaction
+from service.kit.db import autocommit, is_connection_trouble
 from tests.db import Sessions
 from tests.ledger.cast import BOOK, NOW, journal
 
 HURRIED = Limits(pauses=(0.01, 0.02, 0.05, 0.1, 0.2))
 
 
-def door(sessions: Sessions, limits: Limits = HURRIED, **options: Any) -> GroupPoster[str]:
-    options.setdefault("transaction", partial(transaction, sessions))
+def door(sessions: Sessions, limits: Limits = HURRIED, **options: Any) -> GroupPoster:
+    options.setdefault("session", partial(autocommit, sessions))
     return GroupPoster(comes_again=is_connection_trouble, limits=limits, **options)
 
 
@@ -26,7 +26,7 @@ def spend(number: int, amount: int = 1) -> Journal:
     return journal(f"spend {number}", Leg("li", "chen", "point", amount))
 
 
-def asked(poster: GroupPoster[str], *journals: Journal, book: int = BOOK) -> list[asyncio.Task[Posted]]:
+def asked(poster: GroupPoster, *journals: Journal, book: int = BOOK) -> list[asyncio.Task[Posted]]:
     return [asyncio.create_task(poster.post(book, each, now=NOW)) for each in journals]
 
 
@@ -49,8 +49,8 @@ class Lossy:
         self.sessions, self.losses = sessions, losses
 
     @asynccontextmanager
-    async def __call__(self, *, one_statement: bool) -> AsyncIterator[AsyncSession]:
-        async with transaction(self.sessions, one_statement=one_statement) as session:
+    async def __call__(self) -> AsyncIterator[AsyncSession]:
+        async with autocommit(self.sessions) as session:
             yield session
         if self.losses:
             self.losses -= 1

@@ -177,7 +177,7 @@ async def test_a_connection_that_is_cut_under_a_batch_costs_nobody_anything(
 @pytest.mark.parametrize("losses", [1, 3])
 async def test_an_answer_that_was_lost_after_the_commit_is_a_replay(sessions: Sessions, losses: int):
     await post(sessions, issue("start"))
-    poster = door(sessions, transaction=Lossy(sessions, losses))
+    poster = door(sessions, session=Lossy(sessions, losses))
 
     told = await answers(*asked(poster, *(spend(number) for number in range(30))))
 
@@ -188,7 +188,7 @@ async def test_an_answer_that_was_lost_after_the_commit_is_a_replay(sessions: Se
 
 async def test_who_cannot_be_told_hears_that_the_outcome_is_unknown(sessions: Sessions):
     await post(sessions, issue("start"))
-    poster = door(sessions, transaction=Lossy(sessions, losses=99))
+    poster = door(sessions, session=Lossy(sessions, losses=99))
 
     told = await answers(*asked(poster, *(spend(number) for number in range(3))))
 
