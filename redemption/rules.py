@@ -5,13 +5,13 @@ The functions in sql/ keep these rules; tests/redemption compares both, state by
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import IntEnum, StrEnum
 from typing import Final
 
 
 class VoucherState(StrEnum):
-    """Every state a voucher can have. Reserving, locking and pending cancels come with later issues."""
+    """Every state a voucher can have. Nothing reserves, locks or waits to cancel yet."""
 
     RESERVED = "RESERVED"
     ISSUED = "ISSUED"
@@ -142,88 +142,247 @@ USABLE: Final = (
 USED_UP: Final = (VoucherState.USED,)
 OVER: Final = (VoucherState.CANCELLED, VoucherState.EXPIRED, VoucherState.VOID)
 
-_S = VoucherState
+
+class Party(StrEnum):
+    """Who may move a voucher. One person may be several: staff who act for a member are both S and P."""
+
+    MEMBER = "M"
+    PROXY = "P"
+    CLERK = "C"
+    OWNER = "O"
+    REPAIRER = "V"
+    LEADER = "L"
+    STAFF = "S"
+    SECOND = "S2"
+    FINANCE = "F"
+    SYSTEM = "SYS"
+
+
+class Stands(StrEnum):
+    """Whether a transition exists: it does, it comes with jobs and reservations, or it belongs to offline scanning."""
+
+    WORKS = "works"
+    LATER = "later"
+    OFFLINE = "offline"
+
+
+_S, _U = VoucherState, UseState
 
 
 @dataclass(frozen=True, slots=True)
 class Transition:
     """One row of the life of a voucher: who may do it, from where to where, and what it does to the money."""
 
+    number: int
+    """Its number in the rules of redemption; 0 for what leaves the state as it is and moves something else."""
     action: str
-    who: str
+    who: frozenset[Party]
     guard: str
     effect: str
     moves: dict[VoucherState | None, tuple[VoucherState, ...]]
     """From a state to what may come of it; None is no voucher yet."""
+    uses: dict[UseState | None, UseState] = field(default_factory=dict)
+    """What becomes of a use by it; None is no use yet."""
+    stands: Stands = Stands.WORKS
+
+
+def _who(letters: str) -> frozenset[Party]:
+    return frozenset(Party(letter) for letter in letters.split())
 
 
 TRANSITIONS: Final = (
     Transition(
+        1,
+        "reserve",
+        _who("M P"),
+        "offer open; stock; balance; caps of member, offer and budget",
+        "member points into escrow for ten minutes; stock reserved; price list version, discount class and split frozen",
+        {None: (_S.RESERVED,)},
+        stands=Stands.LATER,
+    ),
+    Transition(
+        2,
         "issue",
-        "the member, or somebody for them",
+        _who("M P"),
         "offer published and in time; stock; the member's cap; points; the sponsor's budget",
-        "member points, sponsor points and sponsor fen into escrow; stock taken; price and split frozen",
+        "member points, sponsor points and sponsor fen into escrow; stock taken; price and split frozen; a code of its own",
         {None: (_S.ISSUED,)},
     ),
     Transition(
-        "redeem",
-        "a clerk of a shop in scope, not of the owner's household",
-        "not expired; the newest code; enough left; device and nonce not seen before",
-        "escrow to the merchant's points and fen; a use",
-        {_S.ISSUED: (_S.PART_USED, _S.USED), _S.PART_USED: (_S.PART_USED, _S.USED)},
+        2,
+        "confirm",
+        _who("M P"),
+        "within the ten minutes; for a repair, the quote accepted",
+        "a code of its own; the offline class is fixed",
+        {_S.RESERVED: (_S.ISSUED,)},
+        stands=Stands.LATER,
     ),
     Transition(
+        3,
+        "cancel",
+        _who("M P"),
+        "a reason",
+        "all of it goes back to member and sponsor; stock returns",
+        {_S.RESERVED: (_S.CANCELLED,)},
+    ),
+    Transition(
+        4,
+        "lock",
+        _who("C L"),
+        "genuine code; in scope; not expired; for two minutes at a counter, or to the end of a job and a day",
+        "a token; the member cannot cancel alone",
+        {_S.ISSUED: (_S.LOCKED,)},
+        stands=Stands.LATER,
+    ),
+    Transition(
+        5,
+        "unlock",
+        _who("C L SYS"),
+        "no use recorded",
+        "the lock is gone; what ran out meanwhile expires",
+        {_S.LOCKED: (_S.ISSUED,)},
+        stands=Stands.LATER,
+    ),
+    Transition(
+        6,
+        "redeem",
+        _who("C O"),
+        "of a shop in scope, not of the owner's household; not expired; the newest code; enough left; device and nonce new",
+        "escrow to the merchant's points and fen; a use; a receipt",
+        {_S.ISSUED: (_S.PART_USED, _S.USED), _S.PART_USED: (_S.PART_USED, _S.USED)},
+        {None: _U.ACCEPTED},
+    ),
+    Transition(
+        6,
+        "redeem_locked",
+        _who("C V"),
+        "as above, with the lock's token",
+        "as above",
+        {_S.LOCKED: (_S.PART_USED, _S.USED)},
+        {None: _U.ACCEPTED},
+        stands=Stands.LATER,
+    ),
+    Transition(
+        7,
+        "merge",
+        _who("SYS"),
+        "a scan that was made without a network, uploaded",
+        "as redeeming, or the loss is allocated",
+        {_S.ISSUED: (_S.PART_USED, _S.USED), _S.PART_USED: (_S.PART_USED, _S.USED)},
+        {_U.PENDING_DEVICE: _U.ACCEPTED, None: _U.CONFLICT},
+        stands=Stands.OFFLINE,
+    ),
+    Transition(
+        8,
         "reverse",
-        "the clerk who scanned, or the shop's owner",
-        "within the hour; no batch has it; a reason; three in 24 hours for a device",
+        _who("C O"),
+        "the clerk who scanned, or the shop's owner; within the hour; no batch has it; a reason; three in 24 hours for a device",
         "merchant back to escrow, exactly; older codes are dead",
         {_S.USED: (_S.ISSUED, _S.PART_USED), _S.PART_USED: (_S.ISSUED, _S.PART_USED)},
+        {_U.ACCEPTED: _U.REVERSED},
     ),
     Transition(
+        9,
         "cancel",
-        "the member, or somebody for them",
-        "not expired; a reason",
-        "the rest goes back to member and sponsor; stock returns",
-        {_S.RESERVED: (_S.CANCELLED,), _S.ISSUED: (_S.CANCELLED,), _S.PART_USED: (_S.CANCELLED,)},
+        _who("M P"),
+        "not expired; a reason; no shop holds it",
+        "the rest goes back to member and sponsor; stock returns; its codes are dead",
+        {_S.ISSUED: (_S.CANCELLED,), _S.PART_USED: (_S.CANCELLED,)},
     ),
     Transition(
+        10,
+        "ask_to_cancel",
+        _who("M P"),
+        "a shop holds a lease",
+        "nothing moves until the shop has answered, or its lease is over",
+        {_S.ISSUED: (_S.CANCEL_PENDING,), _S.PART_USED: (_S.CANCEL_PENDING,)},
+        stands=Stands.OFFLINE,
+    ),
+    Transition(
+        11,
+        "end_cancelling",
+        _who("SYS"),
+        "the lease came back",
+        "the rest goes back, or the member is shown when and where it was used",
+        {_S.CANCEL_PENDING: (_S.CANCELLED, _S.USED)},
+        stands=Stands.OFFLINE,
+    ),
+    Transition(
+        12,
         "expire",
-        "the system",
+        _who("SYS"),
         "past the expiry, and for the offline classes the grace that was frozen at issue",
         "the rest goes back to member and sponsor; stock returns",
         {_S.RESERVED: (_S.EXPIRED,), _S.ISSUED: (_S.EXPIRED,), _S.PART_USED: (_S.EXPIRED,)},
     ),
     Transition(
-        "refund",
-        "a second person, never who closed the batch or objected",
-        "the use stands in a batch and its line is in dispute; a reason",
-        "merchant back to member and sponsor, exactly; the pieces count as returned; stock returns",
-        {_S.USED: (_S.USED, _S.CANCELLED), _S.PART_USED: (_S.ISSUED, _S.PART_USED)},
-    ),
-    Transition(
+        13,
         "freeze",
-        "staff",
+        _who("S"),
         "a reason",
         "nothing moves",
         dict.fromkeys((_S.RESERVED, _S.ISSUED, _S.LOCKED, _S.PART_USED, _S.CANCEL_PENDING), (_S.FROZEN,)),
     ),
     Transition(
+        13,
         "unfreeze",
-        "staff",
+        _who("S"),
         "a reason",
         "nothing moves",
         {_S.FROZEN: (_S.RESERVED, _S.ISSUED, _S.LOCKED, _S.PART_USED, _S.CANCEL_PENDING)},
     ),
     Transition(
+        14,
         "void",
-        "two of staff",
-        "a reason",
+        _who("S2"),
+        "one of staff proposed it and another decides; a reason",
         "the rest goes back to member and sponsor; stock returns",
         dict.fromkeys((_S.RESERVED, _S.ISSUED, _S.LOCKED, _S.PART_USED, _S.CANCEL_PENDING, _S.FROZEN), (_S.VOID,)),
     ),
+    Transition(
+        15,
+        "close",
+        _who("F"),
+        "accepted and in no batch; three sums agree",
+        "the use is in one batch, which no longer changes",
+        {},
+        {_U.ACCEPTED: _U.SETTLED},
+    ),
+    Transition(
+        16,
+        "refund",
+        _who("F S2"),
+        "never who closed the batch or objected; the line is in dispute; a reason",
+        "merchant back to member and sponsor, exactly; the pieces count as returned; stock returns",
+        {_S.USED: (_S.USED, _S.CANCELLED), _S.PART_USED: (_S.ISSUED, _S.PART_USED)},
+        {_U.SETTLED: _U.REVERSED},
+    ),
+    Transition(
+        16,
+        "adjust",
+        _who("F S2"),
+        "a warranty claim after the batch was paid",
+        "a signed counter-entry in the next batch, never an edit",
+        {},
+        {_U.SETTLED: _U.ADJUSTED},
+        stands=Stands.LATER,
+    ),
+    Transition(
+        17,
+        "reopen",
+        _who("SYS"),
+        "a late use whose scan lies provably inside the time",
+        "the use is in conflict; who pays is decided by table",
+        {_S.EXPIRED: (_S.EXPIRED,), _S.CANCELLED: (_S.CANCELLED,)},
+        {None: _U.CONFLICT},
+        stands=Stands.OFFLINE,
+    ),
 )
-"""What exists now (docs/decisions/0003). Reserving, locking and offline leases come later;
-their states already fit the tables."""
+"""The seventeen steps of a voucher's life, and which of them exist (docs/decisions/0003).
+
+Nothing else moves one: tests/redemption/test_states.py tries every action in every state, tests/vouchers/test_who.py
+every action by everybody. The states of what comes later are in the constraints; nothing reaches them yet.
+"""
 
 SETTLEMENT_STEPS: Final = (
     ("close", SettlementState.OPEN, SettlementState.CLOSED, "finance; three sums agree"),

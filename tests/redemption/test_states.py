@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 import redemption
-from redemption import TRANSITIONS, VoucherState
+from redemption import TRANSITIONS, Stands, UseState, VoucherState
 from tests.db import Database
 from tests.redemption.crowd import as_superuser
 from tests.redemption.market import Market
@@ -76,11 +76,27 @@ ACTIONS: dict[str, Callable[[Market, int], Awaitable[Any]]] = {
     "unfreeze": lambda market, voucher_id: market.unfreeze(voucher_id),
     "void": lambda market, voucher_id: market.void(voucher_id),
 }
-MOVES = {transition.action: transition.moves for transition in TRANSITIONS}
+WORKING = [transition for transition in TRANSITIONS if transition.stands is Stands.WORKS]
+MOVES: dict[str, dict[VoucherState | None, tuple[VoucherState, ...]]] = {}
+for transition in WORKING:
+    MOVES.setdefault(transition.action, {}).update(transition.moves)
+
+
+def test_the_seventeen_steps_are_all_there() -> None:
+    assert {transition.number for transition in TRANSITIONS} - {0} == set(range(1, 18))
+    assert all(transition.who and transition.guard and transition.effect for transition in TRANSITIONS)
 
 
 def test_every_action_is_tried() -> None:
-    assert set(ACTIONS) | {"issue"} == set(MOVES)
+    assert set(ACTIONS) | {"issue", "close"} == set(MOVES)
+
+
+def test_what_comes_later_is_out_of_reach() -> None:
+    """Only letting a frozen voucher go could lead there, and it leads back to where the voucher was."""
+    reached = {target for each in WORKING if each.action != "unfreeze" for to in each.moves.values() for target in to}
+    assert reached & PLANTED == set()
+    by_uses = {target for each in WORKING for target in each.uses.values()}
+    assert by_uses == {UseState.ACCEPTED, UseState.REVERSED, UseState.SETTLED}
 
 
 @pytest.mark.parametrize("action", ACTIONS)
