@@ -24,6 +24,8 @@ class OfferTerms:
     merchant_ids: tuple[UUID, ...]
     title: str
     kind: OfferKind
+    pieces: int = 1
+    """How many one voucher is good for; prices are of one piece, stock and caps count pieces."""
     price_points: int
     subsidy_points: int = 0
     payable_fen: int = 0
@@ -66,7 +68,7 @@ class Offer(OfferTerms):
 
     @property
     def member_points(self) -> int:
-        """What a member without a discount of their own pays."""
+        """What a member without a discount of their own pays for one piece."""
         return self.price_points - self.subsidy_points
 
 
@@ -105,6 +107,7 @@ async def draft_offer(session: AsyncSession, book: int, terms: OfferTerms, *, ac
         list(terms.rules),
         actor_id,
         aware(now),
+        terms.pieces,
     )
 
 
@@ -123,7 +126,7 @@ async def withdraw_offer(
 
 
 _OFFER = """
-SELECT o.offer_id, o.sponsor_id, o.title, o.kind, o.price_points, o.subsidy_points, o.payable_fen, o.cash_fen, o.price_list_version,
+SELECT o.offer_id, o.sponsor_id, o.title, o.kind, o.pieces, o.price_points, o.subsidy_points, o.payable_fen, o.cash_fen, o.price_list_version,
        o.stock_total, o.stock_taken, o.per_member_cap, o.cap_period, o.time_zone, o.valid_from, o.valid_until, o.voucher_days,
        o.offline_class, o.rules, o.state, o.drafted_by, o.drafted_at, o.published_by, o.published_at,
        o.withdrawn_by, o.withdrawn_at, o.withdrawn_reason,

@@ -85,6 +85,8 @@ class VoucherEvent:
     second_id: UUID | None
     on_behalf_of: UUID | None
     reason: str
+    quantity: int | None
+    """Pieces given back while the voucher went on."""
     at: datetime
 
 
@@ -211,7 +213,7 @@ async def history(session: AsyncSession, book: int, voucher_id: int) -> tuple[Vo
     found = await rows(
         session,
         """
-        SELECT number, action, from_state, to_state, actor_id, second_id, on_behalf_of, reason, at
+        SELECT number, action, from_state, to_state, actor_id, second_id, on_behalf_of, reason, quantity, at
           FROM redemption.voucher_event WHERE community_id = :book AND voucher_id = :voucher_id ORDER BY number
         """,
         book=book,

@@ -36,11 +36,14 @@ _CHECKS: Final[dict[str, str]] = {
         HAVING v.quantity_used <> coalesce(sum(u.quantity), 0)
     """,
     "voucher_returned": """
-        -- While a voucher lives, only what a dispute gave back is returned.
+        -- While a voucher lives, only what a dispute gave back and what the member gave up in part is returned.
         SELECT v.community_id AS book, 'voucher ' || v.voucher_id AS place, v.quantity_returned AS says, r.refunded AS should
           FROM redemption.voucher v
          CROSS JOIN LATERAL (
-               SELECT coalesce(sum(u.quantity), 0) AS refunded FROM redemption.use u
+               SELECT coalesce(sum(u.quantity), 0)
+                      + (SELECT coalesce(sum(e.quantity), 0) FROM redemption.voucher_event e
+                          WHERE e.community_id = v.community_id AND e.voucher_id = v.voucher_id) AS refunded
+                 FROM redemption.use u
                 WHERE u.community_id = v.community_id AND u.voucher_id = v.voucher_id AND u.state = 'REVERSED'
                   AND EXISTS (SELECT FROM redemption.settlement_line l
                                WHERE l.community_id = u.community_id AND l.voucher_id = u.voucher_id AND l.use_seq = u.seq)) r

@@ -61,7 +61,7 @@ async def issue_voucher(
     offer_id: UUID,
     member_id: UUID,
     owner_group: UUID | None,
-    quantity: int = 1,
+    quantity: int | None = None,
     subsidy_points: int | None = None,
     discount_class: str | None = None,
     actor_id: UUID,
@@ -70,6 +70,8 @@ async def issue_voucher(
     now: datetime,
 ) -> Issued:
     """Put the price into escrow and give the member a voucher; the price and its split are frozen with it.
+
+    Without a quantity the voucher has as many pieces as the offer says.
 
     owner_group is the member's household: its clerks may not redeem the voucher. subsidy_points replaces the offer's own
     share of the sponsor for a member with a discount. grace_hours, frozen with it, is how long after the expiry a
@@ -107,11 +109,12 @@ async def cancel_voucher(
     reason: str,
     actor_id: UUID,
     on_behalf_of: UUID | None = None,
+    quantity: int | None = None,
     now: datetime,
 ) -> Ended:
-    """Give up what is not used yet; the points and the sponsor's share go back, the stock too."""
+    """Give up what is not used yet, or `quantity` pieces of it; the points and the sponsor's share go back, the stock too."""
     replayed, detail = await act(
-        session, "cancel_voucher", book, key, voucher_id, reason, actor_id, on_behalf_of, aware(now)
+        session, "cancel_voucher", book, key, voucher_id, reason, actor_id, on_behalf_of, aware(now), quantity
     )
     return _ended(detail, replayed=replayed)
 

@@ -25,7 +25,7 @@ DECLARE
     v_posted ledger.verdict;
 BEGIN
     v_posted := redemption.post(p_voucher.community_id, 'redemption.voucher:' || p_voucher.voucher_id || ':ended', p_ledger_reason,
-                                redemption.release_steps(p_voucher), p_actor, p_on_behalf_of, p_now);
+                                redemption.release_steps(p_voucher, redemption.open_quantity(p_voucher)), p_actor, p_on_behalf_of, p_now);
     IF v_posted.code <> 'posted' THEN
         RETURN redemption.said('ledger_refused', jsonb_build_object('ledger_code', v_posted.code, 'ledger', v_posted.detail));
     END IF;
@@ -35,21 +35,49 @@ BEGIN
     RETURN NULL;
 END $$;
 
-CREATE FUNCTION redemption.ended_detail(p_voucher redemption.voucher, p_state text) RETURNS jsonb
+-- Gives p_quantity pieces back, fewer than are open, and leaves the voucher as it is. The caller holds both locks and has checked.
+CREATE FUNCTION redemption.return_part(
+    p_voucher redemption.voucher, p_quantity int, p_actor uuid, p_on_behalf_of uuid, p_reason text, p_now timestamptz
+) RETURNS redemption.verdict
+    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    v_posted ledger.verdict;
+BEGIN
+    v_posted := redemption.post(p_voucher.community_id,
+                                'redemption.voucher:' || p_voucher.voucher_id || ':returned:' || p_voucher.event_seq + 1, 'voucher_cancelled',
+                                redemption.release_steps(p_voucher, p_quantity), p_actor, p_on_behalf_of, p_now);
+    IF v_posted.code <> 'posted' THEN
+        RETURN redemption.said('ledger_refused', jsonb_build_object('ledger_code', v_posted.code, 'ledger', v_posted.detail));
+    END IF;
+    UPDATE redemption.offer o SET stock_taken = o.stock_taken - p_quantity
+     WHERE o.community_id = p_voucher.community_id AND o.offer_id = p_voucher.offer_id;
+    UPDATE redemption.voucher v
+       SET quantity_returned = v.quantity_returned + p_quantity, event_seq = v.event_seq + 1, changed_at = p_now
+     WHERE v.community_id = p_voucher.community_id AND v.voucher_id = p_voucher.voucher_id;
+    INSERT INTO redemption.voucher_event (community_id, voucher_id, number, action, from_state, to_state, actor_id, on_behalf_of, reason, quantity, at)
+    VALUES (p_voucher.community_id, p_voucher.voucher_id, p_voucher.event_seq + 1, 'cancel_part', p_voucher.state, p_voucher.state,
+            p_actor, p_on_behalf_of, p_reason, p_quantity, p_now);
+    RETURN NULL;
+END $$;
+
+CREATE FUNCTION redemption.ended_detail(p_voucher redemption.voucher, p_state text, p_quantity int DEFAULT NULL) RETURNS jsonb
     LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
     SELECT jsonb_build_object('voucher_id', p_voucher.voucher_id, 'offer_id', p_voucher.offer_id, 'member_id', p_voucher.member_id,
-                              'voucher_state', p_state, 'quantity', redemption.open_quantity(p_voucher),
-                              'points', redemption.open_quantity(p_voucher)::bigint * p_voucher.points_each)
+                              'voucher_state', p_state, 'quantity', coalesce(p_quantity, redemption.open_quantity(p_voucher)),
+                              'points', coalesce(p_quantity, redemption.open_quantity(p_voucher))::bigint * p_voucher.points_each)
 $$;
 
+-- p_quantity is how many pieces go back; nothing, or all that are open, ends the voucher.
 CREATE FUNCTION redemption.cancel_voucher(
-    p_community bigint, p_key uuid, p_voucher_id bigint, p_reason text, p_actor uuid, p_on_behalf_of uuid, p_now timestamptz
+    p_community bigint, p_key uuid, p_voucher_id bigint, p_reason text, p_actor uuid, p_on_behalf_of uuid, p_now timestamptz,
+    p_quantity int DEFAULT NULL
 ) RETURNS redemption.verdict
     LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-    v_request jsonb := jsonb_build_object('voucher', p_voucher_id);
+    v_request jsonb := jsonb_strip_nulls(jsonb_build_object('voucher', p_voucher_id, 'quantity', p_quantity));
     v_voucher redemption.voucher := redemption.lock_voucher(p_community, p_voucher_id);
     v_before redemption.verdict := redemption.remembered(p_community, p_key, 'cancel', v_request);
+    v_is_part boolean := p_quantity < redemption.open_quantity(v_voucher);
     v_code text;
     v_detail jsonb;
 BEGIN
@@ -66,12 +94,18 @@ BEGIN
     ELSIF p_now >= v_voucher.expires_at THEN
         -- A shop may still upload what it scanned in time. The rest comes back by itself.
         RETURN redemption.said('expired', jsonb_build_object('voucher_id', p_voucher_id, 'expires_at', v_voucher.expires_at));
+    ELSIF p_quantity NOT BETWEEN 1 AND redemption.open_quantity(v_voucher) THEN
+        RETURN redemption.said('quantity_wrong', jsonb_build_object('voucher_id', p_voucher_id, 'open', redemption.open_quantity(v_voucher)));
     END IF;
-    v_before := redemption.end_voucher(v_voucher, 'CANCELLED', 'cancel', 'voucher_cancelled', p_actor, p_on_behalf_of, p_reason, p_now);
+    IF v_is_part THEN
+        v_before := redemption.return_part(v_voucher, p_quantity, p_actor, p_on_behalf_of, p_reason, p_now);
+    ELSE
+        v_before := redemption.end_voucher(v_voucher, 'CANCELLED', 'cancel', 'voucher_cancelled', p_actor, p_on_behalf_of, p_reason, p_now);
+    END IF;
     IF v_before.code IS NOT NULL THEN
         RETURN v_before;
     END IF;
-    v_detail := redemption.ended_detail(v_voucher, 'CANCELLED');
+    v_detail := redemption.ended_detail(v_voucher, CASE WHEN v_is_part THEN v_voucher.state ELSE 'CANCELLED' END, p_quantity);
     PERFORM redemption.remember(p_community, p_key, 'cancel', v_request, v_detail, p_actor, p_now);
     RETURN redemption.said('done', v_detail);
 END $$;

@@ -78,6 +78,7 @@ BEGIN
     RETURN v;
 END $$;
 
+-- Without a quantity the voucher has as many pieces as the offer says.
 -- The grace for late uploads is the community's to say; who does not say it, as the release before did not, gets three days.
 -- Offer first, ledger head last. The offer's lock also guards the stock and the member's cap.
 CREATE FUNCTION redemption.issue_voucher(
@@ -86,8 +87,8 @@ CREATE FUNCTION redemption.issue_voucher(
 ) RETURNS redemption.verdict
     LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-    v_request jsonb := jsonb_build_object('offer', p_offer, 'member', p_member, 'quantity', p_quantity,
-                                          'subsidy_points', p_subsidy_points, 'discount_class', p_discount_class);
+    v_request jsonb;
+    v_quantity int;
     v_before redemption.verdict;
     v_offer redemption.offer;
     v_voucher redemption.voucher;
@@ -96,11 +97,14 @@ DECLARE
 BEGIN
     SELECT * INTO v_offer FROM redemption.offer o
      WHERE o.community_id = p_community AND o.offer_id = p_offer FOR NO KEY UPDATE;
+    v_quantity := coalesce(p_quantity, v_offer.pieces, 1);
+    v_request := jsonb_build_object('offer', p_offer, 'member', p_member, 'quantity', v_quantity,
+                                    'subsidy_points', p_subsidy_points, 'discount_class', p_discount_class);
     v_before := redemption.remembered(p_community, p_key, 'issue', v_request);
     IF v_before.code IS NOT NULL THEN
         RETURN v_before;
     END IF;
-    v_before := redemption.issue_refusal(v_offer, p_member, p_quantity, coalesce(p_subsidy_points, v_offer.subsidy_points), p_now);
+    v_before := redemption.issue_refusal(v_offer, p_member, v_quantity, coalesce(p_subsidy_points, v_offer.subsidy_points), p_now);
     IF v_before.code IS NOT NULL THEN
         RETURN v_before;
     END IF;
@@ -108,11 +112,11 @@ BEGIN
                 WHERE v.community_id = p_community AND (v.voucher_id = p_voucher_id OR v.short_code = p_short_code)) THEN
         RETURN redemption.said('code_taken');
     END IF;
-    v_voucher := redemption.voucher_from_offer(v_offer, p_voucher_id, p_short_code, p_member, p_owner_group, p_quantity,
+    v_voucher := redemption.voucher_from_offer(v_offer, p_voucher_id, p_short_code, p_member, p_owner_group, v_quantity,
                                                coalesce(p_subsidy_points, v_offer.subsidy_points), p_discount_class, p_now, p_grace_hours);
 
     v_posted := redemption.post(p_community, 'redemption.issue:' || p_key, 'voucher_issued',
-                                redemption.hold_steps(v_voucher, p_quantity), p_actor, p_on_behalf_of, p_now);
+                                redemption.hold_steps(v_voucher, v_quantity), p_actor, p_on_behalf_of, p_now);
     IF v_posted.code = 'ledger.insufficient_balance' THEN
         RETURN redemption.said(CASE WHEN v_posted.detail ->> 'account' = redemption.account('member', p_member)
                                     THEN 'points_short' ELSE 'budget_short' END,
@@ -121,7 +125,7 @@ BEGIN
     ELSIF v_posted.code <> 'posted' THEN
         RETURN redemption.said('ledger_refused', jsonb_build_object('ledger_code', v_posted.code, 'ledger', v_posted.detail));
     END IF;
-    UPDATE redemption.offer o SET stock_taken = o.stock_taken + p_quantity
+    UPDATE redemption.offer o SET stock_taken = o.stock_taken + v_quantity
      WHERE o.community_id = p_community AND o.offer_id = p_offer;
     INSERT INTO redemption.voucher SELECT v_voucher.*;
     INSERT INTO redemption.voucher_event (community_id, voucher_id, number, action, from_state, to_state, actor_id, on_behalf_of, reason, at)

@@ -158,7 +158,7 @@ $$;
 -- Moves the money of a use back, and puts all that is open then into fresh escrow: old rest out, merchant to payer, new hold in.
 CREATE FUNCTION redemption.reversal_steps(p_old redemption.voucher, p_new redemption.voucher, p_use redemption.use) RETURNS ledger.step[]
     LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
-    SELECT redemption.release_steps(p_old)
+    SELECT redemption.release_steps(p_old, redemption.open_quantity(p_old))
         || redemption.counter_steps(p_use)
         || redemption.hold_steps(p_new, redemption.open_quantity(p_new))
 $$;

@@ -92,14 +92,14 @@ CREATE FUNCTION redemption.capture_steps(p_voucher redemption.voucher, p_quantit
      WHERE part.amount > 0
 $$;
 
--- The steps that give everything still open back to where it came from.
-CREATE FUNCTION redemption.release_steps(p_voucher redemption.voucher) RETURNS ledger.step[]
+-- The steps that give p_quantity pieces back to where they came from.
+CREATE FUNCTION redemption.release_steps(p_voucher redemption.voucher, p_quantity int) RETURNS ledger.step[]
     LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
     SELECT coalesce(array_agg(ROW('release', NULL, NULL, part.unit, part.amount, part.hold_id, NULL)::ledger.step ORDER BY part.n), '{}')
       FROM (VALUES
-        (1, 'point', 100::bigint * redemption.open_quantity(p_voucher) * p_voucher.points_each, p_voucher.points_hold),
-        (2, 'point', 100::bigint * redemption.open_quantity(p_voucher) * p_voucher.subsidy_points_each, p_voucher.subsidy_hold),
-        (3, 'fen', redemption.open_quantity(p_voucher) * p_voucher.payable_fen_each, p_voucher.payable_hold)
+        (1, 'point', 100::bigint * p_quantity * p_voucher.points_each, p_voucher.points_hold),
+        (2, 'point', 100::bigint * p_quantity * p_voucher.subsidy_points_each, p_voucher.subsidy_hold),
+        (3, 'fen', p_quantity * p_voucher.payable_fen_each, p_voucher.payable_hold)
       ) AS part (n, unit, amount, hold_id)
      WHERE part.amount > 0
 $$;

@@ -105,12 +105,16 @@ voucher_event = Table(
     identifier("second_id", nullable=True),
     identifier("on_behalf_of", nullable=True),
     words("reason"),
+    count("quantity", nullable=True),
     instant("at"),
     primary("voucher_event", "voucher_id", "number"),
     refers("voucher_event", "voucher", ("voucher_id",), "voucher"),
     check("voucher_event", "number", "number > 0"),
+    check("voucher_event", "quantity", "(action = 'cancel_part') = (quantity IS NOT NULL) AND quantity > 0"),
 )
-"""Append-only: no voucher changes its state without an actor (none means the system) and a reason."""
+"""Append-only: no voucher changes its state without an actor (none means the system) and a reason.
+
+The quantity is how many pieces were given back while the voucher went on."""
 
 device = Table(
     "device",

@@ -16,6 +16,7 @@ STOCK = 50
 FEN_PER_POINT = 100
 """What the sponsor pays the shop for goods worth a point; points are recognition and are never bought or sold."""
 HAIRCUT_POINTS = 20
+LUNCH_POINTS, LUNCHES = 6, 5
 
 
 async def pledge(stage: Stage) -> None:
@@ -41,6 +42,7 @@ async def season(stage: Stage) -> None:
         if title not in published and "物业费" not in title:
             published[title] = await _publish(stage, title, int(row["points"]), "bakery", redemption.OfferKind.GOODS)
     haircut = await _publish(stage, "理发一次", HAIRCUT_POINTS, "barbershop", redemption.OfferKind.SERVICE)
+    lunches = await _publish(stage, "午餐五次", LUNCH_POINTS, "bakery", redemption.OfferKind.SERVICE, pieces=LUNCHES)
     at = stage.now - timedelta(hours=26)
     taken = {}
     for handle, offer_id in (
@@ -48,6 +50,7 @@ async def season(stage: Stage) -> None:
         ("chen", haircut),
         ("sun", published["碗"]),
         ("sun", published["水杯"]),
+        ("chen", lunches),
     ):
         taken[handle, offer_id] = await taking.take_offer(
             stage.session, actor=stage.cast[handle], offer_id=offer_id, key="demo", now=at
@@ -55,7 +58,9 @@ async def season(stage: Stage) -> None:
     await _use(stage, taken["sun", published["碗"]])
 
 
-async def _publish(stage: Stage, title: str, points: int, shop: str, kind: redemption.OfferKind) -> UUID:
+async def _publish(
+    stage: Stage, title: str, points: int, shop: str, kind: redemption.OfferKind, *, pieces: int = 1
+) -> UUID:
     began = stage.at(28, 9)
     day = local_day(began)
     terms = redemption.OfferTerms(
@@ -64,12 +69,14 @@ async def _publish(stage: Stage, title: str, points: int, shop: str, kind: redem
         merchant_ids=(stage.organisations[shop],),
         title=title,
         kind=kind,
+        pieces=pieces,
         price_points=points,
         payable_fen=points * FEN_PER_POINT,
         stock_total=STOCK,
+        per_member_cap=pieces,
         valid_from=day_begins(day),
         valid_until=day_begins(day + timedelta(days=180)),
-        rules=("每人每季度一份。", "凭券到店领取，不找零，不兑现金。"),
+        rules=(f"每人每季度{'一份' if pieces == 1 else '一张'}。", "凭券到店领取，不找零，不兑现金。"),
     )
     clerk = stage.cast["wu"]
     await offering.draft_offer(stage.session, actor=clerk, terms=terms, now=began)

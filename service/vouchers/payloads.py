@@ -13,6 +13,7 @@ Code = Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
 Count = Annotated[int, msgspec.Meta(ge=1, le=1_000_000)]
 Reason = Annotated[str, msgspec.Meta(min_length=2, max_length=100)]
 Title = Annotated[str, msgspec.Meta(min_length=1, max_length=60)]
+Pieces = Annotated[int, msgspec.Meta(ge=1, le=100)]
 Points = Annotated[int, msgspec.Meta(ge=0, le=1_000_000)]
 Fen = Annotated[int, msgspec.Meta(ge=0, le=100_000_000)]
 
@@ -57,13 +58,14 @@ class OfferOut(msgspec.Struct):
     """An open offer.
 
     `missing` is how many points the signed-in person still needs; `is_capped` says that they have had as many as one may
-    for now, `again_on` the day from which they may again.
+    for now, `again_on` the day from which they may again. The price is for all pieces of a voucher, `cash_fen` for each.
     """
 
     offer_id: UUID
     title: str
     kind: str
     shops: str
+    pieces: int
     price: int
     unit: str
     cash_fen: int
@@ -98,6 +100,9 @@ class VoucherOut(msgspec.Struct):
     shops: str
     price: int
     unit: str
+    quantity_total: int
+    quantity_used: int
+    quantity_open: int
     state: str
     short_code: str | None
     qr: str | None
@@ -105,6 +110,12 @@ class VoucherOut(msgspec.Struct):
     expires_at: datetime
     used_at: datetime | None
     used_at_shop: str | None
+
+
+class CancelIn(msgspec.Struct):
+    """How many pieces are given back; nothing for all that are left."""
+
+    quantity: Count | None = None
 
 
 class VouchersOut(msgspec.Struct):
@@ -120,6 +131,7 @@ class TakingOut(msgspec.Struct):
     voucher_id: str
     seq: int
     title: str
+    quantity: int
     points: int
     cash_fen: int
     card_tail: str
@@ -157,6 +169,7 @@ class OfferIn(msgspec.Struct):
     stock: Count
     valid_from: date
     valid_until: date
+    pieces: Pieces = 1
     subsidy_points: Points = 0
     payable_fen: Fen = 0
     cash_fen: Fen = 0
@@ -288,6 +301,12 @@ class TakeForm(msgspec.Struct):
     """Taking an offer: nothing but the press of the button."""
 
 
+class CancelForm(msgspec.Struct):
+    """How many pieces are given back; nothing for all that are left."""
+
+    quantity: Count | None = None
+
+
 class TypedForm(msgspec.Struct):
     """A code typed or read by a hardware scanner."""
 
@@ -326,6 +345,7 @@ class OfferForm(msgspec.Struct):
     valid_from: date
     valid_until: date
     shops: list[UUID] = []
+    pieces: Pieces = 1
     subsidy_points: Points = 0
     payable_yuan: Annotated[
         str, msgspec.Meta(pattern=r"^\d{1,7}(\.\d{1,2})?$", extra={"problem": "money", "digits": 7})

@@ -53,7 +53,8 @@ def said(verdict: Mapping[str, Any], *, answer_url: str | None = None) -> ScanOu
 
 def _detail(state: str, code: str, verdict: Mapping[str, Any], received: datetime | None) -> str:
     if state == ScanState.OK:
-        return _("已经记到今天的账上。")
+        rest = _("这张券还能用 {open} 份。").format(open=verdict["open"]) if verdict.get("open") else ""
+        return _("已经记到今天的账上。") + rest
     if state == ScanState.USED and received is not None:
         return sentence("scan.used_when", when=received, shop=verdict.get("used_at_shop") or "")
     return sentence(f"refusal.{code}", minutes=verdict.get("minutes", ""), open=verdict.get("open", ""))
@@ -64,6 +65,8 @@ def _value(verdict: Mapping[str, Any]) -> str:
         return ""
     whole = int(verdict["points"]) + int(verdict.get("subsidy_points") or 0)
     text = _("{points} 分").format(points=points(whole * 100))
+    if int(verdict.get("quantity") or 1) > 1:
+        text = _("{count} 份，{text}").format(count=verdict["quantity"], text=text)
     if verdict.get("cash_fen"):
         text += _("，另收 {yuan} 元").format(yuan=yuan(int(verdict["cash_fen"])))
     return text

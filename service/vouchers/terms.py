@@ -42,6 +42,10 @@ def terms_of(offer_id: UUID, given: OfferIn, *, default_days: int) -> OfferTerms
         problems["valid_until"] = "date"
     if given.subsidy_points > given.price_points:
         problems["subsidy_points"] = "subsidy"
+    if given.pieces > given.stock:
+        problems["stock"] = "too_few_pieces"
+    if given.per_member is not None and given.pieces > given.per_member:
+        problems["per_member"] = "too_few_pieces"
     if len(rules) > RULE_LINES_MAX:
         problems["rules"] = "too_long"
     if problems:
@@ -52,6 +56,7 @@ def terms_of(offer_id: UUID, given: OfferIn, *, default_days: int) -> OfferTerms
         merchant_ids=tuple(given.shops),
         title=given.title,
         kind=given.kind,
+        pieces=given.pieces,
         price_points=given.price_points,
         subsidy_points=given.subsidy_points,
         payable_fen=given.payable_fen,
@@ -77,6 +82,7 @@ def offer_in(form: OfferForm) -> OfferIn:
         stock=form.stock,
         valid_from=form.valid_from,
         valid_until=form.valid_until,
+        pieces=form.pieces,
         subsidy_points=form.subsidy_points,
         payable_fen=fen_of(form.payable_yuan),
         cash_fen=fen_of(form.cash_yuan),

@@ -117,7 +117,7 @@ class Market:
         terms: OfferTerms,
         *,
         member: UUID | None = None,
-        quantity: int = 1,
+        quantity: int | None = None,
         key: UUID | None = None,
         grace_hours: int = 72,
     ) -> int:
@@ -188,7 +188,9 @@ class Market:
                 now=self.now,
             )
 
-    async def cancel(self, voucher_id: int, *, key: UUID | None = None) -> redemption.Ended:
+    async def cancel(
+        self, voucher_id: int, *, key: UUID | None = None, quantity: int | None = None
+    ) -> redemption.Ended:
         async with self.sessions.begin() as session:
             return await redemption.cancel_voucher(
                 session,
@@ -197,6 +199,7 @@ class Market:
                 key=key or some_id(),
                 reason="changed my mind",
                 actor_id=self.li,
+                quantity=quantity,
                 now=self.now,
             )
 

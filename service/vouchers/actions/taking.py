@@ -125,8 +125,10 @@ async def take_for_many(
     return taken
 
 
-async def give_back(session: AsyncSession, *, actor: Actor, voucher_id: int, key: str, now: datetime) -> None:
-    """Cancel what is not used: the points come back at once. Staff may do it for the holder."""
+async def give_back(
+    session: AsyncSession, *, actor: Actor, voucher_id: int, key: str, now: datetime, quantity: int | None = None
+) -> None:
+    """Cancel what is not used, or so many pieces of it: the points come back at once. Staff may do it for the holder."""
     voucher = await _held(session, actor, voucher_id)
     behalf = voucher.member_id if voucher.member_id != actor.member_id else None
     ended = await redemption.cancel_voucher(
@@ -137,6 +139,7 @@ async def give_back(session: AsyncSession, *, actor: Actor, voucher_id: int, key
         reason="given_back",
         actor_id=actor.member_id,
         on_behalf_of=behalf,
+        quantity=quantity,
         now=now,
     )
     if not ended.replayed:
@@ -148,7 +151,7 @@ async def give_back(session: AsyncSession, *, actor: Actor, voucher_id: int, key
             id=voucher_id,
             now=now,
             on_behalf_of=behalf,
-            detail={"points": ended.points},
+            detail={"points": ended.points, "quantity": ended.quantity},
         )
         outbox.record(
             session,

@@ -86,6 +86,7 @@ async def takings(
             str(item.voucher_id),
             item.seq,
             item.title,
+            item.quantity,
             item.points,
             item.cash_fen,
             item.card_tail,

@@ -24,6 +24,7 @@ from service.vouchers.actions import offering, taking
 from service.vouchers.actions.scan import code_keys
 from service.vouchers.browser import voucher_cursor, voucher_mark
 from service.vouchers.payloads import (
+    CancelIn,
     OfferIn,
     OfferMade,
     OfferOut,
@@ -66,6 +67,7 @@ async def offers(
             title=item.title,
             kind=item.kind,
             shops=item.shops,
+            pieces=item.pieces,
             price=item.points * 100,
             unit="point",
             cash_fen=item.cash_fen,
@@ -146,11 +148,15 @@ async def cancel(
     session: NamedDependency[AsyncSession],
     actor: NamedDependency[Actor],
     now: NamedDependency[datetime],
+    data: JSONBody[CancelIn | None] = None,
 ) -> Response[None]:
-    """Give a voucher back: the points come back at once."""
+    """Give a voucher back, or some of its pieces: the points come back at once."""
+    quantity = data.quantity if data else None
 
     async def work() -> None:
-        await taking.give_back(session, actor=actor, voucher_id=voucher_id, key=_key(request), now=now)
+        await taking.give_back(
+            session, actor=actor, voucher_id=voucher_id, quantity=quantity, key=_key(request), now=now
+        )
 
     return await once(request, session, actor, now, work, status=204)
 
@@ -199,6 +205,9 @@ def _voucher(state: State, actor: Actor, card: VoucherCard, now: datetime) -> Vo
         shops=card.shops,
         price=card.points * 100,
         unit="point",
+        quantity_total=card.quantity_total,
+        quantity_used=card.quantity_used,
+        quantity_open=card.quantity_open,
         state=card.state,
         short_code=card.short_code if card.is_usable else None,
         qr=qr,

@@ -22,7 +22,7 @@ from service.kit.pages import form_of, page, refill
 from service.kit.refusals import Invalid
 from service.vouchers.actions import taking
 from service.vouchers.pages.resident import printed
-from service.vouchers.payloads import ManyForm
+from service.vouchers.payloads import CancelForm, ManyForm
 from service.vouchers.queries.catalogue import usable_by_ids, voucher_cards
 from service.vouchers.rules import PRINTED_CARDS_MAX, TAKEN_AT_ONCE_MAX
 
@@ -76,7 +76,7 @@ async def _offers(session: AsyncSession, actor: Actor, now: datetime) -> dict[st
             (
                 offer.offer_id,
                 _("{title}（{points} 分，剩 {left}）").format(
-                    title=offer.title, points=offer.member_points, left=offer.stock_left
+                    title=offer.title, points=offer.member_points * offer.pieces, left=offer.stock_left
                 ),
             )
             for offer in open_now.offers
@@ -181,9 +181,10 @@ async def give_back(
 ) -> Redirect:
     """Give somebody's voucher back for them."""
     key = str((await request.form()).get("_key") or "")
+    form = await form_of(request, CancelForm)
 
     async def work() -> str:
-        await taking.give_back(session, actor=actor, voucher_id=voucher_id, key=key, now=now)
+        await taking.give_back(session, actor=actor, voucher_id=voucher_id, quantity=form.quantity, key=key, now=now)
         return "/desk/vouchers?done=vouchers.cancelled"
 
     return await once_page(request, session, actor, now, work)

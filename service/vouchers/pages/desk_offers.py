@@ -82,6 +82,7 @@ def _blank(now: datetime) -> Mapping[str, object]:
     return {
         "valid_from": local_day(now).isoformat(),
         "valid_until": "",
+        "pieces": 1,
         "per_member": 1,
         "per_period": CapPeriod.QUARTER.value,
         "kind": OfferKind.GOODS.value,
@@ -99,6 +100,7 @@ def _filled(offer: redemption.Offer) -> Mapping[str, object]:
         "shops": list(offer.merchant_ids),
         "title": offer.title,
         "kind": offer.kind.value,
+        "pieces": offer.pieces,
         "price_points": offer.price_points,
         "subsidy_points": offer.subsidy_points,
         "payable_yuan": f"{offer.payable_fen // 100}.{offer.payable_fen % 100:02d}",

@@ -26,7 +26,7 @@ from service.kit.paging import decode_cursor, encode_cursor
 from service.vouchers.actions import taking
 from service.vouchers.actions.scan import code_keys
 from service.vouchers.browser import voucher_cursor, voucher_mark
-from service.vouchers.payloads import TakeForm
+from service.vouchers.payloads import CancelForm, TakeForm
 from service.vouchers.queries.catalogue import VoucherCard, offer_for, offers_for, voucher_for, vouchers_for
 from service.vouchers.rules import Tab
 
@@ -215,14 +215,16 @@ async def cancel(
     actor: NamedDependency[Actor],
     now: NamedDependency[datetime],
 ) -> Redirect:
-    """Give it back: the points come back at once."""
+    """Give it back, or some of its pieces: the points come back at once."""
     card = await voucher_for(session, actor, voucher_id, now=now)
     key = str((await request.form()).get("_key") or "")
     with refill(request, "vouchers/cancel.html", title=_("不要这张券了"), voucher=card):
-        await form_of(request, TakeForm)
+        form = await form_of(request, CancelForm)
 
         async def work() -> str:
-            await taking.give_back(session, actor=actor, voucher_id=voucher_id, key=key, now=now)
+            await taking.give_back(
+                session, actor=actor, voucher_id=voucher_id, quantity=form.quantity, key=key, now=now
+            )
             return f"/vouchers/{voucher_id}?done=vouchers.cancelled"
 
         return await once_page(request, session, actor, now, work)

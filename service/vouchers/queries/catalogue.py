@@ -34,6 +34,8 @@ class OfferCard:
     kind: str
     shops: str
     places: Sequence[str]
+    pieces: int
+    """How many one voucher is good for. Points are for all of them, what is paid at the shop is for each."""
     points: int
     cash_fen: int
     left: int
@@ -64,7 +66,11 @@ class VoucherCard:
     short_code: str
     state: str
     is_usable: bool
+    quantity_total: int
+    quantity_used: int
     quantity_open: int
+    points_open: int
+    """What would come back for all that is left."""
     rules: Sequence[str]
     issued_at: datetime
     expires_at: datetime
@@ -122,17 +128,18 @@ async def _offer_cards(
             kind=offer.kind.value,
             shops=_("、").join(shops[shop].name for shop in offer.merchant_ids if shop in shops),
             places=[shops[shop].address for shop in offer.merchant_ids if shop in shops],
-            points=offer.member_points,
+            pieces=offer.pieces,
+            points=offer.member_points * offer.pieces,
             cash_fen=offer.cash_fen,
             left=offer.stock_left,
             valid_until=offer.valid_until,
             last_day=last_day_of(offer),
             voucher_days=offer.voucher_days,
             rules=offer.rules,
-            missing=points_missing(offer.member_points, balance),
+            missing=points_missing(offer.member_points * offer.pieces, balance),
             is_open=offer.state is OfferState.PUBLISHED
             and offer.valid_from <= now < offer.valid_until
-            and offer.stock_left > 0,
+            and offer.stock_left >= offer.pieces,
             is_capped=offer.offer_id in capped,
             again_on=local_day(again) if (again := capped.get(offer.offer_id)) else None,
         )
@@ -189,7 +196,10 @@ async def voucher_cards(
             short_code=voucher.short_code,
             state=shown_state(voucher, now),
             is_usable=shown_state(voucher, now) in ("issued", "part_used"),
+            quantity_total=voucher.quantity_total,
+            quantity_used=voucher.quantity_used,
             quantity_open=voucher.quantity_open,
+            points_open=voucher.points_each * voucher.quantity_open,
             rules=voucher.rules,
             issued_at=voucher.issued_at,
             expires_at=voucher.expires_at,
@@ -212,8 +222,8 @@ def shown_state(voucher: redemption.Voucher, now: datetime) -> str:
 
 
 _BY_IDS = sa.text("""
-SELECT v.voucher_id, v.offer_id, v.member_id, o.title, o.rules, v.points_each * v.quantity_total AS points, v.cash_fen_each,
-       v.short_code, v.state, v.quantity_total - v.quantity_used - v.quantity_returned AS quantity_open,
+SELECT v.voucher_id, v.offer_id, v.member_id, o.title, o.rules, v.points_each, v.cash_fen_each,
+       v.short_code, v.state, v.quantity_total, v.quantity_used, v.quantity_total - v.quantity_used - v.quantity_returned AS quantity_open,
        v.issued_at, v.expires_at, v.code_seq, v.changed_at,
        ARRAY(SELECT m.merchant_id FROM redemption.offer_merchant m
               WHERE m.community_id = v.community_id AND m.offer_id = v.offer_id ORDER BY m.merchant_id) AS merchant_ids
@@ -240,12 +250,15 @@ async def usable_by_ids(
                 title=row.title,
                 shops=_("、").join(shops[shop].name for shop in row.merchant_ids if shop in shops),
                 places=[shops[shop].address for shop in row.merchant_ids if shop in shops],
-                points=row.points,
+                points=row.points_each * row.quantity_total,
                 cash_fen=row.cash_fen_each,
                 short_code=row.short_code,
                 state=row.state.lower(),
                 is_usable=True,
+                quantity_total=row.quantity_total,
+                quantity_used=row.quantity_used,
                 quantity_open=row.quantity_open,
+                points_open=row.points_each * row.quantity_open,
                 rules=row.rules,
                 issued_at=row.issued_at,
                 expires_at=row.expires_at,

@@ -32,6 +32,7 @@ class Taking:
     voucher_id: int
     seq: int
     title: str
+    quantity: int
     points: int
     cash_fen: int
     card_tail: str
@@ -107,6 +108,7 @@ async def today(
             voucher_id=use.voucher_id,
             seq=use.seq,
             title=use.title,
+            quantity=use.quantity,
             points=use.points + use.subsidy_points,
             cash_fen=use.cash_fen,
             card_tail=people[use.member_id].card_no[-4:] if use.member_id in people else "",
