@@ -126,7 +126,8 @@ async def withdraw_offer(
 
 
 _OFFER = """
-SELECT o.offer_id, o.sponsor_id, o.title, o.kind, o.pieces, o.price_points, o.subsidy_points, o.payable_fen, o.cash_fen, o.price_list_version,
+SELECT o.offer_id, o.sponsor_id, o.title, o.kind, o.pieces,
+       o.price_points, o.subsidy_points, o.payable_fen, o.cash_fen, o.price_list_version,
        o.stock_total, o.stock_taken, o.per_member_cap, o.cap_period, o.time_zone, o.valid_from, o.valid_until, o.voucher_days,
        o.offline_class, o.rules, o.state, o.drafted_by, o.drafted_at, o.published_by, o.published_at,
        o.withdrawn_by, o.withdrawn_at, o.withdrawn_reason,

@@ -223,7 +223,8 @@ def shown_state(voucher: redemption.Voucher, now: datetime) -> str:
 
 _BY_IDS = sa.text("""
 SELECT v.voucher_id, v.offer_id, v.member_id, o.title, o.rules, v.points_each, v.cash_fen_each,
-       v.short_code, v.state, v.quantity_total, v.quantity_used, v.quantity_total - v.quantity_used - v.quantity_returned AS quantity_open,
+       v.short_code, v.state, v.quantity_total, v.quantity_used,
+       v.quantity_total - v.quantity_used - v.quantity_returned AS quantity_open,
        v.issued_at, v.expires_at, v.code_seq, v.changed_at,
        ARRAY(SELECT m.merchant_id FROM redemption.offer_merchant m
               WHERE m.community_id = v.community_id AND m.offer_id = v.offer_id ORDER BY m.merchant_id) AS merchant_ids
