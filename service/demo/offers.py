@@ -16,7 +16,7 @@ STOCK = 50
 FEN_PER_POINT = 100
 """What the sponsor pays the shop for goods worth a point; points are recognition and are never bought or sold."""
 HAIRCUT_POINTS = 20
-LUNCH_POINTS, LUNCHES = 6, 5
+LUNCH_POINTS, LUNCHES = 2, 5
 
 
 async def pledge(stage: Stage) -> None:
@@ -50,7 +50,7 @@ async def season(stage: Stage) -> None:
         ("chen", haircut),
         ("sun", published["碗"]),
         ("sun", published["水杯"]),
-        ("chen", lunches),
+        ("wei", lunches),
     ):
         taken[handle, offer_id] = await taking.take_offer(
             stage.session, actor=stage.cast[handle], offer_id=offer_id, key="demo", now=at

@@ -119,5 +119,5 @@ async def test_without_the_vouchers_lock_somebody_meets_the_wall(
     done = await ten_hands_on_five_meals(fresh_market, fresh_database)
 
     # The history's key and the escrow are the second wall: nothing is paid twice, but somebody gets no proper answer.
-    assert done["integrityerror"] + done["ledgerrefused"] + done["ledger_refused"] > 0
+    assert done.keys() & {"integrityerror", "dbapierror", "ledgerrefused"}
     assert await fresh_market.balance("escrow") >= 0
