@@ -3,16 +3,17 @@
 It is written for reading and knows nothing of databases, batches or locks. One journal after the other is all there is.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from types import MappingProxyType
 from uuid import UUID
 
 from ledger import model_lots as lots
 from ledger import refusals
+from ledger.model_state import Account, Entry, Held, Refused, Verdict
 from ledger.model_steps import is_line, named, same_step, totals, turned_round
-from ledger.refusals import LedgerRefusal
 from ledger.rules import (
     AMOUNT_MAX,
     BALANCE_MAX,
@@ -28,73 +29,7 @@ from ledger.rules import (
     Step,
 )
 
-Refused = type[LedgerRefusal]
-
-
-@dataclass(frozen=True, slots=True)
-class Verdict:
-    """What became of a journal: its number, or the refusal and the step that met it."""
-
-    journal_id: int | None = None
-    replayed: bool = False
-    refusal: Refused | None = None
-    step: int | None = None
-
-
-@dataclass(slots=True)
-class Account:
-    """A balance and its bounds."""
-
-    floor: int | None = 0
-    ceiling: int | None = None
-    balance: int = 0
-    closed: bool = False
-    debt_reason: str | None = None
-    debt_limit: int = 0
-    lots: dict[datetime, int] = field(default_factory=dict)
-
-    @property
-    def owed(self) -> int:
-        """How far it is below its floor."""
-        return 0 if self.floor is None else max(0, self.floor - self.balance)
-
-    def over(self, at: datetime) -> int:
-        """What has expired and was not swept yet."""
-        return sum(amount for expires, amount in self.lots.items() if expires <= at)
-
-
-@dataclass(slots=True)
-class Held:
-    """A hold."""
-
-    account: str
-    unit: str
-    amount: int
-    expires_at: datetime | None
-    captured: int = 0
-    released: int = 0
-    refunded: int = 0
-    lots: list[list[int]] = field(default_factory=list)
-    """For each part: taken, captured, released, refunded; `when` says when it expires."""
-    when: list[datetime] = field(default_factory=list)
-
-    @property
-    def rest(self) -> int:
-        """What is left of it."""
-        return self.amount - self.captured - self.released
-
-
-@dataclass(slots=True)
-class Entry:
-    """A posted journal with its amounts as they came out."""
-
-    journal_id: int
-    journal: Journal
-    steps: tuple[Step, ...]
-    original: str | None
-    effective_at: datetime
-    moves: list[tuple[str, str, datetime, int]] = field(default_factory=list)
-    """What it did to lots: account, unit, when they expire, how much was put in or, below zero, taken."""
+EMPTY: Mapping[tuple[str, str], str] = MappingProxyType({})
 
 
 @dataclass(slots=True)
@@ -185,10 +120,13 @@ class Book:
             self.at = max(self.at, now)
         return None
 
-    def set_expiry(self, unit: str, policy: ExpiryPolicy, now: datetime) -> None:
-        """Let what is credited from now on expire by this rule."""
+    def set_expiry(self, unit: str, policy: ExpiryPolicy, now: datetime) -> Refused | None:
+        """Let what is credited from now on expire by this rule; for the same accounts as the rule before it."""
+        last = self.policies.get(unit, policy)
+        if ESCROW.startswith(policy.prefix) or EXPIRED.startswith(policy.prefix) or policy.prefix != last.prefix:
+            return refusals.ExpiryMalformed
         if policy == self.policies.get(unit):
-            return
+            return None
         first, self.at = unit not in self.policies, max(self.at, now)
         self.policies[unit] = policy
         self.accounts.setdefault((EXPIRED, unit), Account(floor=None))
@@ -201,14 +139,19 @@ class Book:
                 if held.unit == unit and held.account.startswith(policy.prefix):
                     held.lots = [[held.amount, held.captured, held.released, held.refunded]]
                     held.when = [expires]
+        return None
 
-    def sweep(self, reason: str, now: datetime) -> None:
-        """Take away what is over."""
-        at = max(self.at, now)
+    def sweep(
+        self, reason: str, now: datetime, names: Mapping[tuple[str, str], str] = EMPTY
+    ) -> dict[tuple[str, str], tuple[int, Verdict]]:
+        """Take away what is over, each account under the reference that is given for it; how much of which, and the verdict."""
+        at, done = max(self.at, now), {}
         for (code, unit), account in list(self.accounts.items()):
             if amount := account.over(at):
-                reference = f"swept {code} {unit} {self.seq}"
-                self.post(Journal(reference, reason, (Leg(code, EXPIRED, unit, amount),), None), now=now)
+                reference = names.get((code, unit), f"swept {code} {unit} {self.seq}")
+                journal = Journal(reference, reason, (Leg(code, EXPIRED, unit, amount),), None)
+                done[code, unit] = amount, self.post(journal, now=now)
+        return done
 
     def expire(self, reason: str, now: datetime) -> dict[UUID, Verdict]:
         """Give back what is left of the holds whose time is over."""

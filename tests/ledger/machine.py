@@ -17,57 +17,39 @@ from typing import Any, ClassVar
 import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_state_machine_as_test
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 from sqlalchemy.ext.asyncio import AsyncSession
 
 import ledger
-from ledger import Capture, Hold, Journal, LedgerRefusal, Leg, Limits, Posted, Release, Step
+from ledger import (
+    AccountSpec,
+    ExpiryPolicy,
+    ExpiryRule,
+    Hold,
+    Journal,
+    Leg,
+    Limits,
+    Posted,
+    Refund,
+    Step,
+)
 from ledger.journal import _post_batch
-from ledger.model import Account, Book, Refused, Verdict
+from ledger.model import Book
+from ledger.model_state import Account, Refused, Verdict
 from tests.db import Sessions
 from tests.ledger import cast
+from tests.ledger.agreement import agree, name_of, said, same_balances, standing
 from tests.ledger.cast import ACCOUNTS, NOW, connected, waiting
 from tests.ledger.door import door
+from tests.ledger.drafts import batches, codes, drafts, policies, reasons, shifts, units
 
 Asked = tuple[Journal, str | None]
 """A journal, and the reference of the one that it reverses."""
-BOOKS, REFERENCES, HOLDS = 2, 150, 12
-
-
-def mostly(usual: st.SearchStrategy[Any], seldom: st.SearchStrategy[Any], *, one_in: int) -> st.SearchStrategy[Any]:
-    """The usual, and once in a while the other."""
-    return st.integers(1, one_in).flatmap(lambda dice: seldom if dice == one_in else usual)
-
-
-amounts = mostly(st.integers(1, 60), st.sampled_from((400, 0, -1, ledger.AMOUNT_MAX + 1)), one_in=15)
-units = mostly(st.sampled_from(("point", "point", "point", "minute")), st.just("yuan"), one_in=20)
-common = st.sampled_from(("li", "li", "chen", "chen", "bakery", "jar", "issued"))
-codes = mostly(common, st.sampled_from(("gone", "nobody", "escrow", "kiosk")), one_in=12)
-reasons = st.sampled_from(("service", "gift", "gift"))
-hours = mostly(st.integers(-60, 0), st.just(1), one_in=10)
-places = st.integers(0, 30)
-# Names that depend on what was asked before stand as numbers until they are asked: see Books.named.
-steps = st.one_of(
-    st.builds(Leg, st.just("issued"), common, units, amounts),
-    st.builds(Leg, codes, codes, units, amounts),
-    st.builds(Leg, codes, codes, units, amounts),
-    st.builds(Hold, places, codes, units, amounts, st.none() | st.integers(-2, 30)),
-    st.builds(Capture, places, codes, amounts),
-    st.builds(Release, places, st.none() | amounts),
-)
-drafts = st.fixed_dictionaries(
-    {
-        "reference": mostly(st.integers(0, REFERENCES).map("r{}".format), st.sampled_from(("", "a\tb")), one_in=25),
-        "reason": reasons,
-        "steps": mostly(st.lists(steps, min_size=1, max_size=3), st.just([]), one_in=20),
-        "effective": st.none() | hours,
-        "original": mostly(st.none(), places, one_in=5),
-    }
-)
-batches = st.lists(drafts, min_size=1, max_size=6)
+BOOKS = 2
+NAMESAKES = (AccountSpec("lin", "point"), AccountSpec("lin", "minute"))
+"""With Li, those whose points mostly expire, once somebody has said so."""
+EXPIRES = ExpiryPolicy("li", ExpiryRule.MONTHS, 1)
 books = st.integers(0, BOOKS - 1)
-shifts = st.integers(-90, 300)
-"""Minutes by which the caller's clock moves; some callers' clocks are behind."""
 
 
 class Ledgers:
@@ -99,14 +81,20 @@ class Books(RuleBasedStateMachine):
         """Open the books with the accounts that all tests have."""
         for _ in range(BOOKS):
             number, model = next(self.where.numbers), Book(NOW)
-            for spec in ACCOUNTS:
+            for spec in (*ACCOUNTS, *NAMESAKES):
                 model.accounts[spec.code, spec.unit] = Account(spec.floor, spec.ceiling, closed=spec.code == "gone")
             self.numbers.append(number)
             self.models.append(model)
             self.in_session(partial(cast.found, book=number))
-            held = Hold(cast.hold_id(0), "li", "point", 90)
-            start = (Leg("issued", "li", "point", 500), Leg("issued", "chen", "minute", 500), held)
-            self.post(len(self.models) - 1, [(Journal("start", "service", start, cast.ZHAO), None)])
+            self.in_session(partial(self.open_namesakes, number=number))
+            aside = (Hold(cast.hold_id(0), "li", "point", 90),)
+            start = (Leg("issued", "li", "point", 500), Leg("issued", "chen", "minute", 500))
+            first = [Journal("start", "service", start, cast.ZHAO), Journal("aside", "gift", aside, cast.ZHAO)]
+            self.post(len(self.models) - 1, [(each, None) for each in first])
+        self.make_rule(0, "point", EXPIRES)
+
+    async def open_namesakes(self, session: AsyncSession, number: int) -> None:
+        await ledger.open_accounts(session, number, NAMESAKES, now=NOW)
 
     def in_session(self, work: Callable[[AsyncSession], Awaitable[Any]]) -> Any:
         """Do it in a transaction of its own."""
@@ -141,7 +129,9 @@ class Books(RuleBasedStateMachine):
         if isinstance(step, Leg):
             return step
         known = self.models[book].holds
-        going = [each for each, held in known.items() if held.rest] or list(known)
+        paid = isinstance(step, Refund)
+        going = [each for each, held in known.items() if (held.captured > held.refunded if paid else held.rest)]
+        going = going or list(known)
         place = step.hold_id
         if isinstance(step, Hold):
             hold_id = cast.hold_id(len(known) + place % 3)
@@ -173,6 +163,13 @@ class Books(RuleBasedStateMachine):
         """One batch, whose journals may speak of each other."""
         self.tick(shift)
         self.post(book, self.asked(book, wanted))
+
+    @rule(book=books, account=st.sampled_from(("li", "lin", "chen")), amount=st.integers(1, 90), shift=shifts)
+    def earn(self, book: int, account: str, amount: int, shift: int) -> None:
+        """Somebody has something new, so that what expires at one time meets what expires at another."""
+        self.tick(shift)
+        earned = Leg("issued", account, "point", amount)
+        self.post(book, [(Journal(f"earned {len(self.kept)}", "service", (earned,), cast.ZHAO), None)])
 
     @rule(book=books, place=st.integers(0, 30), shift=shifts)
     def ask_again(self, book: int, place: int, shift: int) -> None:
@@ -222,6 +219,40 @@ class Books(RuleBasedStateMachine):
         with contextlib.nullcontext() if expected is None else pytest.raises(expected) as refusal:
             self.in_session(act)
         assert refusal is None or type(refusal.value) is expected
+
+    @rule(book=books, unit=units, policy=policies, shift=shifts)
+    def set_expiry(self, book: int, unit: str, policy: ExpiryPolicy, shift: int) -> None:
+        """Somebody makes a rule, the first one or another."""
+        if unit == "yuan":
+            return
+        self.tick(shift)
+        self.make_rule(book, unit, policy)
+
+    def make_rule(self, book: int, unit: str, policy: ExpiryPolicy) -> None:
+        """The same rule in the book and in the model."""
+        expected = self.models[book].set_expiry(unit, policy, self.now)
+        self.where.met["rule" if expected is None else expected.code] += 1
+        self.told(
+            lambda s: ledger.set_expiry(s, self.numbers[book], unit, policy, actor_id=cast.ZHAO, now=self.now), expected
+        )
+
+    @rule(book=books, shift=shifts)
+    def sweep(self, book: int, shift: int) -> None:
+        """Take away what is over."""
+        self.tick(shift)
+        number, now = self.numbers[book], self.now
+
+        async def run(session: AsyncSession) -> dict[tuple[str, str], tuple[int, Verdict, str]]:
+            done = await ledger.sweep(session, number, reason="expired", now=now)
+            return {
+                (x.account, x.unit): (x.amount, said(x.verdict), await name_of(session, number, x.verdict))
+                for x in done
+            }
+
+        done = self.in_session(run)
+        over = self.models[book].sweep("expired", now, {key: name for key, (_, _, name) in done.items()})
+        assert {key: (amount, verdict) for key, (amount, verdict, _) in done.items()} == over
+        self.where.met["swept"] += len(over)
 
     @rule(book=books, shift=shifts)
     def expire(self, book: int, shift: int) -> None:
@@ -291,40 +322,17 @@ class Books(RuleBasedStateMachine):
                 verdict = Posted(found, replayed=False)
             assert said(verdict) == model.post(journal, now=now), journal
 
+    @invariant()
+    def is_as_the_model_says(self) -> None:
+        """Balances, and what they consist of."""
+        for number, model in zip(self.numbers, self.models, strict=True):
+            self.in_session(partial(same_balances, number=number, model=model))
+            self.where.met["lots"] += sum(len(each.lots) > 1 for each in model.accounts.values())
+
     def teardown(self) -> None:
         """The books are whole, and hold what the model holds."""
         for number, model in zip(self.numbers, self.models, strict=True):
             self.in_session(partial(agree, number=number, model=model))
-
-
-async def standing(session: AsyncSession, number: int, reference: str) -> int | None:
-    """The journal that stands under a reference."""
-    with contextlib.suppress(LedgerRefusal):
-        found = await ledger.journal(session, number, reference)
-        return found.journal_id if found is not None else None
-    return None
-
-
-async def agree(session: AsyncSession, number: int, model: Book) -> None:
-    """The book is proved, and every balance, debt and hold is that of the model."""
-    assert await ledger.verify(session, number) == []
-    begins = [entry.journal_id for entry in model.entries.values()]
-    assert await ledger.verify(session, number, since=begins[len(begins) // 2] - 1) == []
-    assert await ledger.balances(session, number, model.accounts) == {
-        key: account.balance for key, account in model.accounts.items()
-    }
-    owing = {(each.account, each.unit): (each.owed, each.reason) for each in await ledger.debts(session, number)}
-    assert owing == {key: (each.owed, each.debt_reason) for key, each in model.accounts.items() if each.owed}
-    kept = await ledger.holds(session, number, model.holds)
-    assert {key: each.remaining for key, each in kept.items()} == {key: each.rest for key, each in model.holds.items()}
-
-
-def said(verdict: Posted | LedgerRefusal) -> Verdict:
-    """A verdict as the model gives it."""
-    if isinstance(verdict, Posted):
-        return Verdict(verdict.journal_id, verdict.replayed)
-    assert isinstance(verdict, LedgerRefusal), verdict
-    return Verdict(refusal=type(verdict), step=verdict.step)
 
 
 def play(where: Ledgers, **options: Any) -> None:

@@ -24,6 +24,9 @@ def test_the_ledger_does_what_the_model_does(where: Ledgers):
     play(where, max_examples=40, stateful_step_count=20, derandomize=True)
     assert where.met["posted"] > 100
     assert len(where.met) > 15
+    # Accounts with more than one lot were met, and some of what was over was taken away.
+    assert where.met["lots"] > 5
+    assert where.met["swept"] > 0
 
 
 @pytest.mark.slow

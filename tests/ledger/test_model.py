@@ -23,8 +23,9 @@ from ledger import (
     Step,
 )
 from ledger.journal import _post_batch
-from ledger.model import Account, Book, Verdict
+from ledger.model import Book
 from ledger.model_lots import NEVER
+from ledger.model_state import Account, Verdict
 from ledger.refusals import PRECEDENCE
 from tests.db import Sessions
 from tests.ledger import cast
