@@ -1,6 +1,6 @@
 -- One journal, for other SQL functions. The same core: there is no second way.
 
-CREATE FUNCTION ledger.post(
+CREATE OR REPLACE FUNCTION ledger.post(
     p_book bigint, p_reference text, p_reason text, p_steps ledger.step[], p_actor uuid, p_on_behalf_of uuid,
     p_effective_at timestamptz, p_now timestamptz
 ) RETURNS ledger.verdict
@@ -13,7 +13,7 @@ END
 $$;
 
 -- p_steps null or empty reverses the whole original; explicit steps are 'post' steps that lead back along its legs.
-CREATE FUNCTION ledger.reverse(
+CREATE OR REPLACE FUNCTION ledger.reverse(
     p_book bigint, p_reference text, p_original text, p_reason text, p_steps ledger.step[], p_actor uuid,
     p_on_behalf_of uuid, p_effective_at timestamptz, p_now timestamptz
 ) RETURNS ledger.verdict
@@ -28,7 +28,7 @@ BEGIN
 END
 $$;
 
-CREATE FUNCTION ledger.post_or_reverse(
+CREATE OR REPLACE FUNCTION ledger.post_or_reverse(
     p_book bigint, p_reference text, p_reason text, p_original text, p_steps ledger.step[], p_actor uuid,
     p_on_behalf_of uuid, p_effective_at timestamptz, p_now timestamptz
 ) RETURNS ledger.verdict
@@ -39,6 +39,14 @@ DECLARE
     s record;
     v verdict;
 BEGIN
+    IF cardinality(p_steps) = 1 THEN
+        SELECT b.codes[1], b.journal_ids[1], b.details[1] INTO v
+        FROM post_batch(p_book, p_now, ARRAY[p_reference], ARRAY[p_reason], ARRAY[p_actor], ARRAY[p_on_behalf_of],
+                        ARRAY[p_effective_at], ARRAY[p_original], ARRAY[1],
+                        ARRAY[(p_steps[1]).kind], ARRAY[(p_steps[1]).debit], ARRAY[(p_steps[1]).credit], ARRAY[(p_steps[1]).unit],
+                        ARRAY[(p_steps[1]).amount], ARRAY[(p_steps[1]).hold_id], ARRAY[(p_steps[1]).expires_at]) b;
+        RETURN v;
+    END IF;
     SELECT coalesce(array_agg(x.kind ORDER BY x.place), '{}') AS kind,
            coalesce(array_agg(x.debit ORDER BY x.place), '{}') AS debit,
            coalesce(array_agg(x.credit ORDER BY x.place), '{}') AS credit,

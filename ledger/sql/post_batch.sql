@@ -65,11 +65,22 @@ BEGIN
     END IF;
 
     IF n = 1 AND p_steps[1] = 1 AND p_kind = '{post}' AND p_reverses[1] IS NULL THEN
-        -- One plain journal has a lane of its own; whatever is not plain about it is found out below.
+        -- One plain journal has a lane of its own, and many of them have another; whatever is not plain is found out below.
         journal_ids[1] := post_plain(p_book, p_now, p_reference[1], p_reason[1], p_actor[1], p_on_behalf_of[1], p_effective_at[1],
                                      p_debit[1], p_credit[1], p_unit[1], p_amount[1]);
         IF journal_ids[1] IS NOT NULL THEN
             codes := '{posted}'; details := '{NULL}';
+            RETURN;
+        END IF;
+    END IF;
+
+    IF n BETWEEN 2 AND batch_max AND p_steps = array_fill(1, ARRAY[n]) AND p_kind = array_fill('post'::text, ARRAY[n])
+       AND cardinality(array_remove(p_reverses, NULL)) = 0 AND cardinality(array_remove(p_hold, NULL)) = 0 THEN
+        q0 := post_plain_batch(p_book, p_now, p_reference, p_reason, p_actor, p_on_behalf_of, p_effective_at,
+                               p_debit, p_credit, p_unit, p_amount);
+        IF q0 IS NOT NULL THEN
+            codes := array_fill('posted'::text, ARRAY[n]); details := array_fill(NULL::jsonb, ARRAY[n]);
+            journal_ids := (SELECT array_agg(q0 + x.j ORDER BY x.j) FROM generate_series(1, n) x(j));
             RETURN;
         END IF;
     END IF;

@@ -104,7 +104,7 @@ async def test_no_posting_slips_in_while_a_period_is_closed(
 
 async def test_without_the_lock_it_slips_in(fresh_database: Database, fresh_sessions: Sessions, fresh_book: int):
     async with connected(fresh_database.superuser_url) as connection:
-        for lane in ("post_batch", "post_plain"):
+        for lane in ("post_batch", "post_plain", "post_plain_batch"):
             source = await connection.fetchval("SELECT pg_get_functiondef($1::text::regproc)", f"ledger.{lane}")
             await connection.execute(source.replace("FOR NO KEY UPDATE", ""))
 

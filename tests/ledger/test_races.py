@@ -21,9 +21,9 @@ Verdict = Posted | LedgerRefusal
 Meet = Callable[[str, list[Journal]], Awaitable[list[Verdict]]]
 
 
-@pytest.fixture
-async def meet(fresh_database: Database, fresh_book: int) -> Meet:
-    """Posts each journal from a connection of its own, all of them at the same moment."""
+@pytest.fixture(params=["alone", "in a batch"])
+async def meet(fresh_database: Database, fresh_book: int, request: pytest.FixtureRequest) -> Meet:
+    """Posts each journal from a connection of its own, all of them at the same moment: by itself, or with another beside it."""
 
     async def run(row: str, journals: list[Journal]) -> list[Verdict]:
         async with (
@@ -32,15 +32,15 @@ async def meet(fresh_database: Database, fresh_book: int) -> Meet:
             connected(fresh_database.superuser_url) as watch,
         ):
 
-            async def call(asked: Journal) -> Verdict:
+            async def call(number: int, asked: Journal) -> Verdict:
+                beside = [] if request.param == "alone" else [issue(f"beside {number}", account="chen")]
                 async with sessions_of(engine).begin() as session:
-                    (verdict,) = await ledger.post_many(session, fresh_book, [asked], now=NOW)
-                    return verdict
+                    return (await ledger.post_many(session, fresh_book, [asked, *beside], now=NOW))[0]
 
             opened = gate.transaction()
             await opened.start()
             await gate.execute("SELECT 1 FROM ledger.account WHERE code = $1 AND unit = 'point' FOR UPDATE", row)
-            calls = [asyncio.create_task(call(asked)) for asked in journals]
+            calls = [asyncio.create_task(call(number, asked)) for number, asked in enumerate(journals)]
             await waiting(watch, len(journals))
             await opened.rollback()
             return await asyncio.gather(*calls)
@@ -51,7 +51,7 @@ async def meet(fresh_database: Database, fresh_book: int) -> Meet:
 async def take_out_the_lock(database: Database) -> None:
     """The control: the head is read and not locked, and no key stands behind it."""
     async with connected(database.superuser_url) as connection:
-        for lane in ("post_batch", "post_plain"):
+        for lane in ("post_batch", "post_plain", "post_plain_batch"):
             source = await connection.fetchval("SELECT pg_get_functiondef($1::text::regproc)", f"ledger.{lane}")
             assert source.count("FOR NO KEY UPDATE") == 1
             await connection.execute(source.replace("FOR NO KEY UPDATE", ""))
