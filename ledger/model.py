@@ -6,7 +6,7 @@ It is written for reading and knows nothing of databases, batches or locks. One 
 from collections.abc import Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from types import MappingProxyType
 from uuid import UUID
 
@@ -43,6 +43,8 @@ class Book:
     holds: dict[UUID, Held] = field(default_factory=dict)
     entries: dict[str, Entry] = field(default_factory=dict)
     policies: dict[str, ExpiryPolicy] = field(default_factory=dict)
+    graced: set[datetime] = field(default_factory=set)
+    """When days of grace end. What expires then has had them."""
 
     def post(self, journal: Journal, *, original: str | None = None, now: datetime) -> Verdict:
         """Post a journal, or reverse the one whose reference is `original`."""
@@ -57,7 +59,7 @@ class Book:
         refusal = self._look(journal, steps, original, now)
         if refusal is not None:
             return Verdict(refusal=refusal)
-        draft = deepcopy((self.accounts, self.holds))
+        draft = deepcopy((self.accounts, self.holds, self.graced))
         at, done = max(self.at, now), []
         over = {key: account.over(at) for key, account in self.accounts.items()}
         entry = Entry(self.seq + 1, journal, (), original, at)
@@ -65,7 +67,7 @@ class Book:
         for place, step in enumerate(steps, 1):
             refusal = self._take(step, at, over, undoing=journal.reason if original is not None else None)
             if refusal is not None:
-                self.accounts, self.holds = draft
+                self.accounts, self.holds, self.graced = draft
                 return Verdict(refusal=refusal, step=place)
             before = len(entry.moves)
             done.append(self._move(step, at, entry, returned))
@@ -298,8 +300,7 @@ class Book:
             fresh = amount - sum(part for _, part in parts)
             parts += [(lots.expiry(policy, at), fresh)] if fresh else []
             if policy.grace_days and (isinstance(step, Release | Refund) or entry.original is not None):
-                later = at + timedelta(days=policy.grace_days)
-                parts = [(later if when <= at else when, part) for when, part in parts]
+                parts = lots.with_grace(parts, policy, at, self.graced)
             account = self.accounts[credit, unit]
             debt = max(0, amount - account.balance)
             for when, part in sorted(parts):

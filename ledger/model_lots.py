@@ -74,3 +74,14 @@ def back_to(
         if part:
             parts.append((when, part))
     return parts
+
+
+def with_grace(parts: Parts, policy: ExpiryPolicy, at: datetime, graced: set[datetime]) -> Parts:
+    """What comes back, where what is over and has had no days of grace lives some days more, to a moment of its own."""
+    later = at + timedelta(days=policy.grace_days)
+    if later.second == later.microsecond == 0:
+        later += timedelta(microseconds=1)
+    late = {when for when, _ in parts if when <= at} - graced
+    if late:
+        graced.add(later)
+    return [(later if when in late else when, part) for when, part in parts]

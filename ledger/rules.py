@@ -86,7 +86,7 @@ class ExpiryPolicy:
     """What is credited to accounts whose code begins with `prefix` expires by this rule, in local time.
 
     `YEAR` is the end of the calendar year and `months` more; `MONTHS` the end of the day so many months later. What
-    comes back into a lot that is over lives `grace_days` more, or none.
+    comes back into a lot that is over lives `grace_days` more, or none; once, whatever becomes of it afterwards.
     """
 
     prefix: str

@@ -87,14 +87,8 @@ transfer = sa.Table(
     _number("seq"),
     _number("journal_id"),
     _number("amount"),
-    _number("debit"),
-    _number("debit_balance"),
-    _number("debit_version"),
-    _number("debit_prev"),
-    _number("credit"),
-    _number("credit_balance"),
-    _number("credit_version"),
-    _number("credit_prev"),
+    *map(_number, ("debit", "debit_balance", "debit_version", "debit_prev")),
+    *map(_number, ("credit", "credit_balance", "credit_version", "credit_prev")),
     _instant("posted_at", nullable=True),
     _instant("effective_at", nullable=True),
     _number("reverses", nullable=True),
@@ -373,6 +367,17 @@ lot_move = sa.Table(
     sa.CheckConstraint("amount <> 0", name="ck_lot_move_amount"),
 )
 """What a transfer put into a lot, or took from it."""
+
+lot_grace = sa.Table(
+    "lot_grace",
+    metadata,
+    _community(),
+    _instant("expires_at"),
+    _number("seq"),
+    sa.PrimaryKeyConstraint("community_id", "expires_at", name="pk_lot_grace"),
+    sa.CheckConstraint("seq >= 1", name="ck_lot_grace_seq"),
+)
+"""When days of grace end, and the transfer that first gave them. What expires then has had them."""
 
 hold_lot = sa.Table(
     "hold_lot",

@@ -1,9 +1,11 @@
 -- Amounts that expire. What an account has of such a unit lies in lots, one for each moment at which something expires; the sum of an
 -- account's lots is its balance (nothing while it is in debt). The first to expire is the first spent, a gift keeps its time, and
 -- what comes back goes to the lot it came from. A unit without a policy has no lots, and its postings do not look at this file.
+-- Days of grace are had once: the moment at which they end is written down (lot_grace), and what expires then, whoever has it
+-- meanwhile and wherever it lies, has none when it comes back again.
 
 -- When something expires that is earned now: never, at the end of the year, or of the day so many months later.
-CREATE FUNCTION ledger.lot_expiry(p_rule text, p_months integer, p_zone text, p_at timestamptz) RETURNS timestamptz
+CREATE OR REPLACE FUNCTION ledger.lot_expiry(p_rule text, p_months integer, p_zone text, p_at timestamptz) RETURNS timestamptz
     LANGUAGE sql STABLE PARALLEL SAFE
     RETURN CASE p_rule
         WHEN 'never' THEN 'infinity'::timestamptz
@@ -13,7 +15,7 @@ CREATE FUNCTION ledger.lot_expiry(p_rule text, p_months integer, p_zone text, p_
 
 -- From now on what is credited to accounts of this unit whose code begins with the prefix expires by this rule. Whatever they have
 -- when the first rule comes counts as earned at that moment, and so does what they have on hold. 'set', 'exists', or a refusal.
-CREATE FUNCTION ledger.set_expiry(
+CREATE OR REPLACE FUNCTION ledger.set_expiry(
     p_book bigint, p_unit text, p_prefix text, p_rule text, p_months integer, p_grace_days integer, p_zone text,
     p_actor uuid, p_now timestamptz
 ) RETURNS text
@@ -72,7 +74,7 @@ END
 $$;
 
 -- Takes an amount out of an account's lots, as far as there is any, and says which. p_first are taken before all others.
-CREATE FUNCTION ledger.take_lots(
+CREATE OR REPLACE FUNCTION ledger.take_lots(
     p_book bigint, p_seq bigint, p_account bigint, p_amount bigint, p_at timestamptz, p_sweep boolean,
     p_first timestamptz[], OUT expires timestamptz[], OUT amounts bigint[]
 )
@@ -108,7 +110,7 @@ END
 $$;
 
 -- Puts parts into an account's lots. What pays a debt off goes into none, and that is the part that would expire first.
-CREATE FUNCTION ledger.fill_lots(
+CREATE OR REPLACE FUNCTION ledger.fill_lots(
     p_book bigint, p_seq bigint, p_account bigint, p_debt bigint, p_expires timestamptz[], p_amounts bigint[]
 ) RETURNS void
     LANGUAGE plpgsql VOLATILE
@@ -137,7 +139,7 @@ END
 $$;
 
 -- Follows the transfers of a batch through the lots, one by one, after they were decided and written.
-CREATE FUNCTION ledger.move_lots(p_book bigint, p_after bigint, p_at timestamptz) RETURNS void
+CREATE OR REPLACE FUNCTION ledger.move_lots(p_book bigint, p_after bigint, p_at timestamptz) RETURNS void
     LANGUAGE plpgsql VOLATILE
     SET search_path = ledger, pg_temp
     SET plan_cache_mode = force_generic_plan
@@ -152,6 +154,7 @@ DECLARE
     amounts bigint[];
     rest bigint;
     part bigint;
+    v_grace timestamptz;
 BEGIN
     FOR t IN
         SELECT x.seq, x.journal_id, x.kind, x.amount, x.hold_id, x.debit, x.credit, x.debit_balance, x.credit_balance,
@@ -220,8 +223,19 @@ BEGIN
                 expires := expires || lot_expiry(t.rule, t.months, t.zone, p_at); amounts := amounts || rest;
             END IF;
             IF t.grace_days > 0 AND (t.kind IN ('release', 'refund') OR t.reverses IS NOT NULL) THEN
-                SELECT array_agg(CASE WHEN u <= p_at THEN p_at + make_interval(days => t.grace_days) ELSE u END ORDER BY z)
-                INTO expires FROM unnest(expires) WITH ORDINALITY w(u, z);
+                v_grace := p_at + make_interval(hours => 24 * t.grace_days);
+                IF v_grace = date_trunc('minute', v_grace) THEN
+                    -- By a rule things expire when a day begins. Nothing that expires by a rule shall share the moment.
+                    v_grace := v_grace + interval '1 microsecond';
+                END IF;
+                FOR i IN 1..coalesce(cardinality(expires), 0) LOOP
+                    IF expires[i] <= p_at
+                       AND NOT EXISTS (SELECT FROM lot_grace g WHERE g.community_id = p_book AND g.expires_at = expires[i]) THEN
+                        expires[i] := v_grace;
+                        INSERT INTO lot_grace AS x (community_id, expires_at, seq) VALUES (p_book, v_grace, t.seq)
+                        ON CONFLICT ON CONSTRAINT pk_lot_grace DO NOTHING;
+                    END IF;
+                END LOOP;
             END IF;
             PERFORM fill_lots(p_book, t.seq, t.credit, greatest(t.amount - t.credit_balance, 0), expires, amounts);
         END IF;
@@ -231,7 +245,7 @@ $$;
 
 -- Takes away what is over, account by account, to the account 'expired'; the oldest accounts first, as many as asked. Each is a
 -- journal of its own, posted or refused like any other. p_after is the last account that was already tried.
-CREATE FUNCTION ledger.expire_lots(
+CREATE OR REPLACE FUNCTION ledger.expire_lots(
     p_book bigint, p_reason text, p_actor uuid, p_after bigint, p_limit integer, p_now timestamptz,
     OUT account_ids bigint[], OUT units text[], OUT account_codes text[], OUT amounts bigint[], OUT codes text[], OUT journal_ids bigint[],
     OUT details jsonb[]
@@ -278,4 +292,4 @@ $$;
 REVOKE ALL ON FUNCTION ledger.lot_expiry, ledger.set_expiry, ledger.take_lots, ledger.fill_lots, ledger.move_lots, ledger.expire_lots FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION ledger.set_expiry, ledger.expire_lots TO linli_app;
 GRANT EXECUTE ON FUNCTION ledger.lot_expiry TO linli_app, linli_audit;
-GRANT SELECT ON ledger.lot, ledger.lot_move, ledger.lot_policy, ledger.hold_lot TO linli_app, linli_audit;
+GRANT SELECT ON ledger.lot, ledger.lot_move, ledger.lot_policy, ledger.hold_lot, ledger.lot_grace TO linli_app, linli_audit;

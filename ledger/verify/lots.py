@@ -103,4 +103,27 @@ _HOLDS = first_of_each(
     ),
 )
 
-CHECKS = (_SUMS, _MOVES, _TRANSFERS, _EXPIRIES, _HOLDS)
+# What came back and does not expire when a day begins has days of grace: written down, and as many as the rule gave then.
+_GRACE = first_of_each(
+    """
+    SELECT m.community_id, m.seq, m.seq AS place_no, m.expires_at, g.seq AS given_by,
+           j.posted_at + make_interval(hours => 24 * p.grace_days) AS due
+      FROM ledger.lot_move m
+      JOIN ledger.transfer t ON t.community_id = m.community_id AND t.seq = m.seq
+      JOIN ledger.journal j ON j.community_id = t.community_id AND j.journal_id = t.journal_id
+      LEFT JOIN ledger.lot_grace g ON g.community_id = m.community_id AND g.expires_at = m.expires_at
+     CROSS JOIN LATERAL (SELECT x.* FROM ledger.lot_policy x WHERE x.community_id = t.community_id AND x.unit = t.unit
+                            AND x.seq < t.seq ORDER BY x.number DESC LIMIT 1) p
+     WHERE ($1::bigint IS NULL OR m.community_id = $1) AND m.seq > $2::bigint AND m.amount > 0 AND isfinite(m.expires_at)
+       AND extract(second FROM m.expires_at) <> 0
+       AND (t.kind = ANY ('{release,refund}') OR j.reverses IS NOT NULL) AND (g.seq IS NULL OR g.seq = m.seq)
+    """,
+    Kind(
+        "lot_grace",
+        "(r.given_by IS NOT NULL AND r.expires_at - r.due IN (interval '0', interval '1 microsecond')) IS NOT TRUE",
+        "'transfer ' || r.seq",
+        "'gives days of grace until ' || r.expires_at || ' that are not written down, or not by the rule'",
+    ),
+)
+
+CHECKS = (_SUMS, _MOVES, _TRANSFERS, _EXPIRIES, _HOLDS, _GRACE)

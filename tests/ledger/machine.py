@@ -48,7 +48,7 @@ Asked = tuple[Journal, str | None]
 BOOKS = 2
 NAMESAKES = (AccountSpec("lin", "point"), AccountSpec("lin", "minute"))
 """With Li, those whose points mostly expire, once somebody has said so."""
-EXPIRES = ExpiryPolicy("li", ExpiryRule.MONTHS, 1)
+EXPIRES = ExpiryPolicy("li", ExpiryRule.MONTHS, 1, grace_days=20)
 books = st.integers(0, BOOKS - 1)
 
 

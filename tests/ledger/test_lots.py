@@ -19,6 +19,8 @@ APRIL, MAY = datetime(2026, 4, 1, 16, tzinfo=UTC), datetime(2026, 5, 1, 16, tzin
 """What is earned on 1 March lives to the end of the first of April in Shanghai, what is earned on 1 April to that of May."""
 ON_APRIL_1 = datetime(2026, 4, 1, 4, tzinfo=UTC)
 ON_APRIL_2 = datetime(2026, 4, 2, 4, tzinfo=UTC)
+WEEK = timedelta(days=7, microseconds=1)
+"""Seven days of grace; what has them expires at a moment that is no day's beginning."""
 H = hold_id(1)
 
 pytestmark = pytest.mark.usefixtures("book")
@@ -108,7 +110,55 @@ async def test_what_comes_back_late_is_over_at_once_or_has_its_days_of_grace(ses
     assert await swept(sessions, ON_APRIL_2) == [("li", 40, True)]
     await rule(sessions, ExpiryPolicy("li", ExpiryRule.MONTHS, 1, grace_days=7), now=ON_APRIL_2)
     await post(sessions, journal("late", Release(H)), now=ON_APRIL_2)
-    assert await of(sessions) == [(ON_APRIL_2 + timedelta(days=7), 60), (MAY, 50)]
+    assert await of(sessions) == [(ON_APRIL_2 + WEEK, 60), (MAY, 50)]
+
+
+async def test_a_voucher_taken_and_given_back_again_and_again_does_not_keep_points_alive(sessions: Sessions):
+    await rule(sessions, ExpiryPolicy("li", ExpiryRule.MONTHS, 1, grace_days=7))
+    await post(sessions, issue("march", amount=100), now=NOW)
+    await post(sessions, journal("first", Hold(H, "li", "point", 100)), now=ON_APRIL_1)
+    await post(sessions, journal("first back", Release(H)), now=ON_APRIL_2)
+    await post(sessions, journal("second", Hold(hold_id(2), "li", "point", 100)), now=ON_APRIL_2)
+    late = ON_APRIL_2 + WEEK + timedelta(days=1)
+    await post(sessions, journal("second back", Release(hold_id(2))), now=late)
+    assert await of(sessions) == [(ON_APRIL_2 + WEEK, 100)]
+    with pytest.raises(ledger.InsufficientBalance):
+        await post(sessions, journal("third", Hold(hold_id(3), "li", "point", 1)), now=late)
+    assert await swept(sessions, late) == [("li", 100, True)]
+
+
+async def test_a_gift_of_what_had_grace_has_none_again_however_it_comes_back(sessions: Sessions):
+    await rule(sessions, ExpiryPolicy("li", ExpiryRule.MONTHS, 1, grace_days=7))
+    await post(sessions, issue("march", amount=100), journal("aside", Hold(H, "li", "point", 100)), now=NOW)
+    await post(sessions, journal("back", Release(H)), now=ON_APRIL_2)
+    await post(sessions, journal("gift", Leg("li", "lin", "point", 100)), now=ON_APRIL_2)
+    other = hold_id(2)
+    await post(sessions, journal("hers", Hold(other, "lin", "point", 60)), now=ON_APRIL_2)
+    await post(sessions, journal("used", Capture(other, "bakery", 30)), now=ON_APRIL_2)
+    await post(sessions, journal("bread", Leg("lin", "bakery", "point", 40)), now=ON_APRIL_2)
+    late = ON_APRIL_2 + WEEK + timedelta(days=1)
+    await post(sessions, journal("hers back", Release(other), Refund(other, "bakery", 30)), now=late)
+    async with sessions.begin() as session:
+        await ledger.reverse(
+            session, BOOK, reference="no bread", original="bread", reason="typo", actor_id=ZHAO, now=late
+        )
+    assert await of(sessions, "lin") == [(ON_APRIL_2 + WEEK, 100)]
+    assert await swept(sessions, late) == [("lin", 100, True)]
+
+
+async def test_grace_given_to_one_takes_nothing_from_another_whose_points_expire_when_a_day_begins(sessions: Sessions):
+    """Li's days of grace, counted from the very moment, would end when Lin's points expire."""
+    await rule(sessions, ExpiryPolicy("li", ExpiryRule.MONTHS, 1, grace_days=29))
+    await post(sessions, issue("march", amount=100), journal("aside", Hold(H, "li", "point", 100)), now=NOW)
+    at = MAY - timedelta(days=29)
+    await post(sessions, issue("april", "lin", 50), now=ON_APRIL_1)
+    other = hold_id(2)
+    await post(sessions, journal("hers", Hold(other, "lin", "point", 50)), now=at)
+    await post(sessions, journal("back", Release(H)), now=at)
+    assert await of(sessions) == [(MAY + timedelta(microseconds=1), 100)]
+    late = MAY + timedelta(hours=1, microseconds=5)
+    await post(sessions, journal("hers back", Release(other)), now=late)
+    assert await of(sessions, "lin") == [(late + timedelta(days=29), 50)]
 
 
 async def test_what_comes_back_in_a_journal_can_be_put_aside_again_in_it(sessions: Sessions):
@@ -277,13 +327,14 @@ PLANTS = {
     "lot_transfer": "UPDATE ledger.lot_move SET amount = amount - 1 WHERE seq = 3",
     "lot_expiry": "UPDATE ledger.lot_move SET expires_at = '2030-01-01Z' WHERE seq = 2",
     "hold_lot": "UPDATE ledger.hold_lot SET captured = captured + 1",
+    "lot_grace": "UPDATE ledger.lot_move SET expires_at = expires_at + interval '1 microsecond' WHERE seq = 4",
 }
 
 
 @pytest.mark.parametrize("kind", PLANTS)
 async def test_a_planted_fault_is_named(database: Database, sessions: Sessions, kind: str):
     await earn(sessions)
-    await post(sessions, journal("aside", Hold(H, "li", "point", 50)), now=ON_APRIL_1)
+    await post(sessions, journal("aside", Hold(H, "li", "point", 50)), journal("back", Release(H, 10)), now=ON_APRIL_1)
     async with open_engine(database.superuser_url) as engine, sessions_of(engine)() as session:
         assert kind in {fault.kind for fault in await planted(session, PLANTS[kind])}
         await session.rollback()

@@ -115,6 +115,7 @@ TABLES = (
     "lot",
     "lot_move",
     "hold_lot",
+    "lot_grace",
 )
 WRITES = (
     "INSERT INTO ledger.{0} ({1}) SELECT {1} FROM ledger.{0}",

@@ -68,6 +68,7 @@ SELECT community_id, 'point', 1, 'member:', 'year', 0, 0, 'UTC', seq, gen_random
 INSERT INTO ledger.lot SELECT community_id, account_id, '2030-01-01Z', 1 FROM ledger.account LIMIT 1;
 INSERT INTO ledger.lot_move SELECT community_id, 1, account_id, '2030-01-01Z', 1 FROM ledger.account LIMIT 1;
 INSERT INTO ledger.hold_lot SELECT community_id, hold_id, '2030-01-01Z', 1, 1, 0, 1 FROM ledger.hold LIMIT 1;
+INSERT INTO ledger.lot_grace SELECT community_id, '2030-01-01T00:00:00.000001Z', 1 FROM ledger.book LIMIT 1;
 INSERT INTO ledger.hold_expiry SELECT community_id, '2030-01-01Z', hold_id FROM ledger.hold LIMIT 1;
 INSERT INTO period_closing
 SELECT m.community_id, gen_random_uuid(), '2025-12-31', 2025, 'closed', m.member_id, now(), o.member_id, now()
