@@ -12,6 +12,7 @@ locks offers and vouchers before the ledger's head, which is the last lock: call
 from redemption.desk import Reversed, Scan, redeem, register_device, reverse_use, revoke_device, voucher_by_code
 from redemption.disputes import Dispute, dispute_line, disputes, resolve_dispute
 from redemption.offers import (
+    EVERY_DAY,
     Offer,
     OfferPage,
     OfferTerms,
@@ -19,6 +20,7 @@ from redemption.offers import (
     draft_offer,
     offer,
     offers,
+    periods_full,
     publish_offer,
     withdraw_offer,
 )
@@ -44,8 +46,10 @@ from redemption.refusals import (
     MerchantUnknown,
     NonceDiffers,
     NotDisputed,
+    NotEligible,
     NothingToSettle,
     NotYourUse,
+    OfferCap,
     OfferChanged,
     OfferNotDraft,
     OfferNotPublished,
@@ -75,6 +79,8 @@ from redemption.refusals import (
     VoucherLocked,
     VoucherNotFrozen,
     VoucherNotIssued,
+    VoucherNotToday,
+    VoucherNotYet,
     VoucherStateWrong,
     VoucherUnknown,
     VoucherUsed,
@@ -160,6 +166,7 @@ from redemption.vouchers import (
 )
 
 __all__ = [
+    "EVERY_DAY",
     "OVER",
     "REDEEM_ORDER",
     "SETTLEMENT_STEPS",
@@ -198,9 +205,11 @@ __all__ = [
     "MerchantUnknown",
     "NonceDiffers",
     "NotDisputed",
+    "NotEligible",
     "NotYourUse",
     "NothingToSettle",
     "Offer",
+    "OfferCap",
     "OfferChanged",
     "OfferKind",
     "OfferNotDraft",
@@ -254,6 +263,8 @@ __all__ = [
     "VoucherMark",
     "VoucherNotFrozen",
     "VoucherNotIssued",
+    "VoucherNotToday",
+    "VoucherNotYet",
     "VoucherPage",
     "VoucherState",
     "VoucherStateWrong",
@@ -281,6 +292,7 @@ __all__ = [
     "offers",
     "open_batches",
     "pay_settlement",
+    "periods_full",
     "phone_code",
     "printed_code",
     "publish_offer",

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Final
 from uuid import UUID
 
 from sqlalchemy import RowMapping
@@ -13,6 +14,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from redemption.calls import act, aware, rows
 from redemption.refusals import OfferUnknown
 from redemption.rules import CapPeriod, OfferKind, OfferState, OfflineClass
+
+EVERY_DAY: Final = 127
+"""Monday to Sunday."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,6 +40,15 @@ class OfferTerms:
     stock_total: int
     per_member_cap: int | None = 1
     cap_period: CapPeriod = CapPeriod.QUARTER
+    period_cap: int | None = None
+    """How many pieces everybody together may have in one period; with period_cap_per."""
+    period_cap_per: CapPeriod | None = None
+    weekdays: int = EVERY_DAY
+    """On which days it can be used: a bit for each, Monday is 1, Sunday 64."""
+    usable_from: datetime | None = None
+    """Vouchers can be taken before, and used from then on; their days count from there."""
+    requires: tuple[str, ...] = ()
+    """Whoever has one of these tags may take it; none means everybody. Opaque here, and never kept with a voucher."""
     time_zone: str = "Asia/Shanghai"
     """In which days and quarters of the cap begin."""
     valid_from: datetime
@@ -108,6 +121,11 @@ async def draft_offer(session: AsyncSession, book: int, terms: OfferTerms, *, ac
         actor_id,
         aware(now),
         terms.pieces,
+        terms.period_cap,
+        terms.period_cap_per.value if terms.period_cap_per else None,
+        terms.weekdays,
+        aware(terms.usable_from) if terms.usable_from else None,
+        list(terms.requires),
     )
 
 
@@ -126,7 +144,8 @@ async def withdraw_offer(
 
 
 _OFFER = """
-SELECT o.offer_id, o.sponsor_id, o.title, o.kind, o.pieces,
+SELECT o.offer_id, o.sponsor_id, o.title, o.kind, o.pieces, o.period_cap, o.period_cap_per,
+       o.weekdays, o.usable_from, o.requires,
        o.price_points, o.subsidy_points, o.payable_fen, o.cash_fen, o.price_list_version,
        o.stock_total, o.stock_taken, o.per_member_cap, o.cap_period, o.time_zone, o.valid_from, o.valid_until, o.voucher_days,
        o.offline_class, o.rules, o.state, o.drafted_by, o.drafted_at, o.published_by, o.published_at,
@@ -155,10 +174,15 @@ async def offers(
     open_at: datetime | None = None,
     merchant_id: UUID | None = None,
     sponsor_id: UUID | None = None,
+    kind: OfferKind | None = None,
+    tags: Iterable[str] | None = None,
     before: UUID | None = None,
     limit: int = 50,
 ) -> OfferPage:
-    """A page of offers, newest first by id. `open_at` leaves only those a member could take then: published, in time, in stock."""
+    """A page of offers, newest first by id. `open_at` leaves only those a member could take then: published, in time, in stock.
+
+    With `tags`, only those that somebody with these tags may take.
+    """
     found = await rows(
         session,
         _OFFER
@@ -167,7 +191,9 @@ async def offers(
            AND (CAST(:state AS text) IS NULL OR o.state = :state)
            AND (CAST(:open_at AS timestamptz) IS NULL
                 OR (o.state = 'published' AND o.valid_from <= :open_at AND :open_at < o.valid_until
-                    AND o.stock_taken < o.stock_total))
+                    AND o.stock_taken + o.pieces <= o.stock_total))
+           AND (CAST(:kind AS text) IS NULL OR o.kind = :kind)
+           AND (CAST(:tags AS text[]) IS NULL OR cardinality(o.requires) = 0 OR o.requires && CAST(:tags AS text[]))
            AND (CAST(:sponsor_id AS uuid) IS NULL OR o.sponsor_id = :sponsor_id)
            AND (CAST(:merchant_id AS uuid) IS NULL OR EXISTS (
                 SELECT FROM redemption.offer_merchant m
@@ -179,6 +205,8 @@ async def offers(
         state=state.value if state else None,
         open_at=open_at,
         merchant_id=merchant_id,
+        kind=kind.value if kind else None,
+        tags=None if tags is None else list(tags),
         sponsor_id=sponsor_id,
         before=before,
         limit=limit,
@@ -218,12 +246,40 @@ async def caps_reached(
     return {row["offer_id"]: row["again_at"] for row in found}
 
 
+async def periods_full(
+    session: AsyncSession, book: int, offer_ids: Collection[UUID], *, now: datetime
+) -> dict[UUID, datetime | None]:
+    """Of which of these offers the running period has no piece left for one voucher, and when the next period begins."""
+    found = await rows(
+        session,
+        """
+        SELECT o.offer_id,
+               CASE WHEN o.period_cap_per <> 'ever' THEN
+                   (date_trunc(o.period_cap_per, CAST(:now AS timestamptz) AT TIME ZONE o.time_zone)
+                    + CASE o.period_cap_per WHEN 'quarter' THEN interval '3 months'
+                                            ELSE CAST('1 ' || o.period_cap_per AS interval) END
+                   ) AT TIME ZONE o.time_zone END AS again_at
+          FROM redemption.offer o
+          JOIN redemption.offer_period p ON p.community_id = o.community_id AND p.offer_id = o.offer_id
+           AND p.began_at = CASE o.period_cap_per WHEN 'ever' THEN '-infinity'
+                            ELSE date_trunc(o.period_cap_per, CAST(:now AS timestamptz), o.time_zone) END
+         WHERE o.community_id = :book AND o.offer_id = ANY(:offer_ids) AND p.taken + o.pieces > o.period_cap
+        """,
+        book=book,
+        offer_ids=list(offer_ids),
+        now=aware(now),
+    )
+    return {row["offer_id"]: row["again_at"] for row in found}
+
+
 def _offer(row: RowMapping) -> Offer:
     values = dict(row)
     values["kind"] = OfferKind(values["kind"])
     values["state"] = OfferState(values["state"])
     values["cap_period"] = CapPeriod(values["cap_period"])
     values["offline_class"] = OfflineClass(values["offline_class"])
+    values["period_cap_per"] = CapPeriod(values["period_cap_per"]) if values["period_cap_per"] else None
+    values["requires"] = tuple(values["requires"])
     values["rules"] = tuple(values["rules"])
     values["merchant_ids"] = tuple(values["merchant_ids"])
     return Offer(**values)

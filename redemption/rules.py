@@ -120,6 +120,8 @@ REDEEM_ORDER: Final = (
     "expired",
     "not_issued",
     "locked",
+    "not_yet",
+    "not_today",
     "code_outdated",
     "quantity_wrong",
     "ledger_refused",

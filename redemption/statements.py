@@ -27,6 +27,8 @@ class Voucher:
     title: str
     kind: str
     rules: tuple[str, ...]
+    weekdays: int
+    usable_from: datetime | None
     merchant_ids: tuple[UUID, ...]
     sponsor_id: UUID
     member_id: UUID
@@ -144,7 +146,8 @@ class Sums:
 
 
 _VOUCHER = """
-SELECT v.voucher_id, v.offer_id, o.title, o.kind, o.rules, v.sponsor_id, v.member_id, v.owner_group, v.short_code, v.state,
+SELECT v.voucher_id, v.offer_id, o.title, o.kind, o.rules, o.weekdays, o.usable_from,
+       v.sponsor_id, v.member_id, v.owner_group, v.short_code, v.state,
        v.quantity_total, v.quantity_used, v.quantity_returned,
        v.points_each, v.subsidy_points_each, v.payable_fen_each, v.cash_fen_each,
        v.price_list_version, v.discount_class, v.offline_class, v.code_seq, v.issued_at, v.expires_at, v.due_at, v.changed_at,

@@ -236,6 +236,18 @@ _CHECKS: Final[dict[str, str]] = {
                 AND a.code = 'merchant:' || replace(m.merchant_id::text, '-', '')
          WHERE coalesce(a.balance, 0) <> part.should
     """,
+    "offer_period": """
+        SELECT p.community_id AS book, 'offer ' || p.offer_id || ' from ' || p.began_at AS place,
+               p.taken || ' of ' || p.cap AS says,
+               coalesce(sum(v.quantity_total - v.quantity_returned), 0) || ' of ' || o.period_cap AS should
+          FROM redemption.offer_period p
+          JOIN redemption.offer o ON o.community_id = p.community_id AND o.offer_id = p.offer_id
+          LEFT JOIN redemption.voucher v ON v.community_id = p.community_id AND v.offer_id = p.offer_id
+           AND p.began_at = CASE o.period_cap_per WHEN 'ever' THEN '-infinity'
+                            ELSE date_trunc(o.period_cap_per, v.issued_at, o.time_zone) END
+         GROUP BY p.community_id, p.offer_id, p.began_at, p.taken, p.cap, o.period_cap
+        HAVING p.taken <> coalesce(sum(v.quantity_total - v.quantity_returned), 0) OR p.cap IS DISTINCT FROM o.period_cap
+    """,
     "offer_stock": """
         SELECT o.community_id AS book, 'offer ' || o.offer_id AS place, o.stock_taken AS says,
                coalesce(sum(v.quantity_total - v.quantity_returned), 0) AS should

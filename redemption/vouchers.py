@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -67,6 +68,7 @@ async def issue_voucher(
     actor_id: UUID,
     on_behalf_of: UUID | None = None,
     grace_hours: int,
+    tags: Iterable[str] = (),
     now: datetime,
 ) -> Issued:
     """Put the price into escrow and give the member a voucher; the price and its split are frozen with it.
@@ -75,7 +77,8 @@ async def issue_voucher(
 
     owner_group is the member's household: its clerks may not redeem the voucher. subsidy_points replaces the offer's own
     share of the sponsor for a member with a discount. grace_hours, frozen with it, is how long after the expiry a
-    voucher of the offline classes waits for late uploads before its rest goes back. The same key again returns the same voucher.
+    voucher of the offline classes waits for late uploads before its rest goes back. tags say
+    what the member is, for an offer that requires something; they are not kept. The same key again returns the same voucher.
     """
     terms = (
         offer_id,
@@ -88,6 +91,7 @@ async def issue_voucher(
         on_behalf_of,
         aware(now),
         grace_hours,
+        list(tags),
     )
     taken = CodeTaken.code.removeprefix("redemption.")
     for _ in range(_DRAWS - 1):

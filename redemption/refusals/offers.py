@@ -99,6 +99,23 @@ class MemberCap(RedemptionRefusal):
 
 
 @dataclass(eq=False)
+class OfferCap(RedemptionRefusal):
+    """Everybody together has had `taken` of the `cap` that the period allows."""
+
+    code = "redemption.offer_cap"
+    cap: int = 0
+    period: str = ""
+    taken: int = 0
+
+
+@dataclass(eq=False)
+class NotEligible(RedemptionRefusal):
+    """The offer is for others. It does not say for whom."""
+
+    code = "redemption.not_eligible"
+
+
+@dataclass(eq=False)
 class QuantityWrong(RedemptionRefusal):
     """Not a number that can be used or taken. `open` is what is left of a voucher."""
 

@@ -96,6 +96,21 @@ class VoucherNotIssued(RedemptionRefusal):
 
 
 @dataclass(eq=False)
+class VoucherNotYet(RedemptionRefusal):
+    """It can be used from usable_from on."""
+
+    code = "redemption.not_yet"
+    usable_from: datetime | None = None
+
+
+@dataclass(eq=False)
+class VoucherNotToday(RedemptionRefusal):
+    """It can be used on other days of the week."""
+
+    code = "redemption.not_today"
+
+
+@dataclass(eq=False)
 class VoucherStateWrong(RedemptionRefusal):
     """The voucher is in no state from which this can be done."""
 

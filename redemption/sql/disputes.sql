@@ -36,8 +36,7 @@ BEGIN
        SET state = v_state, quantity_used = v.quantity_used - v_use.quantity, quantity_returned = v.quantity_returned + v_use.quantity,
            event_seq = v.event_seq + 1, changed_at = p_now
      WHERE v.community_id = p_line.community_id AND v.voucher_id = p_line.voucher_id;
-    UPDATE redemption.offer o SET stock_taken = o.stock_taken - v_use.quantity
-     WHERE o.community_id = p_line.community_id AND o.offer_id = v_voucher.offer_id;
+    PERFORM redemption.restock(v_voucher, v_use.quantity);
     INSERT INTO redemption.voucher_event (community_id, voucher_id, number, action, from_state, to_state, actor_id, second_id, reason, at)
     VALUES (p_line.community_id, p_line.voucher_id, v_voucher.event_seq + 1, 'refund', v_voucher.state, v_state, p_actor, p_second, p_reason, p_now);
     RETURN NULL;

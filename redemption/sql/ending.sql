@@ -29,8 +29,7 @@ BEGIN
     IF v_posted.code <> 'posted' THEN
         RETURN redemption.said('ledger_refused', jsonb_build_object('ledger_code', v_posted.code, 'ledger', v_posted.detail));
     END IF;
-    UPDATE redemption.offer o SET stock_taken = o.stock_taken - redemption.open_quantity(p_voucher)
-     WHERE o.community_id = p_voucher.community_id AND o.offer_id = p_voucher.offer_id;
+    PERFORM redemption.restock(p_voucher, redemption.open_quantity(p_voucher));
     PERFORM redemption.move_voucher(p_voucher, p_state, NULL, p_action, p_actor, p_on_behalf_of, p_reason, p_now, p_second);
     RETURN NULL;
 END $$;
@@ -49,8 +48,7 @@ BEGIN
     IF v_posted.code <> 'posted' THEN
         RETURN redemption.said('ledger_refused', jsonb_build_object('ledger_code', v_posted.code, 'ledger', v_posted.detail));
     END IF;
-    UPDATE redemption.offer o SET stock_taken = o.stock_taken - p_quantity
-     WHERE o.community_id = p_voucher.community_id AND o.offer_id = p_voucher.offer_id;
+    PERFORM redemption.restock(p_voucher, p_quantity);
     UPDATE redemption.voucher v
        SET quantity_returned = v.quantity_returned + p_quantity, event_seq = v.event_seq + 1, changed_at = p_now
      WHERE v.community_id = p_voucher.community_id AND v.voucher_id = p_voucher.voucher_id;

@@ -6,12 +6,20 @@ CREATE FUNCTION redemption.taken_by_member(p_offer redemption.offer, p_member uu
     SELECT coalesce(sum(v.quantity_total - v.quantity_returned), 0)
       FROM redemption.voucher v
      WHERE v.community_id = p_offer.community_id AND v.offer_id = p_offer.offer_id AND v.member_id = p_member
-       AND v.issued_at >= CASE p_offer.cap_period WHEN 'ever' THEN '-infinity' ELSE date_trunc(p_offer.cap_period, p_now, p_offer.time_zone) END
+       AND v.issued_at >= redemption.period_began(p_offer.cap_period, p_offer.time_zone, p_now)
+$$;
+
+-- How many pieces everybody together holds or has used of an offer with a cap for each period, in the current one.
+CREATE FUNCTION redemption.taken_in_period(p_offer redemption.offer, p_now timestamptz) RETURNS int
+    LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT coalesce((SELECT p.taken FROM redemption.offer_period p
+                      WHERE p.community_id = p_offer.community_id AND p.offer_id = p_offer.offer_id
+                        AND p.began_at = redemption.period_began(p_offer.period_cap_per, p_offer.time_zone, p_now)), 0)
 $$;
 
 -- The first reason why this member cannot have this offer now, in the order that is most useful to be told.
 CREATE FUNCTION redemption.issue_refusal(
-    p_offer redemption.offer, p_member uuid, p_quantity int, p_subsidy_points int, p_now timestamptz
+    p_offer redemption.offer, p_member uuid, p_quantity int, p_subsidy_points int, p_now timestamptz, p_tags text[]
 ) RETURNS redemption.verdict
     LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -27,8 +35,13 @@ BEGIN
         RETURN redemption.said('offer_not_started', jsonb_build_object('valid_from', p_offer.valid_from));
     ELSIF p_now >= p_offer.valid_until THEN
         RETURN redemption.said('offer_over', jsonb_build_object('valid_until', p_offer.valid_until));
+    ELSIF cardinality(p_offer.requires) > 0 AND NOT p_offer.requires && p_tags THEN
+        RETURN redemption.said('not_eligible');
     ELSIF p_offer.stock_taken + p_quantity > p_offer.stock_total THEN
         RETURN redemption.said('out_of_stock', jsonb_build_object('left', p_offer.stock_total - p_offer.stock_taken));
+    ELSIF redemption.taken_in_period(p_offer, p_now) + p_quantity > p_offer.period_cap THEN
+        RETURN redemption.said('offer_cap', jsonb_build_object(
+            'cap', p_offer.period_cap, 'period', p_offer.period_cap_per, 'taken', redemption.taken_in_period(p_offer, p_now)));
     ELSIF p_offer.per_member_cap IS NOT NULL THEN
         v_taken := redemption.taken_by_member(p_offer, p_member, p_now);
         IF v_taken + p_quantity > p_offer.per_member_cap THEN
@@ -72,18 +85,20 @@ BEGIN
     v.subsidy_hold := CASE WHEN v.subsidy_points_each > 0 THEN redemption.uuid_at(p_now) END;
     v.payable_hold := CASE WHEN v.payable_fen_each > 0 THEN redemption.uuid_at(p_now) END;
     v.issued_at := p_now;
-    v.expires_at := p_now + make_interval(hours => 24 * p_offer.voucher_days);
+    v.expires_at := greatest(p_now, p_offer.usable_from) + make_interval(hours => 24 * p_offer.voucher_days);
     v.due_at := v.expires_at + CASE WHEN p_offer.offline_class > 0 THEN make_interval(hours => p_grace_hours) ELSE interval '0' END;
     v.changed_at := p_now;
     RETURN v;
 END $$;
 
+-- p_tags is what the member is, in words that the caller chose and the offer may require; they are not kept.
 -- Without a quantity the voucher has as many pieces as the offer says.
 -- The grace for late uploads is the community's to say; who does not say it, as the release before did not, gets three days.
 -- Offer first, ledger head last. The offer's lock also guards the stock and the member's cap.
 CREATE FUNCTION redemption.issue_voucher(
     p_community bigint, p_key uuid, p_voucher_id bigint, p_short_code text, p_offer uuid, p_member uuid, p_owner_group uuid,
-    p_quantity int, p_subsidy_points int, p_discount_class text, p_actor uuid, p_on_behalf_of uuid, p_now timestamptz, p_grace_hours int DEFAULT 72
+    p_quantity int, p_subsidy_points int, p_discount_class text, p_actor uuid, p_on_behalf_of uuid, p_now timestamptz, p_grace_hours int DEFAULT 72,
+    p_tags text[] DEFAULT '{}'
 ) RETURNS redemption.verdict
     LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -104,7 +119,7 @@ BEGIN
     IF v_before.code IS NOT NULL THEN
         RETURN v_before;
     END IF;
-    v_before := redemption.issue_refusal(v_offer, p_member, v_quantity, coalesce(p_subsidy_points, v_offer.subsidy_points), p_now);
+    v_before := redemption.issue_refusal(v_offer, p_member, v_quantity, coalesce(p_subsidy_points, v_offer.subsidy_points), p_now, p_tags);
     IF v_before.code IS NOT NULL THEN
         RETURN v_before;
     END IF;
@@ -127,6 +142,11 @@ BEGIN
     END IF;
     UPDATE redemption.offer o SET stock_taken = o.stock_taken + v_quantity
      WHERE o.community_id = p_community AND o.offer_id = p_offer;
+    IF v_offer.period_cap IS NOT NULL THEN
+        INSERT INTO redemption.offer_period AS p (community_id, offer_id, began_at, cap, taken)
+        VALUES (p_community, p_offer, redemption.period_began(v_offer.period_cap_per, v_offer.time_zone, p_now), v_offer.period_cap, v_quantity)
+            ON CONFLICT ON CONSTRAINT pk_offer_period DO UPDATE SET taken = p.taken + excluded.taken;
+    END IF;
     INSERT INTO redemption.voucher SELECT v_voucher.*;
     INSERT INTO redemption.voucher_event (community_id, voucher_id, number, action, from_state, to_state, actor_id, on_behalf_of, reason, at)
     VALUES (p_community, p_voucher_id, 1, 'issue', NULL, 'ISSUED', p_actor, p_on_behalf_of, 'issued', p_now);

@@ -19,6 +19,7 @@ CREATE FUNCTION redemption.redeem_refusal(
     LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     v_code text;
+    v_offer redemption.offer;
 BEGIN
     IF p_voucher.voucher_id IS NULL THEN
         RETURN redemption.said('unknown');
@@ -39,6 +40,13 @@ BEGIN
         RETURN redemption.said(v_code, jsonb_build_object('voucher_id', p_voucher.voucher_id, 'changed_at', p_voucher.changed_at));
     ELSIF p_now >= p_voucher.expires_at THEN
         RETURN redemption.said('expired', jsonb_build_object('voucher_id', p_voucher.voucher_id, 'expires_at', p_voucher.expires_at));
+    END IF;
+    -- What a published offer says is never edited: its days are as frozen as the price.
+    SELECT * INTO v_offer FROM redemption.offer o WHERE o.community_id = p_voucher.community_id AND o.offer_id = p_voucher.offer_id;
+    IF p_now < v_offer.usable_from THEN
+        RETURN redemption.said('not_yet', jsonb_build_object('voucher_id', p_voucher.voucher_id, 'usable_from', v_offer.usable_from));
+    ELSIF v_offer.weekdays & (1 << (extract(isodow FROM p_now AT TIME ZONE v_offer.time_zone)::int - 1)) = 0 THEN
+        RETURN redemption.said('not_today', jsonb_build_object('voucher_id', p_voucher.voucher_id, 'weekdays', v_offer.weekdays));
     ELSIF p_code_seq <> p_voucher.code_seq THEN
         RETURN redemption.said('code_outdated', jsonb_build_object('voucher_id', p_voucher.voucher_id));
     ELSIF p_quantity IS NULL OR p_quantity < 1 OR p_quantity > redemption.open_quantity(p_voucher) THEN

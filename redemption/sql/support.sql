@@ -104,6 +104,22 @@ CREATE FUNCTION redemption.release_steps(p_voucher redemption.voucher, p_quantit
      WHERE part.amount > 0
 $$;
 
+-- Gives p_quantity pieces back to the offer: to its stock, and to the period in which the voucher was taken. The caller holds the offer.
+CREATE FUNCTION redemption.restock(p_voucher redemption.voucher, p_quantity int) RETURNS void
+    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    v_offer redemption.offer;
+BEGIN
+    UPDATE redemption.offer o SET stock_taken = o.stock_taken - p_quantity
+     WHERE o.community_id = p_voucher.community_id AND o.offer_id = p_voucher.offer_id
+    RETURNING o.* INTO STRICT v_offer;
+    IF v_offer.period_cap IS NOT NULL THEN
+        UPDATE redemption.offer_period p SET taken = p.taken - p_quantity
+         WHERE p.community_id = v_offer.community_id AND p.offer_id = v_offer.offer_id
+           AND p.began_at = redemption.period_began(v_offer.period_cap_per, v_offer.time_zone, p_voucher.issued_at);
+    END IF;
+END $$;
+
 -- Writes the voucher's new state and the line of its history. The caller holds the voucher's lock.
 CREATE FUNCTION redemption.move_voucher(
     p_voucher redemption.voucher, p_state text, p_frozen_state text, p_action text, p_actor uuid, p_on_behalf_of uuid, p_reason text, p_now timestamptz,
@@ -134,6 +150,12 @@ CREATE FUNCTION redemption.state_refusal(p_voucher redemption.voucher) RETURNS t
         WHEN 'RESERVED' THEN 'not_issued'
         WHEN 'LOCKED' THEN 'locked'
     END
+$$;
+
+-- When the period began in which p_at lies.
+CREATE FUNCTION redemption.period_began(p_period text, p_time_zone text, p_at timestamptz) RETURNS timestamptz
+    LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT CASE p_period WHEN 'ever' THEN '-infinity' ELSE date_trunc(p_period, p_at, p_time_zone) END
 $$;
 
 -- What an account holds, in the ledger's smallest unit; nothing when it was never opened.

@@ -5,7 +5,7 @@ No table names a person: members, clerks and organisations are opaque UUIDs, a h
 """
 
 from redemption.tables.columns import metadata
-from redemption.tables.offers import merchant, offer, offer_merchant
+from redemption.tables.offers import merchant, offer, offer_merchant, offer_period
 from redemption.tables.settlement import command, dispute, settlement, settlement_line
 from redemption.tables.vouchers import device, use, voucher, voucher_event
 
@@ -17,6 +17,7 @@ __all__ = [
     "metadata",
     "offer",
     "offer_merchant",
+    "offer_period",
     "settlement",
     "settlement_line",
     "use",

@@ -48,6 +48,11 @@ offer = Table(
     words("price_list_version", nullable=True),
     count("stock_total"),
     count("stock_taken", default=0),
+    count("period_cap", nullable=True),
+    words("period_cap_per", nullable=True),
+    Column("weekdays", SmallInteger, nullable=False, server_default=text("127")),
+    instant("usable_from", nullable=True),
+    Column("requires", ARRAY(Text), nullable=False, server_default=text("'{}'")),
     count("per_member_cap", nullable=True),
     words("cap_period"),
     words("time_zone"),
@@ -72,6 +77,9 @@ offer = Table(
     check("offer", "money", "payable_fen >= 0 AND cash_fen >= 0"),
     check("offer", "stock", "stock_total > 0 AND stock_taken BETWEEN 0 AND stock_total"),
     check("offer", "per_member_cap", "per_member_cap > 0"),
+    check("offer", "period_cap", "(period_cap IS NULL) = (period_cap_per IS NULL) AND period_cap >= pieces"),
+    one_of("offer", "period_cap_per", CapPeriod),
+    check("offer", "weekdays", "weekdays BETWEEN 1 AND 127"),
     check("offer", "pieces", "pieces BETWEEN 1 AND 100 AND pieces <= stock_total AND pieces <= per_member_cap"),
     check("offer", "valid", "valid_from < valid_until"),
     check("offer", "voucher_days", "voucher_days BETWEEN 1 AND 3660"),
@@ -81,6 +89,20 @@ offer = Table(
     check("offer", "withdrawn", "(state = 'withdrawn') = (withdrawn_at IS NOT NULL)"),
     Index("ix_offer_sponsor", "community_id", "sponsor_id", "state"),
 )
+
+offer_period = Table(
+    "offer_period",
+    metadata,
+    community(),
+    identifier("offer_id"),
+    instant("began_at"),
+    count("cap"),
+    count("taken"),
+    primary("offer_period", "offer_id", "began_at"),
+    refers("offer_period", "offer", ("offer_id",), "offer"),
+    check("offer_period", "taken", "taken BETWEEN 0 AND cap"),
+)
+"""How many pieces of an offer with a cap for each period were taken in one of them, and not given back since."""
 
 offer_merchant = Table(
     "offer_merchant",

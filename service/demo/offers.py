@@ -1,6 +1,7 @@
 """What a sponsor gives and points buy: the published specimens as offers, some vouchers, one of them used."""
 
 from datetime import timedelta
+from typing import Any
 from uuid import UUID
 
 import redemption
@@ -10,6 +11,7 @@ from service.demo.stage import Stage
 from service.kit.clock import day_begins, local_day
 from service.kit.ids import new_id
 from service.vouchers.actions import offering, taking
+from service.vouchers.days import mask_of
 from service.vouchers.rules import Pledge
 
 STOCK = 50
@@ -17,6 +19,7 @@ FEN_PER_POINT = 100
 """What the sponsor pays the shop for goods worth a point; points are recognition and are never bought or sold."""
 HAIRCUT_POINTS = 20
 LUNCH_POINTS, LUNCHES = 2, 5
+WORKDAYS = mask_of(range(1, 6))
 
 
 async def pledge(stage: Stage) -> None:
@@ -42,7 +45,10 @@ async def season(stage: Stage) -> None:
         if title not in published and "物业费" not in title:
             published[title] = await _publish(stage, title, int(row["points"]), "bakery", redemption.OfferKind.GOODS)
     haircut = await _publish(stage, "理发一次", HAIRCUT_POINTS, "barbershop", redemption.OfferKind.SERVICE)
-    lunches = await _publish(stage, "午餐五次", LUNCH_POINTS, "bakery", redemption.OfferKind.SERVICE, pieces=LUNCHES)
+    workdays = {"weekdays": WORKDAYS, "period_cap": 100, "period_cap_per": redemption.CapPeriod.WEEK}
+    lunches = await _publish(
+        stage, "午餐五次", LUNCH_POINTS, "bakery", redemption.OfferKind.SERVICE, pieces=LUNCHES, **workdays
+    )
     at = stage.now - timedelta(hours=26)
     taken = {}
     for handle, offer_id in (
@@ -59,7 +65,7 @@ async def season(stage: Stage) -> None:
 
 
 async def _publish(
-    stage: Stage, title: str, points: int, shop: str, kind: redemption.OfferKind, *, pieces: int = 1
+    stage: Stage, title: str, points: int, shop: str, kind: redemption.OfferKind, *, pieces: int = 1, **more: Any
 ) -> UUID:
     began = stage.at(28, 9)
     day = local_day(began)
@@ -77,6 +83,7 @@ async def _publish(
         valid_from=day_begins(day),
         valid_until=day_begins(day + timedelta(days=180)),
         rules=(f"每人每季度{'一份' if pieces == 1 else '一张'}。", "凭券到店领取，不找零，不兑现金。"),
+        **more,
     )
     clerk = stage.cast["wu"]
     await offering.draft_offer(stage.session, actor=clerk, terms=terms, now=began)

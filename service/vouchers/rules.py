@@ -1,12 +1,14 @@
 """Every no of this slice, how amounts are written out on paper, and which days count for an objection. Pure."""
 
 import uuid
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from enum import StrEnum
 from typing import ClassVar
 from uuid import UUID
 
+from service.kit.access import Role
 from service.kit.refusals import Conflict, Gone, Invalid, NotFound, TooMany
 
 UNDO_SECONDS = 60
@@ -18,6 +20,11 @@ TAKEN_AT_ONCE_MAX = 200
 SATURDAY = 5
 NAMESPACE = UUID("6f9e1a52-3b59-5d0c-9c58-0f5b8a3f6a11")
 """Makes keys out of what a browser sent: the same form again is the same key, another person's never is."""
+
+
+ROLES_ASKED = (Role.STEWARD, Role.VOLUNTEER, Role.LEADER, Role.GRID_WORKER, Role.REPAIRER)
+"""The roles that an offer may be for."""
+STARS_MOST = 5
 
 
 class ScanState(StrEnum):
@@ -127,6 +134,21 @@ class NothingToPledge(Invalid):
     """A pledge is more than nothing."""
 
     code: ClassVar[str] = "vouchers.nothing_to_pledge"
+
+
+def role_tag(role: Role) -> str:
+    """How an offer names a role."""
+    return f"role:{role}"
+
+
+def stars_tag(count: int) -> str:
+    """How an offer names so many stars or more."""
+    return f"stars:{count}"
+
+
+def tags_of(roles: Iterable[Role], stars: int) -> frozenset[str]:
+    """What somebody is, as an offer may require it. Who has three stars has two."""
+    return frozenset({*map(role_tag, roles), *(stars_tag(count) for count in range(1, stars + 1))})
 
 
 def key_for(owner: UUID, text: str) -> UUID:

@@ -7,8 +7,9 @@ from uuid import UUID
 from redemption import OfferTerms
 from service.kit.clock import FIRST_DAY, LAST_DAY, day_begins, local_day
 from service.kit.refusals import Invalid
+from service.vouchers.days import mask_of
 from service.vouchers.payloads import OfferForm, OfferIn
-from service.vouchers.rules import RULE_LINES_MAX
+from service.vouchers.rules import ROLES_ASKED, RULE_LINES_MAX, role_tag, stars_tag
 
 
 def fen_of(yuan: str) -> int:
@@ -29,23 +30,37 @@ def settled_until(day: date, now: datetime, *, undo_minutes: int) -> datetime:
     return min(day_begins(day + timedelta(days=1)), now - timedelta(minutes=undo_minutes))
 
 
-def terms_of(offer_id: UUID, given: OfferIn, *, default_days: int) -> OfferTerms:
-    """The terms that were written down; raises Invalid with every field that contradicts another."""
+def _times_wrong(given: OfferIn) -> dict[str, str]:
     problems: dict[str, str] = {}
-    rules = tuple(line.strip() for line in given.rules if line.strip())
-    if not given.shops:
-        problems["shops"] = "required"
-    for name, day in (("valid_from", given.valid_from), ("valid_until", given.valid_until)):
-        if not FIRST_DAY <= day <= LAST_DAY:
+    for name, day in (
+        ("valid_from", given.valid_from),
+        ("valid_until", given.valid_until),
+        ("usable_on", given.usable_on),
+    ):
+        if day is not None and not FIRST_DAY <= day <= LAST_DAY:
             problems[name] = "date_range"
     if "valid_until" not in problems and given.valid_until < given.valid_from:
         problems["valid_until"] = "date"
+    return problems
+
+
+def _numbers_wrong(given: OfferIn) -> dict[str, str]:
+    """A subsidy above the price; a stock or cap that is not enough for one voucher."""
+    problems: dict[str, str] = {}
     if given.subsidy_points > given.price_points:
         problems["subsidy_points"] = "subsidy"
-    if given.pieces > given.stock:
-        problems["stock"] = "too_few_pieces"
-    if given.per_member is not None and given.pieces > given.per_member:
-        problems["per_member"] = "too_few_pieces"
+    for name, most in (("stock", given.stock), ("per_member", given.per_member), ("period_cap", given.period_cap)):
+        if most is not None and given.pieces > most:
+            problems[name] = "too_few_pieces"
+    return problems
+
+
+def terms_of(offer_id: UUID, given: OfferIn, *, default_days: int) -> OfferTerms:
+    """The terms that were written down; raises Invalid with every field that contradicts another."""
+    rules = tuple(line.strip() for line in given.rules if line.strip())
+    problems = {**_times_wrong(given), **_numbers_wrong(given)}
+    if not given.shops:
+        problems["shops"] = "required"
     if len(rules) > RULE_LINES_MAX:
         problems["rules"] = "too_long"
     if problems:
@@ -64,11 +79,23 @@ def terms_of(offer_id: UUID, given: OfferIn, *, default_days: int) -> OfferTerms
         stock_total=given.stock,
         per_member_cap=given.per_member,
         cap_period=given.per_period,
+        period_cap=given.period_cap,
+        period_cap_per=given.period_cap_per if given.period_cap is not None else None,
+        weekdays=mask_of(given.weekdays),
+        usable_from=day_begins(given.usable_on) if given.usable_on else None,
+        requires=requires_of(given),
+        price_list_version=given.price_list_version or None,
         valid_from=day_begins(given.valid_from),
         valid_until=day_begins(given.valid_until + timedelta(days=1)),
         voucher_days=given.voucher_days or default_days,
         rules=rules,
     )
+
+
+def requires_of(given: OfferIn) -> tuple[str, ...]:
+    """The tags of which one is enough; none when the offer is for everybody."""
+    roles = [role_tag(role) for role in ROLES_ASKED if role in given.for_roles]
+    return (*roles, *([stars_tag(given.for_stars)] if given.for_stars else []))
 
 
 def offer_in(form: OfferForm) -> OfferIn:
@@ -88,6 +115,13 @@ def offer_in(form: OfferForm) -> OfferIn:
         cash_fen=fen_of(form.cash_yuan),
         per_member=form.per_member,
         per_period=form.per_period,
+        period_cap=form.period_cap,
+        period_cap_per=form.period_cap_per,
+        weekdays=form.weekdays,
+        usable_on=form.usable_on,
+        for_roles=form.for_roles,
+        for_stars=form.for_stars,
+        price_list_version=form.price_list_version.strip() or None,
         voucher_days=form.voucher_days,
         rules=form.rules.split("\n"),
     )

@@ -120,6 +120,7 @@ class Market:
         quantity: int | None = None,
         key: UUID | None = None,
         grace_hours: int = 72,
+        tags: tuple[str, ...] = (),
     ) -> int:
         async with self.sessions.begin() as session:
             issued = await redemption.issue_voucher(
@@ -132,6 +133,7 @@ class Market:
                 quantity=quantity,
                 actor_id=member or self.li,
                 grace_hours=grace_hours,
+                tags=tags,
                 now=self.now,
             )
         return issued.voucher_id

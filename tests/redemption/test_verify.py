@@ -3,6 +3,7 @@
 import pytest
 
 import redemption
+from redemption import CapPeriod
 from redemption.verify import KINDS
 from tests.db import Database
 from tests.redemption.crowd import as_superuser
@@ -32,6 +33,7 @@ FAULTS = {
     "settlement_head": "UPDATE redemption.merchant SET settled_number = settled_number + 1",
     "settlement_paid": "UPDATE redemption.settlement SET paid_fen = paid_fen - 1 WHERE state = 'PAID'",
     "merchant_balance": "UPDATE ledger.account SET balance = balance + 1 WHERE code LIKE 'merchant:%' AND unit = 'point'",
+    "offer_period": "UPDATE redemption.offer_period SET taken = taken - 1",
     "offer_stock": "UPDATE redemption.offer SET stock_taken = stock_taken + 1",
 }
 
@@ -41,7 +43,9 @@ async def busy(market: Market) -> None:
 
     Two lines of the first were in dispute: the second carries one, the other was taken back.
     """
-    haircut = await market.publish(price_points=3, subsidy_points=1, cash_fen=100, stock_total=20)
+    haircut = await market.publish(
+        price_points=3, subsidy_points=1, cash_fen=100, stock_total=20, period_cap=15, period_cap_per=CapPeriod.WEEK
+    )
     for settled in (False, True):
         day = market.at(days=int(settled))
         part, used, back = [await day.issue(haircut, quantity=quantity) for quantity in (3, 1, 1)]

@@ -1,6 +1,6 @@
 """Taking an offer, giving a voucher back, printing it: by its holder, or by staff for somebody, with both names."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -14,6 +14,7 @@ from service.identity import Person, members_by_card, person
 from service.kit import audit, outbox
 from service.kit.access import Actor, Role
 from service.kit.clock import local_day
+from service.vouchers.queries.standing import tags_by_member
 from service.vouchers.rules import PointsMissing, PointsOwed, VoucherNotFound, key_for
 
 PRINTED = "printed"
@@ -39,15 +40,18 @@ async def take_offer(
     now: datetime,
     for_member: Person | None = None,
     grace_hours: int | None = None,
+    tags: Collection[str] | None = None,
 ) -> int:
     """Set the price aside and give the member a voucher; the same key again is the same voucher.
 
-    The grace for late uploads is today's setting, unless the caller has read it for many. Staff may take it for somebody:
-    then the member pays and holds it, and both names stand in the books.
+    The grace for late uploads and what the member is are today's, unless the caller has read them for many. Staff may take it for
+    somebody: then the member pays and holds it, and both names stand in the books.
     """
     member_id = for_member.member_id if for_member else actor.member_id
     if grace_hours is None:
         grace_hours = await grace_hours_on(session, actor.community_id, now)
+    if tags is None:
+        tags = (await tags_by_member(session, actor.community_id, [member_id], local_day(now)))[member_id]
     try:
         issued = await redemption.issue_voucher(
             session,
@@ -59,6 +63,7 @@ async def take_offer(
             actor_id=actor.member_id,
             on_behalf_of=member_id if for_member else None,
             grace_hours=grace_hours,
+            tags=tags,
             now=now,
         )
     except redemption.PointsShort as short:
@@ -102,6 +107,8 @@ async def take_for_many(
     """Take an offer for each of these card numbers, one after the other in their order; one's refusal stops no other."""
     members = await members_by_card(session, actor.community_id, cards)
     grace_hours = await grace_hours_on(session, actor.community_id, now)
+    ids = [member.member_id for member in members.values()]
+    tags = await tags_by_member(session, actor.community_id, ids, local_day(now))
     taken: list[Taken] = []
     for card_no in dict.fromkeys(cards):
         if card_no not in members:
@@ -117,6 +124,7 @@ async def take_for_many(
                 now=now,
                 for_member=holder,
                 grace_hours=grace_hours,
+                tags=tags[holder.member_id],
             )
         except (redemption.RedemptionRefusal, PointsMissing, PointsOwed) as refusal:
             taken.append(Taken(card_no, None, refusal.code))

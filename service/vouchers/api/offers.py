@@ -55,12 +55,15 @@ async def offers(
     session: NamedDependency[AsyncSession],
     actor: NamedDependency[Actor],
     now: NamedDependency[datetime],
+    kind: FromQuery[redemption.OfferKind | None] = None,
     after: FromQuery[str | None] = None,
 ) -> OffersOut:
-    """Offers that can be taken now, newest first."""
+    """Offers that the reader can take now, newest first; of one kind if wanted."""
     cursor = decode_cursor(after, str)
     before = UUID(str(cursor[0])) if cursor else None
-    found, following, _ = await offers_for(session, actor.community_id, actor.member_id, now=now, before=before)
+    found, following, _ = await offers_for(
+        session, actor.community_id, actor.member_id, now=now, kind=kind, before=before
+    )
     items = [
         OfferOut(
             offer_id=item.offer_id,
@@ -73,9 +76,13 @@ async def offers(
             cash_fen=item.cash_fen,
             left=item.left,
             valid_until=item.valid_until,
+            weekdays=list(item.days),
+            usable_on=item.usable_on,
+            price_list_version=item.price_list_version,
             voucher_days=item.voucher_days,
             rules=list(item.rules),
             missing=item.missing,
+            is_full=item.is_full,
             is_capped=item.is_capped,
             again_on=item.again_on,
         )
@@ -211,6 +218,9 @@ def _voucher(state: State, actor: Actor, card: VoucherCard, now: datetime) -> Vo
         state=card.state,
         short_code=card.short_code if card.is_usable else None,
         qr=qr,
+        weekdays=list(card.days),
+        usable_on=card.usable_on,
+        price_list_version=card.price_list_version,
         issued_at=card.issued_at,
         expires_at=card.expires_at,
         used_at=card.used_at,

@@ -23,10 +23,11 @@ from service.kit.once import once_page
 from service.kit.pages import form_of, page, refill
 from service.kit.paging import decode_cursor, encode_cursor
 from service.vouchers.actions import offering
+from service.vouchers.days import days_in, days_said, names
 from service.vouchers.payloads import OfferForm, PledgeForm, ReasonForm, TakeForm
 from service.vouchers.queries.catalogue import last_day_of
 from service.vouchers.queries.office import budgets, offer_of, offers_in, shops_and_sponsors
-from service.vouchers.rules import Pledge
+from service.vouchers.rules import ROLES_ASKED, STARS_MOST, Pledge, role_tag, stars_tag
 from service.vouchers.terms import fen_of, offer_in, terms_of
 
 AnyRequest = Request[Any, Any, Any]
@@ -74,6 +75,9 @@ async def _choices(session: AsyncSession, actor: Actor, now: datetime) -> dict[s
         "sponsors": [(each.organisation_id, each.name) for each in sponsors],
         "kinds": [(kind.value, translate(f"offer.kind.{kind}")) for kind in OfferKind],
         "periods": [(period.value, translate(f"offer.period.{period}")) for period in CapPeriod],
+        "weekday_choices": list(enumerate(names(), start=1)),
+        "role_choices": [(role.value, translate(f"role.{role}")) for role in ROLES_ASKED],
+        "star_choices": [(0, _("不看星级")), *((count, stars_said(count)) for count in range(1, STARS_MOST + 1))],
         "days": await setting(session, actor.community_id, "voucher_days", local_day(now)),
     }
 
@@ -85,6 +89,10 @@ def _blank(now: datetime) -> Mapping[str, object]:
         "pieces": 1,
         "per_member": 1,
         "per_period": CapPeriod.QUARTER.value,
+        "period_cap_per": CapPeriod.WEEK.value,
+        "for_stars": 0,
+        "weekdays": [],
+        "for_roles": [],
         "kind": OfferKind.GOODS.value,
         "subsidy_points": 0,
         "payable_yuan": "0",
@@ -108,6 +116,13 @@ def _filled(offer: redemption.Offer) -> Mapping[str, object]:
         "stock": offer.stock_total,
         "per_member": offer.per_member_cap or "",
         "per_period": offer.cap_period.value,
+        "period_cap": offer.period_cap or "",
+        "period_cap_per": (offer.period_cap_per or CapPeriod.WEEK).value,
+        "weekdays": days_in(offer.weekdays) if offer.weekdays != redemption.EVERY_DAY else [],
+        "usable_on": local_day(offer.usable_from).isoformat() if offer.usable_from else "",
+        "for_roles": [role.value for role in ROLES_ASKED if role_tag(role) in offer.requires],
+        "for_stars": next((count for count in range(1, STARS_MOST + 1) if stars_tag(count) in offer.requires), 0),
+        "price_list_version": offer.price_list_version or "",
         "valid_from": offer.valid_from.astimezone(HOME_ZONE).date().isoformat(),
         "valid_until": last_day_of(offer).isoformat(),
         "voucher_days": offer.voucher_days,
@@ -128,14 +143,16 @@ async def new_page(
     session: NamedDependency[AsyncSession],
     actor: NamedDependency[Actor],
     now: NamedDependency[datetime],
+    like: FromQuery[UUID | None] = None,
 ) -> Template:
-    """An empty draft."""
+    """An empty draft, or one that begins as another offer is: how a price list gets its next version."""
+    begun = _filled(await offer_of(session, actor.community_id, like)) if like else _blank(now)
     choices = await _choices(session, actor, now)
     return page(
         request,
         "vouchers/desk_offer_form.html",
         title=_("新的兑换项目"),
-        begun=Begun(_blank(now)),
+        begun=Begun(begun),
         action="/desk/offers/new",
         **choices,
     )
@@ -193,7 +210,7 @@ async def _write(
 ) -> Redirect:
     choices = await _choices(session, actor, now)
     typed = await request.form()
-    begun = Begun({"shops": typed.getall("shops", [])})
+    begun = Begun({name: typed.getall(name, []) for name in ("shops", "weekdays", "for_roles")})
     with refill(
         request, "vouchers/desk_offer_form.html", title=_("兑换项目草稿"), begun=begun, action=action, **choices
     ):
@@ -207,6 +224,18 @@ async def _write(
         return await once_page(request, session, actor, now, work)
 
 
+def stars_said(count: int) -> str:
+    """So many stars or more."""
+    return _("{count} 星以上").format(count=count)
+
+
+def for_whom(offer: redemption.Offer) -> str:
+    """Who may take it, in words."""
+    roles = [translate(f"role.{role}") for role in ROLES_ASKED if role_tag(role) in offer.requires]
+    stars = [stars_said(count) for count in range(1, STARS_MOST + 1) if stars_tag(count) in offer.requires]
+    return _("、").join([*roles, *stars]) or _("所有人")
+
+
 async def _shown(session: AsyncSession, actor: Actor, offer_id: UUID) -> dict[str, Any]:
     offer = await offer_of(session, actor.community_id, offer_id)
     places = await organisations_by_ids(session, actor.community_id, {*offer.merchant_ids, offer.sponsor_id})
@@ -218,6 +247,10 @@ async def _shown(session: AsyncSession, actor: Actor, offer_id: UUID) -> dict[st
         "offer": offer,
         "first_day": local_day(offer.valid_from),
         "last_day": last_day_of(offer),
+        "days_said": days_said(offer.weekdays) or _("每天"),
+        "usable_on": local_day(offer.usable_from) if offer.usable_from else None,
+        "for_whom": for_whom(offer),
+        "may_write": actor.has(Role.STAFF, Role.ADMIN),
         "places": places,
         "people": people,
     }

@@ -19,7 +19,7 @@ from service.communities import setting
 from service.kit.access import SIGNED_IN, Actor
 from service.kit.clock import local_day
 from service.kit.crypto import Keyring
-from service.kit.i18n import _, current_locale
+from service.kit.i18n import _, current_locale, translate
 from service.kit.once import once_page
 from service.kit.pages import form_of, page, refill
 from service.kit.paging import decode_cursor, encode_cursor
@@ -49,20 +49,25 @@ async def offers_page(
     session: NamedDependency[AsyncSession],
     actor: NamedDependency[Actor],
     now: NamedDependency[datetime],
+    kind: FromQuery[redemption.OfferKind | None] = None,
     after: FromQuery[str | None] = None,
 ) -> Template:
     """What points are good for: the price in points, who gives it, how many are left, what is still missing."""
     cursor = decode_cursor(after, str)
     before = UUID(str(cursor[0])) if cursor else None
-    found, following, balance = await offers_for(session, actor.community_id, actor.member_id, now=now, before=before)
+    found, following, balance = await offers_for(
+        session, actor.community_id, actor.member_id, now=now, kind=kind, before=before
+    )
+    here = f"/offers?kind={kind}" if kind else "/offers"
     return page(
         request,
         "vouchers/offers.html",
         title=_("能换什么"),
         offers=found,
         balance=balance,
-        next_url=f"/offers?after={encode_cursor(following.hex)}" if following else None,
-        first_url="/offers" if after else None,
+        kinds=kinds(kind),
+        next_url=f"{here}{'&' if kind else '?'}after={encode_cursor(following.hex)}" if following else None,
+        first_url=here if after else None,
     )
 
 
@@ -98,6 +103,14 @@ async def take(
             return f"/vouchers/{voucher_id}?done=vouchers.taken"
 
         return await once_page(request, session, actor, now, work)
+
+
+def kinds(chosen: redemption.OfferKind | None) -> Sequence[View]:
+    """All offers, or those of one kind."""
+    each = [
+        View(translate(f"offer.kind.{kind}"), f"/offers?kind={kind}", kind is chosen) for kind in redemption.OfferKind
+    ]
+    return [View(_("全部"), "/offers", chosen is None), *each]
 
 
 def views(tab: Tab) -> Sequence[View]:

@@ -16,6 +16,8 @@ from service.communities import organisations_by_ids
 from service.kit.access import Actor
 from service.kit.clock import local_day
 from service.kit.i18n import _
+from service.vouchers.days import days_in, days_said
+from service.vouchers.queries.standing import tags_by_member
 from service.vouchers.rules import OfferNotFound, Tab, VoucherNotFound, points_missing
 
 STATES: Mapping[Tab, Collection[VoucherState]] = {
@@ -40,12 +42,21 @@ class OfferCard:
     cash_fen: int
     left: int
     valid_until: datetime
+    days: Sequence[int]
+    """On which days of the week it can be used, Monday is 1."""
+    days_said: str
+    """The same in words; nothing when it is every day."""
+    usable_on: date | None
+    """From which day on vouchers can be used, when not at once."""
+    price_list_version: str | None
     last_day: date
     """The last day on which it can be taken."""
     voucher_days: int
     rules: Sequence[str]
     missing: int
     is_open: bool
+    is_full: bool
+    """All that the running period has for everybody is taken."""
     is_capped: bool
     """The member has had as many as one may in the running period."""
     again_on: date | None
@@ -72,6 +83,10 @@ class VoucherCard:
     points_open: int
     """What would come back for all that is left."""
     rules: Sequence[str]
+    days: Sequence[int]
+    days_said: str
+    usable_on: date | None
+    price_list_version: str | None
     issued_at: datetime
     expires_at: datetime
     used_at: datetime | None
@@ -87,24 +102,35 @@ async def points_of(session: AsyncSession, community_id: int, member_id: UUID) -
 
 
 async def offers_for(
-    session: AsyncSession, community_id: int, member_id: UUID, *, now: datetime, before: UUID | None = None
+    session: AsyncSession,
+    community_id: int,
+    member_id: UUID,
+    *,
+    now: datetime,
+    kind: redemption.OfferKind | None = None,
+    before: UUID | None = None,
 ) -> tuple[Sequence[OfferCard], UUID | None, int]:
-    """Offers that can be taken now, newest first, the next page's mark, and what the member has."""
+    """Offers that this member can take now, newest first, the next page's mark, and what the member has."""
     balance = await points_of(session, community_id, member_id)
-    page = await redemption.offers(session, community_id, open_at=now, before=before)
+    tags = (await tags_by_member(session, community_id, [member_id], local_day(now)))[member_id]
+    page = await redemption.offers(session, community_id, open_at=now, kind=kind, tags=tags, before=before)
     return await _offer_cards(session, community_id, member_id, page.offers, balance, now), page.next, balance
 
 
 async def offer_for(
     session: AsyncSession, community_id: int, member_id: UUID, offer_id: UUID, *, now: datetime
 ) -> tuple[OfferCard, int]:
-    """One offer that was published, and what the member has."""
+    """One offer that was published, and what the member has. One that is for others looks as if it were not there."""
     try:
         offer = await redemption.offer(session, community_id, offer_id)
     except redemption.OfferUnknown as unknown:
         raise OfferNotFound from unknown
     if offer.state is OfferState.DRAFT:
         raise OfferNotFound
+    if offer.requires:
+        tags = (await tags_by_member(session, community_id, [member_id], local_day(now)))[member_id]
+        if tags.isdisjoint(offer.requires):
+            raise OfferNotFound
     balance = await points_of(session, community_id, member_id)
     return (await _offer_cards(session, community_id, member_id, [offer], balance, now))[0], balance
 
@@ -117,9 +143,9 @@ async def _offer_cards(
     balance: int,
     now: datetime,
 ) -> Sequence[OfferCard]:
-    capped = await redemption.caps_reached(
-        session, community_id, member_id, [offer.offer_id for offer in offers], now=now
-    )
+    ids = [offer.offer_id for offer in offers]
+    capped = await redemption.caps_reached(session, community_id, member_id, ids, now=now)
+    full = await redemption.periods_full(session, community_id, ids, now=now)
     shops = await organisations_by_ids(session, community_id, {shop for offer in offers for shop in offer.merchant_ids})
     return [
         OfferCard(
@@ -133,6 +159,10 @@ async def _offer_cards(
             cash_fen=offer.cash_fen,
             left=offer.stock_left,
             valid_until=offer.valid_until,
+            days=days_in(offer.weekdays),
+            days_said=days_said(offer.weekdays),
+            usable_on=local_day(offer.usable_from) if offer.usable_from and offer.usable_from > now else None,
+            price_list_version=offer.price_list_version,
             last_day=last_day_of(offer),
             voucher_days=offer.voucher_days,
             rules=offer.rules,
@@ -140,8 +170,9 @@ async def _offer_cards(
             is_open=offer.state is OfferState.PUBLISHED
             and offer.valid_from <= now < offer.valid_until
             and offer.stock_left >= offer.pieces,
+            is_full=offer.offer_id in full,
             is_capped=offer.offer_id in capped,
-            again_on=local_day(again) if (again := capped.get(offer.offer_id)) else None,
+            again_on=local_day(again) if (again := {**full, **capped}.get(offer.offer_id)) else None,
         )
         for offer in offers
     ]
@@ -201,6 +232,10 @@ async def voucher_cards(
             quantity_open=voucher.quantity_open,
             points_open=voucher.points_each * voucher.quantity_open,
             rules=voucher.rules,
+            days=days_in(voucher.weekdays),
+            days_said=days_said(voucher.weekdays),
+            usable_on=local_day(voucher.usable_from) if voucher.usable_from and voucher.usable_from > now else None,
+            price_list_version=voucher.price_list_version,
             issued_at=voucher.issued_at,
             expires_at=voucher.expires_at,
             used_at=voucher.last_used_at,
@@ -222,7 +257,8 @@ def shown_state(voucher: redemption.Voucher, now: datetime) -> str:
 
 
 _BY_IDS = sa.text("""
-SELECT v.voucher_id, v.offer_id, v.member_id, o.title, o.rules, v.points_each, v.cash_fen_each,
+SELECT v.voucher_id, v.offer_id, v.member_id, o.title, o.rules, o.weekdays, o.usable_from, v.price_list_version,
+       v.points_each, v.cash_fen_each,
        v.short_code, v.state, v.quantity_total, v.quantity_used,
        v.quantity_total - v.quantity_used - v.quantity_returned AS quantity_open,
        v.issued_at, v.expires_at, v.code_seq, v.changed_at,
@@ -261,6 +297,10 @@ async def usable_by_ids(
                 quantity_open=row.quantity_open,
                 points_open=row.points_each * row.quantity_open,
                 rules=row.rules,
+                days=days_in(row.weekdays),
+                days_said=days_said(row.weekdays),
+                usable_on=local_day(row.usable_from) if row.usable_from and row.usable_from > now else None,
+                price_list_version=row.price_list_version,
                 issued_at=row.issued_at,
                 expires_at=row.expires_at,
                 used_at=None,
