@@ -45,7 +45,14 @@ _SETTINGS = {
     "jit": "off",
     "logging_collector": "off",
 }
+_MEMORY_MOST = 2 * 1024**3
 _NOT_DURABLE = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
+
+
+def _roomy() -> dict[str, str]:
+    """An eighth of the machine's memory for pages, up to two gigabytes: a database that is kept outgrows 128 MB soon."""
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 8
+    return {"shared_buffers": f"{max(128 * 1024**2, min(memory, _MEMORY_MOST)) // 1024**2}MB"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +115,7 @@ def server(
             _make(programs, rights, data, durable=durable)
         _check_version(programs, data)
         socket = _socket_folder(rights, data)
-        options = {**_SETTINGS, **({} if durable else _NOT_DURABLE), **(settings or {})}
+        options = {**_SETTINGS, **(_roomy() if durable else _NOT_DURABLE), **(settings or {})}
         options["unix_socket_directories"] = str(socket)
 
         def start() -> subprocess.Popen[bytes]:
