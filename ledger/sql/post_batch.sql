@@ -383,6 +383,14 @@ BEGIN
         IF fault IS NULL THEN
             codes[j] := 'posted'; journal_ids[j] := q1 + 1; heads[lo[j]] := j;
             prints[j] := fingerprint(p_reference[j], p_reason[j], p_actor[j], p_on_behalf_of[j], effective[j], original[j], lines);
+            IF v_lots THEN
+                -- What was over and is taken away now keeps the next journals from nothing.
+                FOR s IN lo[j]..hi[j] LOOP
+                    IF vc[s] = 'expired' THEN
+                        xo[slot[s]] := greatest(xo[slot[s]] - ta[s], 0);
+                    END IF;
+                END LOOP;
+            END IF;
             CONTINUE;
         END IF;
         codes[j] := fault; details[j] := detail || jsonb_build_object('step', i - lo[j] + 1);

@@ -329,6 +329,18 @@ class Books(RuleBasedStateMachine):
             self.in_session(partial(same_balances, number=number, model=model))
             self.where.met["lots"] += sum(len(each.lots) > 1 for each in model.accounts.values())
 
+    @rule(book=books, account=st.sampled_from(("li", "lin")), left=st.integers(0, 2), more=st.integers(-1, 1))
+    def take_away_and_spend(self, book: int, account: str, left: int, more: int) -> None:
+        """One batch takes away what is over, all but a little, and spends about all that lives."""
+        model = self.models[book]
+        known = model.accounts[account, "point"]
+        over = known.over(max(model.at, self.now))
+        away = Leg(account, "expired", "point", max(1, over - left))
+        spent = Leg(account, "bakery", "point", max(1, known.balance - over + more))
+        names = (f"{word} {len(self.kept)}" for word in ("away", "spent"))
+        journals = [Journal(next(names), "gift", (leg,), cast.ZHAO) for leg in (away, spent)]
+        self.post(book, [(each, None) for each in journals])
+
     def teardown(self) -> None:
         """The books are whole, and hold what the model holds."""
         for number, model in zip(self.numbers, self.models, strict=True):

@@ -320,6 +320,16 @@ async def test_a_batch_is_the_same_as_one_by_one_when_something_comes_back_late(
     assert await of(sessions) == [(APRIL, 100)]
 
 
+async def test_a_batch_is_the_same_as_one_by_one_when_what_is_over_is_taken_away_in_it(sessions: Sessions):
+    await earn(sessions)
+    away = Journal("away", "why", (Leg("li", "expired", "point", 100),), ZHAO)
+    bread = Journal("bread", "why", (Leg("li", "bakery", "point", 100),), ZHAO)
+    async with sessions.begin() as session:
+        verdicts = await ledger.post_many(session, BOOK, [away, bread], now=ON_APRIL_2)
+    assert [type(verdict) for verdict in verdicts] == [Posted, Posted]
+    assert await of(sessions) == []
+
+
 LI = "(SELECT account_id FROM ledger.account WHERE code = 'li' AND unit = 'point')"
 PLANTS = {
     "lot_sum": f"UPDATE ledger.account SET balance = balance + 1 WHERE account_id = {LI}",
