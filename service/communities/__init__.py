@@ -27,6 +27,7 @@ from service.communities.queries import (
     setting_lines,
     settings_in_force,
     settings_on,
+    settings_on_days,
 )
 from service.communities.rules import OrganisationKind, OrganisationNotFound, SettingUnknown
 
@@ -60,4 +61,5 @@ __all__ = [
     "setting_lines",
     "settings_in_force",
     "settings_on",
+    "settings_on_days",
 ]

@@ -134,18 +134,28 @@ async def settings_in_force(session: AsyncSession, community_id: int, day: date)
 
 async def settings_on(session: AsyncSession, community_id: int, names: Collection[str], day: date) -> Mapping[str, int]:
     """What several settings were worth on a day, in one query. A name without a row is a bug of ours: KeyError."""
+    return (await settings_on_days(session, community_id, names, [day]))[day]
+
+
+async def settings_on_days(
+    session: AsyncSession, community_id: int, names: Collection[str], days: Collection[date]
+) -> Mapping[date, Mapping[str, int]]:
+    """The same for many days, in one query for all of them."""
+    day = sa.func.unnest(sa.literal(sorted(set(days)), sa.ARRAY(sa.Date()))).column_valued("day")
     rows = await session.execute(
-        sa.select(col(DatedSetting.name), col(DatedSetting.value))
-        .ext(distinct_on(col(DatedSetting.name)))
+        sa.select(day, col(DatedSetting.name), col(DatedSetting.value))
+        .ext(distinct_on(day, col(DatedSetting.name)))
         .where(
             col(DatedSetting.community_id) == community_id,
             col(DatedSetting.name).in_(list(names)),
             col(DatedSetting.effective_from) <= day,
         )
-        .order_by(col(DatedSetting.name), col(DatedSetting.effective_from).desc(), col(DatedSetting.revision).desc())
+        .order_by(
+            day, col(DatedSetting.name), col(DatedSetting.effective_from).desc(), col(DatedSetting.revision).desc()
+        )
     )
-    values = dict(rows.all())
-    return {name: values[name] for name in names}
+    values = {(on, name): value for on, name, value in rows}
+    return {on: {name: values[on, name] for name in names} for on in days}
 
 
 async def setting(session: AsyncSession, community_id: int, name: str, day: date) -> int:

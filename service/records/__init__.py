@@ -4,8 +4,9 @@
 stars read it. A mistake is corrected by a row with the opposite minutes, linked to the first.
 """
 
-from service.records.actions import Service, correct_record, record_services
+from service.records.actions import correct_record, correct_records, record_services
 from service.records.carrying import Carried, carry_over, take_back_carried
+from service.records.planning import Planned, Service, plan_services
 from service.records.queries import (
     RecordLine,
     countable_minutes,
@@ -26,6 +27,7 @@ from service.records.times import Span, Taken, taken_times, time_is_taken
 
 __all__ = [
     "Carried",
+    "Planned",
     "RecordAlreadyCorrected",
     "RecordKind",
     "RecordLine",
@@ -37,9 +39,11 @@ __all__ = [
     "TimeTaken",
     "carry_over",
     "correct_record",
+    "correct_records",
     "countable_minutes",
     "earned_points",
     "minutes_by_member",
+    "plan_services",
     "record_lines",
     "record_minutes",
     "record_services",

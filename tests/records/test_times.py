@@ -1,22 +1,26 @@
 """Nobody's time counts twice, whatever it was served for."""
 
 import asyncio
+import json
 from datetime import timedelta
 from uuid import UUID
 
 import asyncpg
 import pytest
+import sqlalchemy as sa
 from litestar import Litestar
-from sqlalchemy.exc import DBAPIError, IntegrityError
+from sqlalchemy.exc import DBAPIError
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from service import records
-from service.kit.db import broken_constraint
 from service.records import Service, TimeTaken, times
 from service.records import actions as recording
 from service.records.actions import Credited
+from service.records.rules import credited_minutes, split_store
 from service.wallet.verify import verify_books
 from tests.cast import HERE, START, Client
+from tests.db import Database
+from tests.ledger.cast import connected
 from tests.records.test_record import service_of
 
 pytestmark = pytest.mark.anyio
@@ -78,15 +82,21 @@ async def test_of_two_at_once_one_counts(app: Litestar, chen: Client, zheng: Cli
     assert sorted(type(answer).__name__ for answer in answers) == ["TimeTaken", "list"]
 
 
-async def test_without_the_persons_lock_the_constraint_is_the_last_wall(
-    app: Litestar, chen: Client, zheng: Client, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    me, both = chen.actor.member_id, asyncio.Barrier(2)
-    looked = times.taken_times
+NO_LOCK = """CREATE OR REPLACE FUNCTION public.service_lock(
+    p_book bigint, p_now timestamptz, p_reference text[], p_effects jsonb) RETURNS text[] LANGUAGE sql AS
+    'SELECT array_fill(NULL::text, ARRAY[cardinality(p_reference)])'"""
+
+
+async def both_look_first(app: Litestar, monkeypatch: pytest.MonkeyPatch, me: UUID, zheng: Client) -> list[object]:
+    """Two at once who lock nobody before they look, and look before either of them writes."""
+    both, looked, looks = asyncio.Barrier(2), times.taken_times, 0
 
     async def look(session: AsyncSession, community_id: int, spans: object) -> object:
+        nonlocal looks
+        looks += 1
         found = await looked(session, community_id, spans)  # type: ignore[arg-type] # as it came
-        await both.wait()
+        if looks <= 2:
+            await both.wait()
         return found
 
     async def nobody(*_: object) -> None:
@@ -94,13 +104,53 @@ async def test_without_the_persons_lock_the_constraint_is_the_last_wall(
 
     monkeypatch.setattr(recording, "lock_people", nobody)
     monkeypatch.setattr(recording, "taken_times", look)
+    return await at_once(app, zheng, at(me, 0, 60, "patrol"), at(me, 30, 60, "wish"))
 
-    answers = await at_once(app, zheng, at(me, 0, 60, "patrol"), at(me, 30, 60, "wish"))
+
+async def test_a_plan_is_judged_again_by_the_function_that_writes_it(
+    app: Litestar, chen: Client, zheng: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answers = await both_look_first(app, monkeypatch, chen.actor.member_id, zheng)
+
+    assert sorted(type(answer).__name__ for answer in answers) == ["TimeTaken", "list"]
+
+
+async def test_without_the_persons_lock_the_constraint_is_the_last_wall(
+    app: Litestar, town_database: Database, chen: Client, zheng: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with connected(town_database.owner_url) as owner:
+        await owner.execute(NO_LOCK)
+
+    answers = await both_look_first(app, monkeypatch, chen.actor.member_id, zheng)
 
     # Both look for the other's row, so the server may break a deadlock between them instead: one stands, one falls.
-    (broken,) = [answer for answer in answers if isinstance(answer, DBAPIError)]
-    deadlocked = isinstance(broken.orig.__cause__, asyncpg.DeadlockDetectedError) if broken.orig else False
-    assert deadlocked or (isinstance(broken, IntegrityError) and broken_constraint(broken) == "ex_service_time_overlap")
+    (broken,) = [answer for answer in answers if isinstance(answer, Exception)]
+    cause = broken.orig.__cause__ if isinstance(broken, DBAPIError) and broken.orig else broken
+    assert isinstance(cause, (asyncpg.DeadlockDetectedError, asyncpg.ExclusionViolationError)), repr(broken)
+
+
+@pytest.mark.parametrize("asked", [0, 1, 59, 60, 90, 480, 600])
+@pytest.mark.parametrize(
+    ("used", "held"), [(0, 0), (420, 420), (479, 0), (480, 480), (600, 7000), (0, 7199), (30, 7300)]
+)
+async def test_the_function_counts_as_the_rules_do(session: AsyncSession, asked: int, used: int, held: int) -> None:
+    """Everything that was credited before stands in the same call, so that nothing else needs to be there."""
+    cap, store = 480, 7200
+    minutes = credited_minutes(asked, used, cap)
+    own, _given = split_store(minutes, held, store)
+
+    async def verdicts(**other: int) -> list[str | None]:
+        member = {"member": str(UUID(int=1)), "served_on": "2026-11-22", "account": "a", "cap": cap, "store": 10**6}
+        before = {**member, "cap": None, "asked": 0, "minutes": 0, "coins": held, "served_on": "2026-11-21"}
+        earlier = {**member, "asked": used, "cap": 10**6, "minutes": used, "coins": 0, "store": 0}
+        plan = {**member, "asked": asked, "store": store, "minutes": minutes, "coins": own, **other}
+        rows = json.dumps([before, earlier, plan])
+        query = sa.text("SELECT service_lock(7, :now, '{a,b,c}', CAST(:rows AS jsonb))")
+        return list((await session.execute(query, {"now": START, "rows": rows})).scalar_one())
+
+    assert await verdicts() == [None, None, None]
+    assert await verdicts(minutes=minutes + 1) == [None, None, "records.plan_changed"]
+    assert await verdicts(coins=own + 1) == [None, None, "records.plan_changed"]
 
 
 async def test_the_cap_takes_the_minutes_and_leaves_the_reward(

@@ -29,7 +29,7 @@ from service.identity import lock_people
 from service.kit import audit, outbox
 from service.kit.access import Actor
 from service.kit.ids import new_id
-from service.records import RecordKind, Service, ServiceClass, correct_record, record_services, taken_times
+from service.records import RecordKind, Service, ServiceClass, correct_records, record_services, taken_times
 
 
 @dataclass(frozen=True, slots=True)
@@ -245,40 +245,46 @@ async def undo_approval(
 
 
 async def _undo(session: AsyncSession, actor: Actor, rows: Sequence[Attendance], now: datetime) -> None:
-    """Let locked, decided rows wait again, and reverse what they posted."""
+    """Let locked, decided rows wait again, and reverse what they posted, in as many statements for many as for one."""
     if any(row.member_id == actor.member_id for row in rows):
         raise OwnHours
-    records = [row.record_id for row in rows if row.record_id is not None]
-    for row in rows:
-        was_approved = row.state == AttendanceState.APPROVED
-        if was_approved:
-            outbox.record(
-                session,
-                AttendanceApprovalUndone(
-                    community_id=row.community_id,
-                    attendance_id=row.attendance_id,
-                    member_id=row.member_id,
-                    minutes=row.credited_minutes or 0,
-                ),
-                now=now,
-            )
-        row.state = AttendanceState.DONE
-        row.revision += 1
-        row.review_id = row.reviewed_by = row.reviewed_at = row.return_reason = None
-        row.credited_minutes = row.points_hundredths = row.record_id = None
-        audit.record(
-            session,
-            actor,
-            "hours.approval_undone" if was_approved else "hours.return_undone",
-            kind="attendance",
-            id=row.attendance_id,
-            now=now,
+    approved = [row for row in rows if row.state == AttendanceState.APPROVED]
+    returned = [row.attendance_id for row in rows if row.state != AttendanceState.APPROVED]
+    for row in approved:
+        undone = AttendanceApprovalUndone(
+            community_id=row.community_id,
+            attendance_id=row.attendance_id,
+            member_id=row.member_id,
+            minutes=row.credited_minutes or 0,
         )
-    await session.flush()
-    # Everybody at once and before the first reversal: that one takes the book's head, and nothing is locked after it.
+        outbox.record(session, undone, now=now)
+    ids = [row.attendance_id for row in approved]
+    await audit.record_many(session, actor, "hours.approval_undone", kind="attendance", ids=ids, now=now)
+    await audit.record_many(session, actor, "hours.return_undone", kind="attendance", ids=returned, now=now)
+    # Everybody before the first row is written and before the reversals: those take the book's head, and nothing is locked
+    # after it.
     await lock_people(session, actor.community_id, [row.member_id for row in rows])
-    for record_id in records:
-        await correct_record(session, actor=actor, record_id=record_id, now=now)
+    await session.execute(
+        sa.update(Attendance)
+        .where(
+            col(Attendance.community_id) == actor.community_id,
+            col(Attendance.attendance_id) == sa.any_(sa.literal([*ids, *returned], sa.ARRAY(sa.Uuid()))),
+        )
+        .values(
+            state=AttendanceState.DONE,
+            revision=col(Attendance.revision) + 1,
+            review_id=None,
+            reviewed_by=None,
+            reviewed_at=None,
+            return_reason=None,
+            credited_minutes=None,
+            points_hundredths=None,
+            record_id=None,
+        )
+        .execution_options(synchronize_session=False)
+    )
+    records = [row.record_id for row in approved if row.record_id is not None]
+    await correct_records(session, actor=actor, record_ids=records, now=now)
 
 
 def note_export(session: AsyncSession, *, actor: Actor, view: str, rows: int, now: datetime) -> None:

@@ -1,0 +1,1 @@
+DROP FUNCTION public.service_lock, public.service_write;
