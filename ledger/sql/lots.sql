@@ -175,11 +175,10 @@ BEGIN
             -- An undone earning comes out of the lot it made; what came back within this journal goes again before anything else.
             SELECT k.expires, k.amounts INTO expires, amounts FROM take_lots(p_book, t.seq, t.debit, t.amount, p_at, t.sweeps, (
                 SELECT array_agg(m.expires_at) FROM lot_move m
-                JOIN transfer y ON y.community_id = p_book AND y.seq = m.seq
                 WHERE m.community_id = p_book AND m.account_id = t.debit AND m.amount > 0
-                  AND CASE WHEN t.reverses IS NOT NULL
-                      THEN m.seq >= t.reverses AND m.seq < t.reverses + t.original_transfers
-                      ELSE m.seq >= t.journal_id AND m.seq < t.seq AND y.kind IN ('release', 'refund') END)) k;
+                  AND m.seq >= coalesce(t.reverses, t.journal_id) AND m.seq < coalesce(t.reverses + t.original_transfers, t.seq)
+                  AND (t.reverses IS NOT NULL
+                       OR (SELECT y.kind FROM transfer y WHERE y.community_id = p_book AND y.seq = m.seq LIMIT 1) IN ('release', 'refund')))) k;
         END IF;
         IF t.kind = 'hold' THEN
             INSERT INTO hold_lot (community_id, hold_id, expires_at, amount, captured, released, refunded)
@@ -205,10 +204,13 @@ BEGIN
             -- What an undone spending took goes back to the lots it came from, the last to expire first.
             expires := '{}'; amounts := '{}'; rest := t.amount;
             FOR l IN
-                SELECT g.expires_at, -sum(g.amount)::bigint AS room FROM lot_move g
-                WHERE g.community_id = p_book AND g.account_id = t.credit
-                  AND (g.seq >= t.reverses AND g.seq < t.reverses + t.original_transfers AND g.amount < 0
-                       OR g.seq >= t.journal_id AND g.seq < t.seq AND g.amount > 0)
+                SELECT g.expires_at, -sum(g.amount)::bigint AS room FROM (
+                    SELECT m.expires_at, m.amount FROM lot_move m
+                    WHERE m.community_id = p_book AND m.seq >= t.reverses AND m.seq < t.reverses + t.original_transfers
+                      AND m.account_id = t.credit AND m.amount < 0
+                    UNION ALL
+                    SELECT m.expires_at, m.amount FROM lot_move m
+                    WHERE m.community_id = p_book AND m.seq >= t.journal_id AND m.seq < t.seq AND m.account_id = t.credit AND m.amount > 0) g
                 GROUP BY g.expires_at HAVING sum(g.amount) < 0 ORDER BY g.expires_at DESC
             LOOP
                 part := least(l.room, rest);

@@ -47,7 +47,7 @@ DECLARE
     xa bigint[]; xb bigint[]; xf bigint[]; xc bigint[]; xv bigint[]; xl bigint[]; xz boolean[]; xo bigint[]; xt tid[];
     -- holds, one slot each
     hid uuid[]; ha bigint[]; hcode text[]; hu text[]; hm bigint[]; hc bigint[]; hr bigint[]; hf bigint[]; hx timestamptz[];
-    hopen boolean[]; hold_stored boolean[]; hj bigint[]; hfirst integer[]; has_hold boolean;
+    hopen boolean[]; hold_stored boolean[]; hj bigint[]; hfirst integer[]; ht tid[]; has_hold boolean;
     -- the step at hand
     i integer; k text; a bigint; d integer; c integer; h integer; rest bigint; low bigint; fault text; detail jsonb; lines text;
 BEGIN
@@ -236,11 +236,12 @@ BEGIN
                    array_agg(y.amount ORDER BY s.slot), array_agg(y.captured ORDER BY s.slot),
                    array_agg(y.released ORDER BY s.slot), array_agg(y.refunded ORDER BY s.slot),
                    array_agg(y.expires_at ORDER BY s.slot), array_agg(y.journal_id ORDER BY s.slot),
-                   array_agg(y.account_id IS NOT NULL ORDER BY s.slot), array_agg(y.account_id IS NOT NULL ORDER BY s.slot)
-            INTO hslot, hid, hfirst, ha, hcode, hu, hm, hc, hr, hf, hx, hj, hopen, hold_stored
+                   array_agg(y.account_id IS NOT NULL ORDER BY s.slot), array_agg(y.account_id IS NOT NULL ORDER BY s.slot),
+                   array_agg(y.tid ORDER BY s.slot)
+            INTO hslot, hid, hfirst, ha, hcode, hu, hm, hc, hr, hf, hx, hj, hopen, hold_stored, ht
             FROM (SELECT u.id, u.slot, min(u.place) FILTER (WHERE u.kind = 'hold') AS place FROM u GROUP BY u.id, u.slot) s
             LEFT JOIN LATERAL (
-                SELECT w.*, o.code FROM hold w
+                SELECT w.*, w.ctid AS tid, o.code FROM hold w
                 CROSS JOIN LATERAL (SELECT p.code FROM account p
                                     WHERE p.community_id = p_book AND p.account_id = w.account_id LIMIT 1) o
                 WHERE w.community_id = p_book AND w.hold_id = s.id LIMIT 1
@@ -425,7 +426,7 @@ BEGIN
     FROM unnest(tq, tj, heads, sk, vu, ta, sh, td, db, dv, dp, tc, cb, cv, cp)
          u(q, j, head, kind, unit, amount, hold, d, db, dv, dp, c, cb, cv, cp)
     WHERE u.q IS NOT NULL;
-    IF has_hold THEN
+    IF 'hold' = ANY (sk) THEN
         INSERT INTO hold (community_id, hold_id, account_id, unit, amount, captured, released, refunded, expires_at, journal_id)
         SELECT p_book, u.id, u.account, u.unit, u.amount, u.captured, u.released, u.refunded, u.expires, u.journal
         FROM unnest(hid, ha, hu, hm, hc, hr, hf, hx, hj, hopen, hold_stored)
@@ -436,10 +437,11 @@ BEGIN
             SELECT p_book, u.expires, u.id FROM unnest(hid, hx, hopen, hold_stored) u(id, expires, is_open, stored)
             WHERE u.is_open AND NOT u.stored AND u.expires IS NOT NULL;
         END IF;
+    END IF;
+    IF true = ANY (hold_stored) THEN
         UPDATE hold w SET captured = u.captured, released = u.released, refunded = u.refunded
-        FROM unnest(hid, hc, hr, hf, hold_stored) u(id, captured, released, refunded, stored)
-        WHERE u.stored AND w.community_id = p_book AND w.hold_id = u.id
-          AND (w.captured, w.released, w.refunded) <> (u.captured, u.released, u.refunded);
+        FROM unnest(ht, hc, hr, hf, hold_stored) u(tid, captured, released, refunded, stored)
+        WHERE u.stored AND w.ctid = u.tid AND (w.captured, w.released, w.refunded) <> (u.captured, u.released, u.refunded);
     END IF;
     UPDATE account w SET balance = u.balance, version = u.version, last_seq = u.last
     FROM unnest(xt, xb, xv, xl) u(tid, balance, version, last)
