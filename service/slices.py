@@ -15,6 +15,7 @@ SLICES = (
     "seals",
     "vouchers",
     "clearing",
+    "exchange",
     "people",
     "imports",
     "desk",

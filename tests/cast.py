@@ -24,7 +24,7 @@ from service.communities import OrganisationKind
 from service.kit.access import Actor, Role
 from service.kit.clock import local_day
 from service.kit.crypto import Keyring
-from service.kit.db import Sessions, make_engine, make_sessions
+from service.kit.db import Sessions, make_engine, make_poster, make_sessions
 from service.kit.edge import SESSION_COOKIE
 from service.kit.ids import new_id
 from service.kit.settings import Settings
@@ -221,11 +221,13 @@ async def app(the_app: Litestar, town_database: Database, clock: TownClock) -> A
     engine = make_engine(town_database.app_url, pool_size=20, read_only=the_app.state.read_only)
     the_app.state.engine = engine
     the_app.state.sessions = make_sessions(engine, KEYRING)
+    the_app.state.poster = make_poster(the_app.state.sessions)
     the_app.state.clock = clock
     the_app.state.worker.sessions = the_app.state.sessions
     the_app.state.worker.clock = clock
     the_app.state.worker.database_url = town_database.app_url
     yield the_app
+    await the_app.state.poster.close()
     await engine.dispose()
 
 

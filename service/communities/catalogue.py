@@ -17,6 +17,7 @@ class SettingGroup(StrEnum):
     WISHES = "wishes"
     VOUCHERS = "vouchers"
     CLEARING = "clearing"
+    EXCHANGE = "exchange"
 
 
 _GROUPS = {
@@ -28,6 +29,7 @@ _GROUPS = {
     "checkin": SettingGroup.HOURS,
     "shift": SettingGroup.HOURS,
     "clearing": SettingGroup.CLEARING,
+    "exchange": SettingGroup.EXCHANGE,
 }
 """By how a name begins; whatever is not listed is about earning."""
 _ONE_IS_ENOUGH = frozenset(
@@ -40,6 +42,8 @@ _ONE_IS_ENOUGH = frozenset(
         "wish_open_days",
         "wish_confirm_days",
         "wishes_open_per_member_max",
+        "exchange_listing_days",
+        "exchange_answer_days",
         "voucher_code_seconds",
         "invalid_scans_max",
         "invalid_scans_minutes",
@@ -108,6 +112,13 @@ _ALL = (
     Setting("clearing_open_points_max", 1000, 0, 10_000_000),
     Setting("clearing_member_minutes_per_month_max", 1200, 0, 100_000),
     Setting("clearing_member_points_per_month_max", 100, 0, 100_000),
+    # Neighbour exchange: minutes of one, minutes of two people in a month, and the days after which time alone moves it on.
+    Setting("exchange_minutes_max", 480, 1, 10_000),
+    Setting("exchange_pair_minutes_per_month_max", 600, 0, 100_000),
+    Setting("exchange_listing_days", 60, 1, 365),
+    Setting("exchange_answer_days", 7, 1, 90),
+    Setting("exchange_done_days", 30, 1, 365),
+    Setting("exchange_confirm_days", 7, 1, 90),
 )
 
 SETTINGS: dict[str, Setting] = {item.name: item for item in _ALL}

@@ -109,6 +109,17 @@ def _netting(fact: facts.NettingDue | facts.NettingDone | facts.NettingDropped) 
     return [Letter(f"/desk/clearing/nettings/{fact.netting_id}", roles=(Role.FINANCE,))]
 
 
+def _exchange(fact: facts.ExchangeAsked) -> Sequence[Letter]:
+    return [Letter(f"/exchange/{fact.exchange_id}", members=(fact.member_id,))]
+
+
+def _exchange_disputed(fact: facts.ExchangeDisputed) -> Sequence[Letter]:
+    return [
+        Letter(f"/exchange/{fact.exchange_id}", members=(fact.member_id,)),
+        Letter(f"/desk/exchange/{fact.exchange_id}", roles=(Role.STAFF,)),
+    ]
+
+
 POST: dict[type[Fact], Callable[..., Sequence[Letter]]] = {
     facts.WishPosted: _wish,
     facts.WishApproved: _to_asker,
@@ -148,4 +159,14 @@ POST: dict[type[Fact], Callable[..., Sequence[Letter]]] = {
     facts.NettingDue: _netting,
     facts.NettingDone: _netting,
     facts.NettingDropped: _netting,
+    facts.ExchangeAsked: _exchange,
+    facts.ExchangeAccepted: _exchange,
+    facts.ExchangeDeclined: _exchange,
+    facts.ExchangeDone: _exchange,
+    facts.ExchangeConfirmed: _exchange,
+    facts.ExchangeReturned: _exchange,
+    facts.ExchangeWithdrawn: _exchange,
+    facts.ExchangeDisputed: _exchange_disputed,
+    facts.ExchangeDecided: _exchange,
+    facts.ExchangeThanked: _exchange,
 }

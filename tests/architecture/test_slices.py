@@ -8,7 +8,7 @@ from service.slices import SLICES, WITHOUT_ROUTES
 from tests.architecture.sources import ROOT, python
 
 ORDER = ("rules", "tables", "queries", "actions", "payloads", "api", "pages", "manifest")
-NOT_SLICES = {"assets", "cli", "kit", "locale", "static", "__pycache__"}
+NOT_SLICES = {"assets", "cli", "facts", "kit", "locale", "static", "__pycache__"}
 SIDE_BY_SIDE = {"api", "pages"}
 
 

@@ -84,6 +84,13 @@ INSERT INTO opening_row SELECT community_id, opening_id, 2, 'new', uploaded_by, 
 INSERT INTO debt_request
 SELECT community_id, gen_random_uuid(), 'allow', 'proposed', member_id, 100, 'spent', NULL, member_id, now()
   FROM member LIMIT 1;
+INSERT INTO exchange_listing
+SELECT community_id, gen_random_uuid(), 'offer', 'other', 'x', '', 30, member_id, 'open', now(), now(), now() FROM member LIMIT 1;
+INSERT INTO exchange (community_id, exchange_id, listing_id, payer_id, helper_id, minutes, note, state, revision, asked_at,
+                      changed_at, due_at)
+SELECT l.community_id, gen_random_uuid(), l.listing_id, m.member_id, l.owner_id, 30, '', 'asked', 1, now(), now(), now()
+  FROM exchange_listing l JOIN member m ON m.community_id = l.community_id AND m.member_id <> l.owner_id LIMIT 1;
+INSERT INTO exchange_event SELECT community_id, exchange_id, 1, 'ask', 'asked', now(), NULL, '' FROM exchange;
 INSERT INTO jobs.pgqueuer (priority, status, entrypoint) VALUES (0, 'queued', 'fact');
 INSERT INTO jobs.pgqueuer_log (job_id, status, priority, entrypoint) VALUES (1, 'queued', 0, 'fact');
 INSERT INTO jobs.pgqueuer_statistics (count, priority, status, entrypoint) VALUES (1, 0, 'successful', 'fact');

@@ -65,7 +65,7 @@ def main(root: str, name: str) -> None:
     """Say what was made and what is left to do."""
     for path in make(Path(root), name):
         sys.stdout.write(f"made {path.relative_to(root)}\n")
-    sys.stdout.write("Next: a migration for its tables, its facts in service/facts.py, its words in both languages.\n")
+    sys.stdout.write("Next: a migration for its tables, its facts in service/facts, its words in both languages.\n")
 
 
 if __name__ == "__main__":

@@ -313,6 +313,7 @@ RETURNS = frozenset(
         chart.Reason.VOUCHER_VOIDED,
         chart.Reason.VOUCHER_USE_REVERSED,
         chart.Reason.HOLD_EXPIRED,
+        chart.Reason.EXCHANGE_RETURNED,
     }
 )
 """What comes back by these was had before: it lowers what went out and was not earned."""

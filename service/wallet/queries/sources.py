@@ -10,6 +10,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from service.kit.i18n import _
 from service.wallet.queries.crossings import crossings
+from service.wallet.queries.neighbours import exchanges
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +96,7 @@ async def sources(session: AsyncSession, community_id: int, references: Collecti
         for reference, source in await session.execute(_OPENINGS, {"community_id": community_id, **asked}):
             told[reference] = told[f"{reference}:back"] = Source(source, None)
     told |= {reference: Source(*named) for reference, named in (await crossings(session, community_id, own)).items()}
+    told |= {reference: Source(*named) for reference, named in (await exchanges(session, community_id, own)).items()}
     paid = {UUID(match[1]): reference for reference in own if (match := _SETTLED.fullmatch(reference))}
     if paid:
         rows = await session.execute(_SETTLEMENTS, {"community_id": community_id, "ids": list(paid)})

@@ -1,0 +1,1 @@
+"""What people do: `listing` the board, `answering` it, `door` through which value moves, `deciding` what is disputed, `timed`."""

@@ -1,0 +1,1 @@
+"""Reads: the board, and exchanges of one person or of everybody."""
