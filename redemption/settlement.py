@@ -93,6 +93,7 @@ class SettlementLine:
     payable_fen: int
     cash_fen: int
     received_at: datetime
+    journal_id: int | None
     dispute_state: DisputeState | None
     disputed_reason: str | None
     disputed_by: UUID | None
@@ -244,7 +245,8 @@ async def settlement_lines(
         session,
         """
         SELECT l.line_no, l.kind, l.voucher_id, l.use_seq, l.part, o.title, l.quantity, l.points, l.subsidy_points, l.payable_fen,
-               l.cash_fen, l.received_at, d.state AS dispute_state, d.reason AS disputed_reason, d.raised_by AS disputed_by,
+               l.cash_fen, l.received_at, l.journal_id,
+               d.state AS dispute_state, d.reason AS disputed_reason, d.raised_by AS disputed_by,
                d.raised_at AS disputed_at, d.resolution, d.resolved_by, d.resolved_at, c.number AS carried_number
           FROM redemption.settlement_line l
           JOIN redemption.voucher v ON v.community_id = l.community_id AND v.voucher_id = l.voucher_id

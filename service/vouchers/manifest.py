@@ -47,6 +47,7 @@ MANIFEST = Manifest(
         shop.undo,
         statements.statements_page,
         statements.statement_page,
+        statements.export,
         statements.confirm,
         statements.dispute,
         desk_offers.offers_page,

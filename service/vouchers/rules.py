@@ -51,6 +51,14 @@ class Decision(StrEnum):
     REVERSED = "reversed"
 
 
+class FileKind(StrEnum):
+    """What a statement can be kept as."""
+
+    CSV = "csv"
+    XLSX = "xlsx"
+    PDF = "pdf"
+
+
 class Pledge(StrEnum):
     """What a sponsor can promise."""
 
@@ -177,7 +185,7 @@ def undo_until(received_at: datetime) -> datetime:
 
 _DIGITS = "零壹贰叁肆伍陆柒捌玖"
 _SMALL = ("", "拾", "佰", "仟")
-_LARGE = ("", "万", "亿", "万亿")
+_TEN_THOUSAND, _HUNDRED_MILLION = 10_000, 100_000_000
 
 
 def _section(number: int) -> str:
@@ -193,22 +201,27 @@ def _section(number: int) -> str:
     return text
 
 
+def _whole_in_words(number: int) -> str:
+    """A whole number in words, nothing for nothing: 亿 takes any number before it, 万 up to four digits."""
+    for size, word in ((_HUNDRED_MILLION, "亿"), (_TEN_THOUSAND, "万")):
+        high, low = divmod(number, size)
+        if not high:
+            continue
+        zero = "零" if 0 < low < size // 10 else ""
+        return _whole_in_words(high) + word + zero + _whole_in_words(low)
+    return _section(number)
+
+
 def yuan_in_words(fen: int) -> str:
-    """Money as Chinese accounts write it, so that no digit can be added later: 1050 → 壹拾元伍角整."""
+    """Money as Chinese accounts write it, so that no digit can be added later: 1050 → 壹拾元伍角整.
+
+    The source is the central bank's rule for filling in bills (支付结算办法, annex 1): 整 after yuan and jiao, none after
+    fen; one 零 for zeros in a row between two digits, none at the end of a place; a zero at the place of yuan or of 万
+    with more digits before and after it may go unsaid, and does.
+    """
     sign, fen = ("负" if fen < 0 else ""), abs(fen)
     yuan, jiao, rest = fen // 100, fen // 10 % 10, fen % 10
-    text = ""
-    sections = []
-    while yuan:
-        sections.append(yuan % 10_000)
-        yuan //= 10_000
-    for place in range(len(sections) - 1, -1, -1):
-        number = sections[place]
-        if number == 0:
-            continue
-        lead = text and (number < 1_000 or sections[place + 1] == 0)
-        text += ("零" if lead else "") + _section(number) + _LARGE[place]
-    text = f"{text}元" if text else ""
+    text = f"{_whole_in_words(yuan)}元" if yuan else ""
     if jiao:
         text += _DIGITS[jiao] + "角"
     elif rest and text:

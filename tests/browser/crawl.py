@@ -9,7 +9,7 @@ from playwright.sync_api import Page
 
 UUID_OR_NUMBER = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}|[0-9a-f]{32}|\d{2,}")
 CODE = re.compile(r"^/([ACPVacpv])/[^/?]+")
-FILES = ("/xlsx", "/csv", ".py", ".xlsx", ".csv", ".ics", ".json", ".svg", ".pdf", ".txt")
+FILES = ("/xlsx", "/csv", "/pdf", ".py", ".xlsx", ".csv", ".ics", ".json", ".svg", ".pdf", ".txt")
 
 LINKS = "els => els.map(a => a.getAttribute('href'))"
 

@@ -9,6 +9,9 @@ import ledger
 import redemption
 from service import chart
 from service.chart import Reason
+from service.identity import grant_role
+from service.kit.access import Role
+from service.kit.clock import local_day
 from service.kit.edge import DEVICE_COOKIE
 from service.kit.ids import new_id
 from tests.cast import HERE, KEYRING, START
@@ -90,3 +93,37 @@ def code_of(voucher, now, *, kind="phone"):
     make = redemption.printed_code
     code = redemption.phone_code(keys, **known, now=now) if kind == "phone" else make(keys, **known)
     return redemption.code_url("https://linli.example.org", code)
+
+
+@pytest.fixture
+async def used(li, phone, give, offer_of, clock):
+    """Three haircuts were taken and used, so long ago that the shop can no longer undo them."""
+    await give(li, 200)
+    offer_id = await offer_of()
+    for _ in range(3):
+        voucher = (await li.post(f"/api/offers/{offer_id}/vouchers", json={})).json()
+        answer = await phone.post("/api/scans", json=scan_of(code_of(voucher, clock.now)))
+        assert answer.status_code == 200
+        clock.move(minutes=1)
+    clock.move(hours=1)
+
+
+async def closed(client, **fields):
+    answer = await client.post("/api/settlements", json={"until": "2026-11-22", **fields})
+    assert answer.status_code == 201, answer.text
+    return answer.json()["items"]
+
+
+async def as_owner(app, town, client):
+    """Make the barber the shop's owner as well."""
+    async with app.state.sessions.begin() as session:
+        await grant_role(
+            session,
+            actor=town.actors["jiang"],
+            community_id=client.actor.community_id,
+            member_id=client.actor.member_id,
+            role=Role.MERCHANT_OWNER,
+            organisation_id=town.organisations["barbershop"],
+            day=local_day(app.state.clock()),
+            now=app.state.clock(),
+        )

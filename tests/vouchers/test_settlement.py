@@ -3,47 +3,8 @@
 import re
 from datetime import date
 
-import pytest
-
-from service.identity import grant_role
-from service.kit.access import Role
-from service.kit.clock import local_day
-from service.vouchers.rules import objection_over, points_missing, yuan_in_words
-from tests.vouchers.conftest import code_of, scan_of
-
-
-@pytest.fixture
-async def used(li, phone, give, offer_of, clock):
-    """Three haircuts were taken and used, so long ago that the shop can no longer undo them."""
-    await give(li, 200)
-    offer_id = await offer_of()
-    for _ in range(3):
-        voucher = (await li.post(f"/api/offers/{offer_id}/vouchers", json={})).json()
-        answer = await phone.post("/api/scans", json=scan_of(code_of(voucher, clock.now)))
-        assert answer.status_code == 200
-        clock.move(minutes=1)
-    clock.move(hours=1)
-
-
-async def closed(client, **fields):
-    answer = await client.post("/api/settlements", json={"until": "2026-11-22", **fields})
-    assert answer.status_code == 201, answer.text
-    return answer.json()["items"]
-
-
-async def as_owner(app, town, client):
-    """Make the barber the shop's owner as well."""
-    async with app.state.sessions.begin() as session:
-        await grant_role(
-            session,
-            actor=town.actors["jiang"],
-            community_id=client.actor.community_id,
-            member_id=client.actor.member_id,
-            role=Role.MERCHANT_OWNER,
-            organisation_id=town.organisations["barbershop"],
-            day=local_day(app.state.clock()),
-            now=app.state.clock(),
-        )
+from service.vouchers.rules import objection_over, points_missing
+from tests.vouchers.conftest import as_owner, closed, code_of, scan_of
 
 
 async def test_from_the_counter_to_the_bank_with_two_people(app, town, used, qian, feng, he, barber, clock):
@@ -261,20 +222,6 @@ async def test_only_finance_closes_and_pays(used, qian, wu, zheng, he, li, stran
     assert answer.status_code == 404
 
 
-async def test_paper_and_csv_say_the_same(used, qian):
-    [item] = await closed(qian)
-    address = f"/desk/settlements/{item['settlement_id']}"
-
-    paper = await qian.get(f"{address}/print")
-    file = await qian.get(f"{address}/lines.csv")
-
-    assert "商户结算单" in paper.text
-    assert "肆拾伍元整" in paper.text
-    assert file.content.startswith(b"\xef\xbb\xbf")
-    assert len(file.text.strip().splitlines()) == 4
-    assert paper.text.count("理发一次") == 3
-
-
 async def test_a_statement_that_nobody_objects_to_is_agreed_after_five_working_days(app, used, qian, clock):
     [item] = await closed(qian)
     timed = next(work for work in work_of(app) if work.name == "vouchers.agree_in_silence")
@@ -302,27 +249,6 @@ async def test_what_waits_stands_in_the_inbox(app, town, used, qian, feng, barbe
 
     assert "settlement_to_approve" in str(mine)
     assert "settlement_to_approve" not in str(closers)
-
-
-@pytest.mark.parametrize(
-    ("fen", "words"),
-    [
-        (0, "零元整"),
-        (1, "壹分"),
-        (10, "壹角整"),
-        (105, "壹元零伍分"),
-        (1050, "壹拾元伍角整"),
-        (4500, "肆拾伍元整"),
-        (10_000_00, "壹万元整"),
-        (10_010_05, "壹万零壹拾元零伍分"),
-        (100_050_00, "壹拾万零伍拾元整"),
-        (10_000_1000_50, "壹亿零壹仟元伍角整"),
-        (12_345_678_90, "壹仟贰佰叁拾肆万伍仟陆佰柒拾捌元玖角整"),
-        (-250, "负贰元伍角整"),
-    ],
-)
-def test_money_in_words_as_chinese_accounts_write_it(fen, words):
-    assert yuan_in_words(fen) == words
 
 
 def test_what_is_missing_is_rounded_up_to_whole_points():

@@ -67,7 +67,9 @@ def _out(item: redemption.Settlement) -> SettlementOut:
         received_until=item.received_until,
         lines=item.line_count,
         points=item.points + item.subsidy_points,
+        subsidy_points=item.subsidy_points,
         fen=item.payable_fen,
+        cash_fen=item.cash_fen,
         disputed_lines=item.disputed_lines,
         open_disputes=item.open_disputes,
         due_points=item.due_points,
@@ -77,6 +79,7 @@ def _out(item: redemption.Settlement) -> SettlementOut:
         approved_by=item.approved_by,
         paid_at=item.paid_at,
         bank_reference=item.bank_reference,
+        previous_hash=item.previous_hash.hex(),
         hash=item.hash.hex(),
     )
 

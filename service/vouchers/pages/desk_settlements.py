@@ -1,7 +1,5 @@
 """What shops are owed: close, approve by a second person, pay, print, export."""
 
-import csv
-import io
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
@@ -18,7 +16,7 @@ from redemption import SettlementState
 from service.communities import organisations_by_ids, setting
 from service.identity import people_by_ids
 from service.kit.access import Actor, Role, allow
-from service.kit.clock import HOME_ZONE, local_day
+from service.kit.clock import local_day
 from service.kit.i18n import _, translate
 from service.kit.once import once_page
 from service.kit.pages import form_of, page, refill
@@ -27,6 +25,7 @@ from service.vouchers.browser import settlement_cursor, settlement_mark
 from service.vouchers.payloads import CloseForm, PayForm, TakeForm
 from service.vouchers.queries.office import all_lines, three_sums, waiting
 from service.vouchers.rules import yuan_in_words
+from service.vouchers.statement_files import statement_file
 from service.vouchers.terms import settled_until
 
 AnyRequest = Request[Any, Any, Any]
@@ -212,36 +211,13 @@ async def pay(
         return await once_page(request, session, actor, now, work)
 
 
-@get("/desk/settlements/{settlement_id:uuid}/lines.csv", opt=READERS, include_in_schema=False)
+@get("/desk/settlements/{settlement_id:uuid}/files/{kind:str}", opt=READERS, include_in_schema=False)
 async def export(
-    settlement_id: FromPath[UUID], session: NamedDependency[AsyncSession], actor: NamedDependency[Actor]
+    settlement_id: FromPath[UUID],
+    kind: FromPath[str],
+    session: NamedDependency[AsyncSession],
+    actor: NamedDependency[Actor],
 ) -> Response[bytes]:
-    """The statement's lines for Excel."""
+    """The statement as CSV, as a workbook or on paper."""
     found = await settling.found(session, actor.community_id, settlement_id)
-    out = io.StringIO()
-    rows = csv.writer(out)
-    rows.writerow([_("行"), _("时间"), _("券号"), _("项目"), _("份数"), _("积分"), _("应付（元）"), _("争议")])
-    for line in await all_lines(session, actor.community_id, settlement_id):
-        rows.writerow(
-            [
-                line.line_no,
-                line.received_at.astimezone(HOME_ZONE).isoformat(sep=" ", timespec="seconds"),
-                f"{line.voucher_id}\t",
-                _as_text(line.title),
-                line.quantity,
-                line.points + line.subsidy_points,
-                f"{line.payable_fen // 100}.{line.payable_fen % 100:02d}",
-                _as_text(line.disputed_reason or ""),
-            ]
-        )
-    name = f"settlement-{found.number}-{local_day(found.received_until).isoformat()}.csv"
-    return Response(
-        out.getvalue().encode("utf-8-sig"),
-        media_type="text/csv; charset=utf-8",
-        headers={"content-disposition": f'attachment; filename="{name}"', "cache-control": "no-store"},
-    )
-
-
-def _as_text(words: str) -> str:
-    """Words that somebody typed, so that a spreadsheet never takes them for a formula."""
-    return f"'{words}" if words[:1] in ("=", "+", "-", "@", "\t") else words
+    return await statement_file(session, actor.community_id, found, kind)

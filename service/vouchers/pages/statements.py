@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from litestar import Request, get, post
+from litestar import Request, Response, get, post
 from litestar.di import NamedDependency
 from litestar.params import FromPath, FromQuery
 from litestar.response import Redirect, Template
@@ -22,6 +22,7 @@ from service.vouchers.payloads import ReasonForm
 from service.vouchers.queries.counter import shops_of, statement_for
 from service.vouchers.queries.office import all_lines
 from service.vouchers.rules import ChooseShop
+from service.vouchers.statement_files import statement_file
 
 AnyRequest = Request[Any, Any, Any]
 
@@ -73,6 +74,23 @@ async def statement_page(
         statement=found,
         lines=await all_lines(session, actor.community_id, settlement_id),
     )
+
+
+@get(
+    "/shop/settlements/{settlement_id:uuid}/files/{kind:str}",
+    opt=allow(Role.MERCHANT_OWNER),
+    include_in_schema=False,
+)
+async def export(
+    settlement_id: FromPath[UUID],
+    kind: FromPath[str],
+    session: NamedDependency[AsyncSession],
+    actor: NamedDependency[Actor],
+    now: NamedDependency[datetime],
+) -> Response[bytes]:
+    """The shop's copy, as CSV, as a workbook or on paper."""
+    found = await statement_for(session, actor, await shops_of(session, actor, local_day(now)), settlement_id)
+    return await statement_file(session, actor.community_id, found, kind)
 
 
 @post("/shop/settlements/{settlement_id:uuid}/confirm", opt=allow(Role.MERCHANT_OWNER), include_in_schema=False)

@@ -87,7 +87,9 @@ class SettlementOut(msgspec.Struct):
     received_until: datetime
     lines: int
     points: int
+    subsidy_points: int
     fen: int
+    cash_fen: int
     disputed_lines: int
     open_disputes: int
     due_points: int
@@ -97,6 +99,7 @@ class SettlementOut(msgspec.Struct):
     approved_by: UUID | None
     paid_at: datetime | None
     bank_reference: str | None
+    previous_hash: str
     hash: str
 
 
