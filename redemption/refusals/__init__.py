@@ -71,6 +71,7 @@ from redemption.refusals.settlements import (
     SettlementUnknown,
     SumsDiffer,
 )
+from redemption.refusals.staff import ExtensionWrong, RequestDecided, RequestUnknown, RequestWaits
 
 BY_CODE: dict[str, type[RedemptionRefusal]] = {
     refusal.code.removeprefix("redemption."): refusal for refusal in RedemptionRefusal.__subclasses__()
@@ -92,6 +93,7 @@ __all__ = [
     "DeviceUnknown",
     "DeviceWrong",
     "DisputeResolved",
+    "ExtensionWrong",
     "KeyDiffers",
     "LedgerRefused",
     "LineUnknown",
@@ -118,6 +120,9 @@ __all__ = [
     "QuantityWrong",
     "ReasonMissing",
     "RedemptionRefusal",
+    "RequestDecided",
+    "RequestUnknown",
+    "RequestWaits",
     "ReversalTooLate",
     "SamePerson",
     "SettlementStateWrong",

@@ -128,10 +128,10 @@ BEGIN
              ORDER BY v.due_at, v.voucher_id LIMIT p_limit) d;
     PERFORM FROM redemption.offer o
       WHERE o.community_id = p_community AND o.offer_id = ANY (v_offers) ORDER BY o.offer_id FOR NO KEY UPDATE;
-    -- The state is asked again: while the offers were waited for, a voucher may have been used or cancelled.
+    -- State and time are asked again: while the offers were waited for, a voucher may have been used, cancelled or extended.
     v_vouchers := ARRAY(
         SELECT v FROM redemption.voucher v
-         WHERE v.community_id = p_community AND v.voucher_id = ANY (v_ids) AND v.state IN ('RESERVED', 'ISSUED', 'PART_USED')
+         WHERE v.community_id = p_community AND v.voucher_id = ANY (v_ids) AND v.due_at <= p_now AND v.state IN ('RESERVED', 'ISSUED', 'PART_USED')
          ORDER BY v.voucher_id FOR NO KEY UPDATE SKIP LOCKED);
     FOREACH v_voucher IN ARRAY v_vouchers LOOP
         v_refusal := redemption.end_voucher(v_voucher, 'EXPIRED', 'expire', 'voucher_expired', NULL, NULL, 'expired', p_now);

@@ -7,7 +7,7 @@ No table names a person: members, clerks and organisations are opaque UUIDs, a h
 from redemption.tables.columns import metadata
 from redemption.tables.offers import merchant, offer, offer_merchant, offer_period
 from redemption.tables.settlement import command, dispute, settlement, settlement_line
-from redemption.tables.vouchers import device, use, voucher, voucher_event
+from redemption.tables.vouchers import device, use, voucher, voucher_event, voucher_request
 
 __all__ = [
     "command",
@@ -23,4 +23,5 @@ __all__ = [
     "use",
     "voucher",
     "voucher_event",
+    "voucher_request",
 ]

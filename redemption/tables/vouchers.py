@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import BigInteger, Column, Index, Integer, LargeBinary, SmallInteger, Table, UniqueConstraint, text
 
-from redemption.rules import DeviceKind, UseState, VoucherState
+from redemption.rules import DeviceKind, RequestState, StaffStep, UseState, VoucherState
 from redemption.tables.columns import (
     amount,
     check,
@@ -115,6 +115,44 @@ voucher_event = Table(
 """Append-only: no voucher changes its state without an actor (none means the system) and a reason.
 
 The quantity is how many pieces were given back while the voucher went on."""
+
+voucher_request = Table(
+    "voucher_request",
+    metadata,
+    community(),
+    identifier("request_id"),
+    Column("voucher_id", BigInteger, nullable=False),
+    words("step"),
+    words("state"),
+    instant("extend_until", nullable=True),
+    words("reason"),
+    identifier("proposed_by"),
+    instant("proposed_at"),
+    identifier("decided_by", nullable=True),
+    instant("decided_at", nullable=True),
+    primary("voucher_request", "request_id"),
+    refers("voucher_request", "voucher", ("voucher_id",), "voucher"),
+    one_of("voucher_request", "step", StaffStep),
+    one_of("voucher_request", "state", RequestState),
+    check("voucher_request", "extend_until", "(step = 'extend') = (extend_until IS NOT NULL)"),
+    check("voucher_request", "reason", "length(reason) > 0"),
+    check(
+        "voucher_request",
+        "decided",
+        "(state = 'proposed') = (decided_at IS NULL) AND (decided_at IS NULL) = (decided_by IS NULL)",
+    ),
+    check("voucher_request", "two_people", "state <> 'done' OR decided_by <> proposed_by"),
+    Index(
+        "uq_voucher_request_waiting",
+        "community_id",
+        "voucher_id",
+        "step",
+        unique=True,
+        postgresql_where=text("state = 'proposed'"),
+    ),
+    Index("ix_voucher_request_voucher", "community_id", "voucher_id", "proposed_at"),
+)
+"""A step that takes two of staff: proposed by one, done by another."""
 
 device = Table(
     "device",

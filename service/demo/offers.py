@@ -10,7 +10,7 @@ from service.demo.roster import table
 from service.demo.stage import Stage
 from service.kit.clock import day_begins, local_day
 from service.kit.ids import new_id
-from service.vouchers.actions import offering, taking
+from service.vouchers.actions import keeping, offering, taking
 from service.vouchers.days import mask_of
 from service.vouchers.rules import Pledge
 
@@ -61,6 +61,16 @@ async def season(stage: Stage) -> None:
         taken[handle, offer_id] = await taking.take_offer(
             stage.session, actor=stage.cast[handle], offer_id=offer_id, key="demo", now=at
         )
+    await keeping.propose(
+        stage.session,
+        actor=stage.cast["zheng"],
+        voucher_id=taken["wei", lunches],
+        step=redemption.StaffStep.EXTEND,
+        last_day=local_day(stage.now) + timedelta(days=30),
+        reason="出门照顾家人",
+        key="demo",
+        now=stage.now - timedelta(hours=2),
+    )
     await _use(stage, taken["sun", published["碗"]])
 
 

@@ -39,6 +39,16 @@ from service.facts.exchange import (
     ExchangeThanked,
     ExchangeWithdrawn,
 )
+from service.facts.vouchers import (
+    VoucherExpiring,
+    VoucherExtended,
+    VoucherFrozen,
+    VoucherIssued,
+    VoucherRedeemed,
+    VoucherReturned,
+    VoucherUnfrozen,
+    VoucherUseReversed,
+)
 from service.kit.outbox import Fact
 
 __all__ = [
@@ -84,9 +94,12 @@ __all__ = [
     "ShiftSignedUp",
     "UrgentWishPosted",
     "VoucherExpiring",
+    "VoucherExtended",
+    "VoucherFrozen",
     "VoucherIssued",
     "VoucherRedeemed",
     "VoucherReturned",
+    "VoucherUnfrozen",
     "VoucherUseReversed",
     "WishApproved",
     "WishClaimed",
@@ -246,44 +259,6 @@ class ShiftCancelled(Fact, frozen=True, kw_only=True):
 
     shift_id: UUID
     member_ids: tuple[UUID, ...]
-
-
-class VoucherIssued(Fact, frozen=True, kw_only=True):
-    """A member holds a voucher; their points are set aside."""
-
-    voucher_id: int
-    member_id: UUID
-
-
-class VoucherRedeemed(Fact, frozen=True, kw_only=True):
-    """A shop took a voucher; the member gets a receipt."""
-
-    voucher_id: int
-    member_id: UUID
-    merchant_id: UUID
-
-
-class VoucherUseReversed(Fact, frozen=True, kw_only=True):
-    """A use was undone at the counter; the voucher is good again."""
-
-    voucher_id: int
-    member_id: UUID
-    merchant_id: UUID
-
-
-class VoucherReturned(Fact, frozen=True, kw_only=True):
-    """A voucher was cancelled or ran out; the points are back."""
-
-    voucher_id: int
-    member_id: UUID
-    reason: str
-
-
-class VoucherExpiring(Fact, frozen=True, kw_only=True):
-    """A voucher ends soon."""
-
-    voucher_id: int
-    member_id: UUID
 
 
 class PointsExpiring(Fact, frozen=True, kw_only=True):

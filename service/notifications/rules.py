@@ -80,7 +80,17 @@ def _hours_returned(fact: facts.AttendanceReturned | facts.AttendanceApprovalUnd
     return [Letter("/activities/mine", members=(fact.member_id,))]
 
 
-def _voucher(fact: facts.VoucherIssued | facts.VoucherReturned | facts.VoucherExpiring) -> Sequence[Letter]:
+_VoucherFact = (
+    facts.VoucherIssued
+    | facts.VoucherReturned
+    | facts.VoucherExpiring
+    | facts.VoucherFrozen
+    | facts.VoucherUnfrozen
+    | facts.VoucherExtended
+)
+
+
+def _voucher(fact: _VoucherFact) -> Sequence[Letter]:
     return [Letter(f"/vouchers/{fact.voucher_id}", members=(fact.member_id,))]
 
 
@@ -145,6 +155,9 @@ POST: dict[type[Fact], Callable[..., Sequence[Letter]]] = {
     facts.VoucherUseReversed: _receipt,
     facts.VoucherReturned: _voucher,
     facts.VoucherExpiring: _voucher,
+    facts.VoucherFrozen: _voucher,
+    facts.VoucherUnfrozen: _voucher,
+    facts.VoucherExtended: _voucher,
     facts.PointsExpiring: _hours,
     facts.SettlementClosed: _shop,
     facts.DisputeResolved: _shop,

@@ -3,13 +3,14 @@
 from service.kit.access import Role
 from service.kit.manifest import Manifest, Nav, Timed
 from service.vouchers.actions import timed
-from service.vouchers.api import counter, offers, settlements
+from service.vouchers.api import counter, offers, settlements, staff
 from service.vouchers.pages import (
     code,
     desk_disputes,
     desk_help,
     desk_offers,
     desk_settlements,
+    desk_voucher,
     resident,
     shop,
     statements,
@@ -17,6 +18,7 @@ from service.vouchers.pages import (
 from service.vouchers.queries.inbox import (
     count_waiting,
     disputes_waiting,
+    requests_waiting,
     settlements_waiting,
     unfinished,
     voucher_card,
@@ -65,6 +67,12 @@ MANIFEST = Manifest(
         desk_help.print_page,
         desk_help.give_back,
         desk_help.print_again,
+        desk_voucher.voucher_page,
+        desk_voucher.freeze,
+        desk_voucher.unfreeze,
+        desk_voucher.propose,
+        desk_voucher.agree,
+        desk_voucher.refuse,
         desk_settlements.settlements_page,
         desk_settlements.close,
         desk_settlements.statement_page,
@@ -89,6 +97,12 @@ MANIFEST = Manifest(
         offers.publish,
         offers.withdraw,
         offers.pledge,
+        staff.held,
+        staff.freeze,
+        staff.unfreeze,
+        staff.propose,
+        staff.agree,
+        staff.refuse,
         settlements.settlements,
         settlements.settlement,
         settlements.close,
@@ -131,7 +145,7 @@ MANIFEST = Manifest(
         ),
     ],
     home_cards=[voucher_card],
-    staff_inbox=[settlements_waiting, disputes_waiting],
+    staff_inbox=[settlements_waiting, disputes_waiting, requests_waiting],
     unfinished=[unfinished],
 )
 """Labels in the sidebar are copy: they are translated where the sidebar is drawn."""

@@ -84,6 +84,12 @@ class StatementNotFound(NotFound):
     code: ClassVar[str] = "vouchers.statement_not_found"
 
 
+class RequestNotFound(NotFound):
+    """Nobody proposed this."""
+
+    code: ClassVar[str] = "vouchers.request_not_found"
+
+
 class DisputeNotFound(NotFound):
     """Nobody objected to this line, or there is no such line."""
 

@@ -42,6 +42,8 @@ INSERT INTO scan_refusal (community_id, device_id, nonce, member_id, asked, code
 SELECT community_id, gen_random_uuid(), gen_random_uuid(), member_id, '\\x00', 'unknown', '{}', true, now() FROM member LIMIT 1;
 INSERT INTO voucher_reminder (community_id, voucher_id, days_before, reminded_at)
 SELECT community_id, voucher_id, 1, now() FROM redemption.voucher LIMIT 1;
+INSERT INTO redemption.voucher_request (community_id, request_id, voucher_id, step, state, reason, proposed_by, proposed_at)
+SELECT community_id, gen_random_uuid(), voucher_id, 'void', 'proposed', 'typo', member_id, now() FROM redemption.voucher LIMIT 1;
 INSERT INTO message (community_id, message_id, member_id, fact, fact_key, numbers, url, sent_at)
 SELECT community_id, gen_random_uuid(), member_id, 'WishPosted', '\\x00', '{}', '/', now() FROM member LIMIT 1;
 INSERT INTO ledger.marked (community_id, seq) SELECT community_id, 0 FROM ledger.book LIMIT 1;

@@ -236,6 +236,44 @@ class Market:
                 now=self.now,
             )
 
+    async def propose(
+        self,
+        voucher_id: int,
+        step: redemption.StaffStep,
+        *,
+        until: datetime | None = None,
+        actor: UUID | None = None,
+        request_id: UUID | None = None,
+    ) -> UUID:
+        asked = request_id or some_id()
+        async with self.sessions.begin() as session:
+            await redemption.propose_step(
+                session,
+                self.book,
+                voucher_id,
+                step,
+                request_id=asked,
+                extend_until=until,
+                reason="was in hospital",
+                actor_id=actor or self.staff,
+                now=self.now,
+            )
+        return asked
+
+    async def decide(
+        self, request_id: UUID, *, is_agreed: bool = True, actor: UUID | None = None, key: UUID | None = None
+    ) -> redemption.Decided:
+        async with self.sessions.begin() as session:
+            return await redemption.decide_step(
+                session,
+                self.book,
+                request_id,
+                key=key or some_id(),
+                is_agreed=is_agreed,
+                actor_id=actor or self.second,
+                now=self.now,
+            )
+
     async def expire(self, *, limit: int = 200) -> redemption.Expiry:
         async with self.sessions.begin() as session:
             return await redemption.expire_due(session, self.book, now=self.now, limit=limit)

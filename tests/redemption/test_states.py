@@ -66,6 +66,16 @@ async def refund(market: Market, voucher_id: int) -> None:
     await evening.resolve(batch, for_shop=False)
 
 
+async def extend(market: Market, voucher_id: int) -> None:
+    """Two of staff give it a month more."""
+    await market.decide(await market.propose(voucher_id, redemption.StaffStep.EXTEND, until=market.at(days=37).now))
+
+
+async def void(market: Market, voucher_id: int) -> None:
+    """As staff do it: one proposes and another agrees."""
+    await market.decide(await market.propose(voucher_id, redemption.StaffStep.VOID))
+
+
 ACTIONS: dict[str, Callable[[Market, int], Awaitable[Any]]] = {
     "redeem": redeem,
     "reverse": lambda market, voucher_id: market.reverse(voucher_id),
@@ -74,7 +84,8 @@ ACTIONS: dict[str, Callable[[Market, int], Awaitable[Any]]] = {
     "refund": refund,
     "freeze": lambda market, voucher_id: market.freeze(voucher_id),
     "unfreeze": lambda market, voucher_id: market.unfreeze(voucher_id),
-    "void": lambda market, voucher_id: market.void(voucher_id),
+    "void": void,
+    "extend": extend,
 }
 WORKING = [transition for transition in TRANSITIONS if transition.stands is Stands.WORKS]
 MOVES: dict[str, dict[VoucherState | None, tuple[VoucherState, ...]]] = {}
@@ -93,7 +104,8 @@ def test_every_action_is_tried() -> None:
 
 def test_what_comes_later_is_out_of_reach() -> None:
     """Only letting a frozen voucher go could lead there, and it leads back to where the voucher was."""
-    reached = {target for each in WORKING if each.action != "unfreeze" for to in each.moves.values() for target in to}
+    moves = [move for each in WORKING if each.action != "unfreeze" for move in each.moves.items()]
+    reached = {target for origin, to in moves for target in to if target is not origin}
     assert reached & PLANTED == set()
     by_uses = {target for each in WORKING for target in each.uses.values()}
     assert by_uses == {UseState.ACCEPTED, UseState.REVERSED, UseState.SETTLED}

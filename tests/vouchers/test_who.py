@@ -22,11 +22,12 @@ PARTIES = {
     "he": set(),
 }
 """Who is what to Li's voucher. Sun is another member, He may read everything."""
-REFUSED = (401, 403, 404)
+REFUSED = (401, 403, 404, 409)
+"""A conflict too: whoever proposed a step may not agree to it."""
 BY_NOBODY = {"expire"}
 """What only time does has no address."""
-ELSEWHERE = {"close", "refund", "freeze", "unfreeze", "void"}
-"""Tried by everybody in test_settlement.py; staff's own steps have no address yet."""
+ELSEWHERE = {"close", "refund"}
+"""Tried by everybody in tests/access and test_settlement.py."""
 
 
 class Scene:
@@ -53,6 +54,25 @@ class Scene:
         self.before = await self.state()
         path = f"/api/shop/uses/{self.voucher['voucher_id']}/1/reversal"
         return await client.post(path, json={"reason": "扫错了"})
+
+    async def freeze(self, client):
+        return await client.post(f"{self.path}/freezing", json={"reason": "核实一下"})
+
+    async def unfreeze(self, client):
+        assert (await self.freeze(self.clients["wu"])).status_code == 204
+        self.before = "frozen"
+        return await client.post(f"{self.path}/release", json={"reason": "核实好了"})
+
+    async def void(self, client):
+        return await self._second(client, {"step": "void", "reason": "发错了"})
+
+    async def extend(self, client):
+        return await self._second(client, {"step": "extend", "reason": "住院了", "last_day": "2027-01-31"})
+
+    async def _second(self, client, asked):
+        """Proposed by Wu, decided by this person: the proposer is no second person."""
+        made = (await self.clients["wu"].post(f"{self.path}/requests", json=asked)).json()
+        return await client.post(f"/api/voucher-requests/{made['request_id']}/confirmation")
 
     async def state(self):
         return (await self.clients["li"].get(self.path)).json()["state"]

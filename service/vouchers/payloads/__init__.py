@@ -18,6 +18,7 @@ from service.vouchers.payloads.settlements import (
     SettlementOut,
     SettlementsOut,
 )
+from service.vouchers.payloads.staff import EventOut, HeldOut, StepForm, StepIn, StepMade, StepOut
 from service.vouchers.payloads.vouchers import (
     CancelForm,
     CancelIn,
@@ -39,6 +40,8 @@ __all__ = [
     "DisputeIn",
     "DisputeOut",
     "DisputesOut",
+    "EventOut",
+    "HeldOut",
     "ManyForm",
     "OfferForm",
     "OfferIn",
@@ -59,6 +62,10 @@ __all__ = [
     "SettlementOut",
     "SettlementsOut",
     "ShopForm",
+    "StepForm",
+    "StepIn",
+    "StepMade",
+    "StepOut",
     "TakeForm",
     "TakeIn",
     "TakingOut",

@@ -8,6 +8,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 import redemption
 from redemption import SettlementState
 from service.communities import organisations_by_ids
+from service.identity import people_by_ids
 from service.kit.access import Actor, Role
 from service.kit.i18n import _
 from service.kit.manifest import InboxRow, Unfinished
@@ -68,6 +69,28 @@ async def disputes_waiting(session: AsyncSession, actor: Actor, now: datetime) -
         )
         for line in found
         if actor.member_id not in (line.closed_by, line.raised_by)
+    ]
+
+
+async def requests_waiting(session: AsyncSession, actor: Actor, now: datetime) -> Sequence[InboxRow]:
+    """What other staff want a second person for, about vouchers that are not this person's; the longest waiting first."""
+    del now  # what waits does not depend on the hour
+    if not actor.has(Role.STAFF, Role.APPROVER):
+        return []
+    found = await redemption.requests(
+        session, actor.community_id, state=redemption.RequestState.PROPOSED, limit=AT_MOST
+    )
+    mine = [each for each in found if actor.member_id not in (each.proposed_by, each.member_id)]
+    people = await people_by_ids(session, actor.community_id, {each.member_id for each in mine})
+    return [
+        InboxRow(
+            kind=f"voucher_{each.step}",
+            title=each.title,
+            who=people[each.member_id].name if each.member_id in people else "",
+            since=each.proposed_at,
+            url=f"/desk/vouchers/{each.voucher_id}",
+        )
+        for each in mine
     ]
 
 

@@ -1,0 +1,49 @@
+"""The life of a voucher and of a settlement, as tables a person can read. Pure: no database, no clock.
+
+The functions in sql/ keep these rules; tests/redemption compares both, state by state and action by action.
+"""
+
+from redemption.rules.states import (
+    OVER,
+    REDEEM_ORDER,
+    SETTLEMENT_STEPS,
+    USABLE,
+    USED_UP,
+    CapPeriod,
+    DeviceKind,
+    DisputeState,
+    LineKind,
+    OfferKind,
+    OfferState,
+    OfflineClass,
+    RequestState,
+    SettlementState,
+    StaffStep,
+    UseState,
+    VoucherState,
+)
+from redemption.rules.transitions import TRANSITIONS, Party, Stands, Transition
+
+__all__ = [
+    "OVER",
+    "REDEEM_ORDER",
+    "SETTLEMENT_STEPS",
+    "TRANSITIONS",
+    "USABLE",
+    "USED_UP",
+    "CapPeriod",
+    "DeviceKind",
+    "DisputeState",
+    "LineKind",
+    "OfferKind",
+    "OfferState",
+    "OfflineClass",
+    "Party",
+    "RequestState",
+    "SettlementState",
+    "StaffStep",
+    "Stands",
+    "Transition",
+    "UseState",
+    "VoucherState",
+]

@@ -1,0 +1,163 @@
+"""The states of vouchers, uses, offers and settlements, and the order of a scan's answers."""
+
+from __future__ import annotations
+
+from enum import IntEnum, StrEnum
+from typing import Final
+
+
+class VoucherState(StrEnum):
+    """Every state a voucher can have. Nothing reserves, locks or waits to cancel yet."""
+
+    RESERVED = "RESERVED"
+    ISSUED = "ISSUED"
+    LOCKED = "LOCKED"
+    PART_USED = "PART_USED"
+    USED = "USED"
+    CANCEL_PENDING = "CANCEL_PENDING"
+    CANCELLED = "CANCELLED"
+    EXPIRED = "EXPIRED"
+    FROZEN = "FROZEN"
+    VOID = "VOID"
+
+
+class UseState(StrEnum):
+    """PENDING_DEVICE lives only on a shop's phone until it is uploaded."""
+
+    PENDING_DEVICE = "PENDING_DEVICE"
+    ACCEPTED = "ACCEPTED"
+    CONFLICT = "CONFLICT"
+    REVERSED = "REVERSED"
+    SETTLED = "SETTLED"
+    ADJUSTED = "ADJUSTED"
+
+
+class OfferState(StrEnum):
+    """A draft can be edited, a published offer taken, a withdrawn one neither."""
+
+    DRAFT = "draft"
+    PUBLISHED = "published"
+    WITHDRAWN = "withdrawn"
+
+
+class OfferKind(StrEnum):
+    """What the member gets. An entitlement is a perk that is not bought."""
+
+    GOODS = "goods"
+    SERVICE = "service"
+    REPAIR = "repair"
+    ENTITLEMENT = "entitlement"
+
+
+class CapPeriod(StrEnum):
+    """How long a member's cap counts, in the offer's own time zone."""
+
+    DAY = "day"
+    WEEK = "week"
+    MONTH = "month"
+    QUARTER = "quarter"
+    YEAR = "year"
+    EVER = "ever"
+
+
+class OfflineClass(IntEnum):
+    """Who may redeem without a network."""
+
+    ONLINE_ONLY = 0
+    LEASED = 1
+    ROAMING = 2
+
+
+class SettlementState(StrEnum):
+    """OPEN is the running batch, which no row describes: a merchant's accepted uses that no batch has taken."""
+
+    OPEN = "OPEN"
+    CLOSED = "CLOSED"
+    CONFIRMED = "CONFIRMED"
+    APPROVED = "APPROVED"
+    PAID = "PAID"
+
+
+class StaffStep(StrEnum):
+    """What takes two of staff: calling a voucher back for good, giving it more days."""
+
+    VOID = "void"
+    EXTEND = "extend"
+
+
+class RequestState(StrEnum):
+    """What became of a step that was proposed; refused also when its own proposer took it back."""
+
+    PROPOSED = "proposed"
+    DONE = "done"
+    REFUSED = "refused"
+
+
+class LineKind(StrEnum):
+    """A use, the same use again in a later batch after a dispute, or a correction of one in a later batch."""
+
+    USE = "use"
+    CARRIED = "carried"
+    ADJUSTMENT = "adjustment"
+
+
+class DisputeState(StrEnum):
+    """Upheld is for the shop: the line joins its next batch. Reversed: the use is taken back and the line is closed."""
+
+    DISPUTED = "DISPUTED"
+    UPHELD = "UPHELD"
+    REVERSED = "REVERSED"
+
+
+class DeviceKind(StrEnum):
+    """A browser is known by its first scan; an enrolled device has a key and belongs to one shop."""
+
+    BROWSER = "browser"
+    ENROLLED = "enrolled"
+
+
+REDEEM_ORDER: Final = (
+    "nonce_differs",
+    "replayed",
+    "device_refused",
+    "unknown",
+    "wrong_merchant",
+    "own_voucher",
+    "frozen",
+    "void",
+    "cancelled",
+    "cancel_pending",
+    "used",
+    "expired",
+    "not_issued",
+    "locked",
+    "not_yet",
+    "not_today",
+    "code_outdated",
+    "quantity_wrong",
+    "ledger_refused",
+    "redeemed",
+)
+"""The verdicts of a scan, in the order in which they are looked for: the first that applies is the answer.
+
+What a shop may not know comes before what it may: of another shop's voucher it learns only that. A state that is over
+comes before an outdated code, because "used at 14:03" helps the clerk and "old code" does not.
+"""
+
+USABLE: Final = (
+    VoucherState.RESERVED,
+    VoucherState.ISSUED,
+    VoucherState.LOCKED,
+    VoucherState.PART_USED,
+    VoucherState.CANCEL_PENDING,
+    VoucherState.FROZEN,
+)
+USED_UP: Final = (VoucherState.USED,)
+OVER: Final = (VoucherState.CANCELLED, VoucherState.EXPIRED, VoucherState.VOID)
+
+SETTLEMENT_STEPS: Final = (
+    ("close", SettlementState.OPEN, SettlementState.CLOSED, "finance; three sums agree"),
+    ("confirm", SettlementState.CLOSED, SettlementState.CONFIRMED, "the merchant, or nobody after the time to object"),
+    ("approve", SettlementState.CONFIRMED, SettlementState.APPROVED, "a second person, never who closed it"),
+    ("pay", SettlementState.APPROVED, SettlementState.PAID, "finance; with the bank's reference"),
+)

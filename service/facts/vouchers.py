@@ -1,0 +1,64 @@
+"""What can happen to a voucher."""
+
+from uuid import UUID
+
+from service.kit.outbox import Fact
+
+
+class VoucherIssued(Fact, frozen=True, kw_only=True):
+    """A member holds a voucher; their points are set aside."""
+
+    voucher_id: int
+    member_id: UUID
+
+
+class VoucherRedeemed(Fact, frozen=True, kw_only=True):
+    """A shop took a voucher; the member gets a receipt."""
+
+    voucher_id: int
+    member_id: UUID
+    merchant_id: UUID
+
+
+class VoucherUseReversed(Fact, frozen=True, kw_only=True):
+    """A use was undone at the counter; the voucher is good again."""
+
+    voucher_id: int
+    member_id: UUID
+    merchant_id: UUID
+
+
+class VoucherReturned(Fact, frozen=True, kw_only=True):
+    """A voucher was cancelled or ran out; the points are back."""
+
+    voucher_id: int
+    member_id: UUID
+    reason: str
+
+
+class VoucherFrozen(Fact, frozen=True, kw_only=True):
+    """Staff stopped a voucher while they look into something."""
+
+    voucher_id: int
+    member_id: UUID
+
+
+class VoucherUnfrozen(Fact, frozen=True, kw_only=True):
+    """A stopped voucher is good again."""
+
+    voucher_id: int
+    member_id: UUID
+
+
+class VoucherExtended(Fact, frozen=True, kw_only=True):
+    """Two of staff gave a voucher more days."""
+
+    voucher_id: int
+    member_id: UUID
+
+
+class VoucherExpiring(Fact, frozen=True, kw_only=True):
+    """A voucher ends soon."""
+
+    voucher_id: int
+    member_id: UUID
