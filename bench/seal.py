@@ -6,9 +6,9 @@
     encode    rows as the driver delivers them, to leaves
     extend    reading a book into its tree as the worker does: query, encode, audit, hash, store
     verify    the proof of the books without the seals, and what the seals add to it
-    beside    two posters alone and with a sealer in a process of its own that reads on every second, as the worker does, in
-              turns: what is left of the posters' rate, how far the tree was behind (lag_s, at the posters' own rate), and the
-              rates at which the sealer keeps up. Once as fast as the posters can, once at a tenth of that.
+    beside    two posters alone and with a sealer in a process of its own that reads on as the worker does, in turns: what is
+              left of the posters' rate, how far the tree was behind at the posters' own rate (lag_s the most, lag_median_s),
+              and the rates at which the sealer keeps up. Once as fast as the posters can, once at a tenth of that.
 
 A durable server of its own is started in a temporary folder and thrown away.
 """
@@ -34,7 +34,6 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 import ledger
 from bench.filling import BOOK, Filler
 from ledger.check import Leaf, leaf_hash
-from ledger.leaves import BATCH
 from ledger.merkle import grow
 from migrations import runner
 from service.kit.embedded_pg import server
@@ -102,15 +101,14 @@ async def books(url: str, transfers: int) -> dict[str, float]:
 
 
 async def keep_sealing(url: str) -> None:
-    """What the worker does: read on until nothing is left, and look again after a second."""
+    """What the worker does: read on until nothing is left, and look again after as long as it rests."""
     engine = create_async_engine(url.replace("postgresql://", "postgresql+asyncpg://"))
     while True:
         async with AsyncSession(engine) as session:
             growth = await ledger.extend(session, BOOK)
             await session.commit()
         assert growth.fault is None
-        if growth.read < BATCH:
-            await asyncio.sleep(1)
+        await asyncio.sleep(ledger.seconds_to_next_look(growth.read))
 
 
 @contextlib.contextmanager
@@ -128,16 +126,15 @@ def sealer(url: str, *, is_there: bool) -> Iterator[None]:
         process.wait()
 
 
-async def turn(bench: Filler, engine: AsyncEngine, seconds: float, pause: float) -> tuple[float, float]:
-    """Two posters for some seconds: how many transfers a second, and the most that the tree was behind."""
-    behind = 0
+async def turn(bench: Filler, engine: AsyncEngine, seconds: float, pause: float) -> tuple[float, list[float]]:
+    """Two posters for some seconds: how many transfers a second, and again and again how many seconds the tree was behind."""
+    behind: list[int] = []
 
     async def watch() -> None:
-        nonlocal behind
         while True:
-            await asyncio.sleep(0.2)
+            await asyncio.sleep(0.1)
             async with AsyncSession(engine) as session:
-                behind = max(behind, (await ledger.lag(session, BOOK)).behind)
+                behind.append((await ledger.lag(session, BOOK)).behind)
 
     async def post() -> int:
         made = 0
@@ -151,7 +148,7 @@ async def turn(bench: Filler, engine: AsyncEngine, seconds: float, pause: float)
     made = sum(await asyncio.gather(post(), post()))
     rate = made / (time.monotonic() - started)
     task.cancel()
-    return rate, behind / rate
+    return rate, [each / rate for each in behind]
 
 
 async def beside(url: str, rounds: int, seconds: float) -> dict[str, object]:
@@ -169,17 +166,18 @@ async def beside(url: str, rounds: int, seconds: float) -> dict[str, object]:
             with sealer(url, is_there=True):
                 for _ in range(120):  # what the posters alone left behind is read first
                     async with AsyncSession(engine) as session:
-                        if (await ledger.lag(session, BOOK)).behind < BATCH:
+                        if (await ledger.lag(session, BOOK)).behind == 0:
                             break
                     await asyncio.sleep(0.25)
                 with_sealer, lag = await turn(bench, engine, seconds, pause)
             kept.append(with_sealer / alone)
-            lags.append(lag)
+            lags += lag
             rates.append(with_sealer)
         found[name] = {
             "posted_per_s": round(statistics.median(rates)),
             "kept": round(statistics.median(kept), 3),
             "lag_s": round(max(lags), 2),
+            "lag_median_s": round(statistics.median(lags), 2),
         }
     await engine.dispose()
     return found

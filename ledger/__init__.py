@@ -138,7 +138,7 @@ from ledger.statements import (
     statement,
     transfers,
 )
-from ledger.tree import Growth, Lag, extend, lag, most_behind
+from ledger.tree import Growth, Lag, extend, lag, most_behind, seconds_to_next_look
 from ledger.verify import Fault, verify
 from ledger.verify.seals import verify_seals
 
@@ -285,6 +285,7 @@ __all__ = [
     "seal_by_number",
     "seals",
     "search",
+    "seconds_to_next_look",
     "set_expiry",
     "statement",
     "sweep",

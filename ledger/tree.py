@@ -17,6 +17,8 @@ from ledger.merkle import Node, grow, nodes_of, peaks_by_node, perfect, range_ha
 from ledger.refusals import BookNotFound
 from ledger.verify.kinds import Fault
 
+BUSY_SECONDS, IDLE_SECONDS = 0.2, 0.5
+
 _GROW = "SELECT ledger.grow_tree($1, $2, $3, $4, $5, $6, $7)"
 _TILES = """
     SELECT t.height, t.place, t.hash
@@ -27,7 +29,7 @@ _BEHIND = """
     SELECT b.community_id, b.seq, coalesce(t.size, 0)
       FROM ledger.book b LEFT JOIN ledger.tree t USING (community_id)
      WHERE b.seq <> coalesce(t.size, 0) AND b.community_id <> ALL($1::bigint[])
-     ORDER BY b.seq - coalesce(t.size, 0) DESC LIMIT 1
+     ORDER BY b.seq - coalesce(t.size, 0) DESC LIMIT $2
 """
 
 
@@ -58,11 +60,21 @@ class TreeDamaged(Exception):
     """A part of the stored tree is missing, so that nothing can be computed from it."""
 
 
-async def most_behind(session: AsyncSession, *, but: Sequence[int] = ()) -> Lag | None:
-    """The book whose tree lags most, of all books but these; None when nothing waits."""
-    for row in await fetch(session, _BEHIND, list(but)):
-        return Lag(*row)
-    return None
+def seconds_to_next_look(read: int) -> float:
+    """How long a sealer rests that has just read so many transfers: not at all while it may be behind.
+
+    What is posted lies unread for as long as this and the reading take. A book at work is looked at five times a second, so
+    that a look has little to read; an idle one twice. A posting wakes nobody: a notification would cost every one of them a
+    lock that all databases of the server share, held at its commit.
+    """
+    if read >= BATCH:
+        return 0.0
+    return BUSY_SECONDS if read else IDLE_SECONDS
+
+
+async def most_behind(session: AsyncSession, *, but: Sequence[int] = (), limit: int = 100) -> list[Lag]:
+    """The books whose trees lag, the worst first, of all books but these."""
+    return [Lag(*row) for row in await fetch(session, _BEHIND, list(but), limit)]
 
 
 async def lag(session: AsyncSession, book: int) -> Lag:

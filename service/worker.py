@@ -28,7 +28,7 @@ from sqlmodel import col
 from service import facts
 from service.kit.clock import Clock
 from service.kit.db import Sessions, is_connection_trouble, open_connection, raw, transaction
-from service.kit.manifest import Manifest, Subscriber, Timed
+from service.kit.manifest import Manifest, Subscriber, Timed, TimedWork, Watch
 from service.kit.outbox import Fact
 from service.kit.read_only import ReadOnly, is_about_writing
 from service.kit.tables import Outbox
@@ -87,8 +87,12 @@ class Worker:
 
     async def run(self) -> None:
         """Work until told to stop. A lost database is waited for; nothing is lost meanwhile."""
+        watches = [each for item in self.slices for each in item.watches]
         await asyncio.gather(
-            self._keep_at(self._relay_forever), self._keep_at(self._deliver_forever), self._keep_at(self._time_forever)
+            self._keep_at(self._relay_forever),
+            self._keep_at(self._deliver_forever),
+            self._keep_at(self._time_forever),
+            *(self._keep_at(functools.partial(self._watch_forever, each)) for each in watches),
         )
 
     async def drain(self) -> None:
@@ -156,17 +160,19 @@ class Worker:
         """Do one kind of due work, a batch at a time; another worker at the same work makes this one stand back."""
         done = 0
         for _ in range(TIMED_ROUNDS_MAX):
-            async with transaction(self.sessions) as session:
-                mine = await session.execute(
-                    sa.select(sa.func.pg_try_advisory_xact_lock(0x11, zlib.crc32(timed.name.encode()) & 0x7FFFFFFF))
-                )
-                if not mine.scalar_one():
-                    return done
-                count = await timed.work(session, now)
+            count = await self._do_once(timed.name, timed.work, now)
             done += count
             if count == 0:
                 return done
         return done
+
+    async def _do_once(self, name: str, work: TimedWork, now: datetime) -> int:
+        """One batch, in a transaction of its own; none while another worker is at it."""
+        async with transaction(self.sessions) as session:
+            mine = await session.execute(
+                sa.select(sa.func.pg_try_advisory_xact_lock(0x11, zlib.crc32(name.encode()) & 0x7FFFFFFF))
+            )
+            return await work(session, now) if mine.scalar_one() else 0
 
     async def _keep_at(self, work: Callable[[], Awaitable[None]]) -> None:
         while not self.stop.is_set():
@@ -237,6 +243,10 @@ class Worker:
                         due[timed.name] = loop.time() + timed.every_seconds
                         await self._try_timed(timed)
             await self._pause(1.0)
+
+    async def _watch_forever(self, watch: Watch) -> None:
+        while not self.stop.is_set():
+            await self._pause(watch.pause(await self._do_once(watch.name, watch.work, self.clock())))
 
     async def _try_timed(self, timed: Timed) -> None:
         try:

@@ -36,6 +36,16 @@ class Timed:
 
 
 @dataclass(frozen=True, slots=True)
+class Watch:
+    """Work that is looked for all the time, in a loop of its own: no other work makes it late."""
+
+    name: str
+    work: TimedWork
+    pause: Callable[[int], float]
+    """How many seconds to rest after a look that did so many; after none there may be nothing to do for long."""
+
+
+@dataclass(frozen=True, slots=True)
 class Nav:
     """One entry of the staff's sidebar. `label` is Chinese copy, its own message id."""
 
@@ -56,6 +66,7 @@ class Manifest:
     handlers: Sequence[ControllerRouterHandler] = ()
     subscribers: Mapping[type[Fact], Sequence[Subscriber]] = field(default_factory=dict)
     timed: Sequence[Timed] = ()
+    watches: Sequence[Watch] = ()
     nav: Sequence[Nav] = ()
     home_cards: Sequence[Callable[..., Awaitable[Mapping[str, object] | None]]] = ()
     """For the resident's home: `async (session, actor, now) -> {"template": ..., "order": int, **context} | None`."""

@@ -22,6 +22,9 @@ from service.seals.tables import BookAlarm
 PROVED_AT_ONCE = 50_000
 """A book up to this size is proved as a whole whenever the patrol has come round."""
 
+READ_AT_ONCE = 10_000
+"""A look that has read so many leaves the other books to the next one, which comes at once."""
+
 log = structlog.get_logger("linli.seals")
 
 
@@ -96,12 +99,14 @@ async def catch_up(session: AsyncSession, community_id: int, *, now: datetime) -
 
 
 async def read_on(session: AsyncSession, now: datetime) -> int:
-    """Read a batch of the book that is furthest behind; answers how much there was."""
-    behind = await ledger.most_behind(session, but=await queries.alarmed(session))
-    if behind is None:
-        return 0
-    growth = await catch_up(session, behind.book, now=now)
-    return 1 if growth.fault is not None else growth.read
+    """Read what is new, at most a batch of each book and the books that are furthest behind first; answers how much there was."""
+    done = 0
+    for behind in await ledger.most_behind(session, but=await queries.alarmed(session)):
+        growth = await catch_up(session, behind.book, now=now)
+        done += 1 if growth.fault is not None else growth.read
+        if done >= READ_AT_ONCE:
+            break
+    return done
 
 
 async def seal_daily(session: AsyncSession, now: datetime) -> int:

@@ -1,7 +1,8 @@
 """What the seals offer the app."""
 
+import ledger
 from service.facts import YearClosed
-from service.kit.manifest import Manifest, Timed
+from service.kit.manifest import Manifest, Timed, Watch
 from service.seals import actions, api, pages
 
 MANIFEST = Manifest(
@@ -9,9 +10,9 @@ MANIFEST = Manifest(
     handlers=[*pages.HANDLERS, *api.HANDLERS],
     subscribers={YearClosed: [actions.seal_year]},
     timed=[
-        Timed("seals.read_on", 1, actions.read_on),
         Timed("seals.seal_daily", 300, actions.seal_daily),
         Timed("seals.patrol", 60, actions.patrol),
     ],
+    watches=[Watch("seals.read_on", actions.read_on, ledger.seconds_to_next_look)],
     staff_inbox=[pages.inbox],
 )

@@ -12,7 +12,7 @@ from service import facts
 from service.kit import outbox
 from service.kit.db import Sessions, make_engine, make_sessions
 from service.kit.ids import new_id
-from service.kit.manifest import Manifest, Timed
+from service.kit.manifest import Manifest, Timed, Watch
 from service.notifications.manifest import MANIFEST
 from service.notifications.tables import Message
 from service.worker import Worker
@@ -33,8 +33,10 @@ async def town_sessions(town_database: Database) -> AsyncIterator[Sessions]:
 def a_worker(town_sessions: Sessions, town_database: Database) -> Subscribe:
     """Makes a worker with the messages' subscribers and those of the test; it tries again without a pause."""
 
-    def make(*subscribers: Any, timed: Sequence[Timed] = (), messages: bool = True) -> Worker:
-        own = Manifest(name="probe", subscribers={facts.WishApproved: subscribers}, timed=timed)
+    def make(
+        *subscribers: Any, timed: Sequence[Timed] = (), watches: Sequence[Watch] = (), messages: bool = True
+    ) -> Worker:
+        own = Manifest(name="probe", subscribers={facts.WishApproved: subscribers}, timed=timed, watches=watches)
         slices = [MANIFEST, own] if messages else [own]
         return Worker(town_sessions, lambda: START, slices, town_database.app_url, first_pause=timedelta(0))
 
