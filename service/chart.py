@@ -30,12 +30,15 @@ STORE = "pool:store"
 CARE = "pool:care"
 """Donated minutes and points, granted to those in need."""
 FUND = "fund:charity"
-"""The community's charity fund, in fen."""
+"""The community's charity fund, in fen: what has come in and is not set aside for a project."""
+PROMISED = "fund:promised"
+"""What caring merchants promised the fund by their sales and have not paid yet. Opened with the first agreed rate."""
 
 
 ROOTS = {
     **dict.fromkeys(("member", "group", "merchant", "budget", "pool", "fund", "clearing", ESCROW), "Liabilities"),
     BANK: "Assets",
+    "giver": "Assets",
     PAID: "Expenses",
     "donor": "Income",
 }
@@ -57,6 +60,11 @@ def budget(organisation_id: UUID) -> str:
     return f"budget:{organisation_id.hex}"
 
 
+def giver(organisation_id: UUID) -> str:
+    """Below zero, what a caring merchant owes the fund by its sales; above, what it has paid too much."""
+    return f"giver:{organisation_id.hex}"
+
+
 def clearing(partner_id: int) -> str:
     """What this community owes another one; below zero, what the other owes us."""
     return f"clearing:{partner_id}"
@@ -76,6 +84,11 @@ def accounts_of_book() -> Sequence[AccountSpec]:
 def accounts_of_member(member_id: UUID) -> Sequence[AccountSpec]:
     """A person's two accounts; neither can be overdrawn."""
     return [AccountSpec(member(member_id), unit, floor=0) for unit in (MINUTE, POINT)]
+
+
+def accounts_of_giver(organisation_id: UUID) -> Sequence[AccountSpec]:
+    """What a caring merchant's sales are booked on. Neither has a floor: together they are always zero."""
+    return [AccountSpec(giver(organisation_id), FEN, floor=None), AccountSpec(PROMISED, FEN, floor=None)]
 
 
 def accounts_of_organisation(organisation_id: UUID) -> Sequence[AccountSpec]:
@@ -132,3 +145,5 @@ class Reason(StrEnum):
     """Minutes that a neighbour gave for help, confirmed by them, by time, or by the staff's decision."""
     EXCHANGE_RETURNED = "exchange_returned"
     """Minutes set aside for a neighbour's help that came back: it did not take place, or not wholly."""
+    FUND_GIFT = "fund_gift"
+    """What a caring merchant promises the fund for a sale, by the rate it agreed to."""

@@ -24,6 +24,7 @@ SLICES = (
     "settings",
     "debts",
     "audits",
+    "fund",
 )
 """In the order in which their routes are registered."""
 

@@ -18,6 +18,7 @@ class SettingGroup(StrEnum):
     VOUCHERS = "vouchers"
     CLEARING = "clearing"
     EXCHANGE = "exchange"
+    FUND = "fund"
 
 
 _GROUPS = {
@@ -30,6 +31,7 @@ _GROUPS = {
     "shift": SettingGroup.HOURS,
     "clearing": SettingGroup.CLEARING,
     "exchange": SettingGroup.EXCHANGE,
+    "fund": SettingGroup.FUND,
 }
 """By how a name begins; whatever is not listed is about earning."""
 _ONE_IS_ENOUGH = frozenset(
@@ -119,6 +121,9 @@ _ALL = (
     Setting("exchange_answer_days", 7, 1, 90),
     Setting("exchange_done_days", 30, 1, 365),
     Setting("exchange_confirm_days", 7, 1, 90),
+    # The fund: how late a sale may arrive, and how long the shop itself takes a line back.
+    Setting("fund_sale_days_back_max", 31, 0, 366),
+    Setting("fund_correction_days_max", 7, 0, 366),
 )
 
 SETTINGS: dict[str, Setting] = {item.name: item for item in _ALL}

@@ -11,7 +11,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from service import communities, identity, seals
 from service.communities import OrganisationKind, PriceLine
-from service.demo import neighbours, offers, shifts, wishes
+from service.demo import fund, neighbours, offers, shifts, wishes
 from service.demo.cast import CAST, ELSEWHERE, ELSEWHERE_CAST, HERE, ORGANISATIONS, PIN
 from service.demo.roster import GRIDS, GRIDS_HERE, grid_name, sheet, short_name, street, table
 from service.demo.stage import Stage, actors, moment
@@ -40,7 +40,10 @@ async def is_demo(session: AsyncSession) -> bool:
 
 
 async def load_demo(sessions: Sessions, keyring: Keyring, now: datetime, progress: Callable[[str], None]) -> None:
-    """Load everything in one transaction: whoever stops it half-way has an empty database and may start again."""
+    """Load everything in one transaction: whoever stops it half-way has an empty database and may start again.
+
+    Only the sales of the caring merchants come after it, for they go through the ledger's door.
+    """
     assert keyring.roots, "the sessions carry the same keys"
     async with transaction(sessions) as session:
         progress("  西一路街道：8 个社区，81 个网格")
@@ -58,10 +61,13 @@ async def load_demo(sessions: Sessions, keyring: Keyring, now: datetime, progres
         await offers.season(stage)
         progress("  和隔壁社区的往来")
         await neighbours.season(stage)
+        await fund.season(stage)
         progress("  账本封条")
         await seals.catch_up(session, HERE, now=now)
         await seals.seal_now(session, HERE, actor=None, now=now)
         audit.record(session, None, "demo.loaded", kind="demo", id="demo", now=now, community_id=HERE)
+    progress("  爱心商户的营业")
+    await fund.sales(sessions, stage)
 
 
 async def _found_street(session: AsyncSession, at: datetime) -> None:

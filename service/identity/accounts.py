@@ -11,7 +11,7 @@ from service.kit.i18n import translate
 
 HEX_LENGTH = 32
 """An id in an account code has no dashes."""
-KINDS_WITH_OWNERS = ("member", "group", "merchant", "budget")
+KINDS_WITH_OWNERS = ("member", "group", "merchant", "budget", "giver")
 
 
 async def account_names(session: AsyncSession, community_id: int, codes: Collection[str]) -> Mapping[str, str]:
