@@ -9,7 +9,7 @@ from litestar import Request, Response, get
 from litestar.datastructures import State
 from litestar.di import NamedDependency
 from litestar.params import FromPath, FromQuery
-from litestar.response import Stream, Template
+from litestar.response import Redirect, Stream, Template
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from redemption import qr_svg
@@ -28,6 +28,12 @@ from service.kit.workbook import xlsx_answer
 AnyRequest = Request[Any, Any, Any]
 HERE = "\x00accounts:{unit}\x00"
 """Where the accounts of a unit stand in the paper: no template can write this by itself."""
+
+
+@get("/desk/books/years", opt=allow(*READERS), include_in_schema=False)
+async def years_page() -> Redirect:
+    """The list of the years, which stands with the closings."""
+    return Redirect("/desk/books/closings#years", status_code=303)
 
 
 @get("/desk/books/years/{year:int}", opt=allow(*READERS), include_in_schema=False)
@@ -128,4 +134,4 @@ async def xlsx_file(
     return xlsx_answer(translate("{year} 年账册", year=year), content)
 
 
-HANDLERS = [year_page, print_page, csv_file, xlsx_file]
+HANDLERS = [years_page, year_page, print_page, csv_file, xlsx_file]

@@ -201,6 +201,20 @@ async def shown(app, close, a_year, clock, town):
         yield client
 
 
+async def test_the_address_without_a_year_leads_to_the_list_of_years(shown):
+    away = await shown.get("/desk/books/years", follow_redirects=False)
+    assert (away.status_code, away.headers["location"]) == (303, "/desk/books/closings#years")
+    page = await shown.get("/desk/books/years", follow_redirects=True)
+    assert page.status_code == 200
+    assert 'id="years"' in page.text
+    assert "2026 年账册" in page.text
+
+
+async def test_where_no_year_was_closed_the_list_says_so(qian):
+    page = await qian.get("/desk/books/years", follow_redirects=True)
+    assert "还没有结过一年的账" in page.text
+
+
 async def test_page_paper_table_and_workbook_say_the_same(app, shown, li, clock):
     page = await shown.get("/desk/books/years/2026?check=1")
     assert "对得上" in page.text
