@@ -120,7 +120,7 @@ async def _approve(stage: Stage, shift_id: UUID, at: datetime) -> None:
         )
     )
     items = dict(rows.all())
-    await actions.approve_attendances(stage.session, actor=stage.cast["zheng"], items=items, now=at)
+    await actions.approve_in_one(stage.session, actor=stage.cast["zheng"], items=items, now=at)
 
 
 async def _unapproved_class(stage: Stage, shift_id: UUID, helpers: Sequence[UUID], start: datetime) -> None:

@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, ClassVar, TypeVar, cast
+from uuid import UUID
 
 import msgspec
 import sqlalchemy as sa
@@ -22,6 +23,8 @@ from sqlmodel import col
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from service.kit.access import Actor
+from service.kit.db import Sessions, transaction
+from service.kit.ids import id_of_act, new_id
 from service.kit.refusals import Invalid
 from service.kit.tables import Answered
 
@@ -73,6 +76,60 @@ async def once_page(
         return Redirect(str((first.body or {}).get("path", "/")), status_code=303)
     path = await work()
     await _keep(session, actor, key, 303, {"path": path})
+    return Redirect(path, status_code=303)
+
+
+async def once_in_steps(
+    request: AnyRequest,
+    sessions: Sessions,
+    actor: Actor,
+    now: datetime,
+    work: Callable[[UUID], Awaitable[tuple[T, bool]]],
+) -> Response[T]:
+    """The same for an act of several transactions, which finishes what it began when it is asked for again.
+
+    `work` is given an id that is the same for the same key, and answers whether its result is final: only then it is
+    kept. A second request does not wait for the first; both do the same work, and one answer stands.
+    """
+    key = request.headers.get("idempotency-key")
+    if not key:
+        result, _ = await work(new_id())
+        return Response(result, status_code=200)
+    async with transaction(sessions) as session:
+        first = await _first_answer(request, session, actor, now, key)
+    if first is None or first.status is None:
+        result, is_final = await work(id_of_act(actor.community_id, actor.member_id, key))
+        if not is_final:
+            return Response(result, status_code=200)
+        async with transaction(sessions) as session:
+            first = await _keep_first(session, actor, key, 200, {"content": msgspec.to_builtins(result)})
+        if first is None:
+            return Response(result, status_code=200)
+    content = cast("T", (first.body or {}).get("content"))
+    return Response(content, status_code=200, headers={"Idempotency-Replayed": "true"})
+
+
+async def once_page_in_steps(
+    request: AnyRequest,
+    sessions: Sessions,
+    actor: Actor,
+    now: datetime,
+    work: Callable[[UUID], Awaitable[tuple[str, bool]]],
+) -> Redirect:
+    """The same for a page: `work` names the page to go to."""
+    form = await request.form()
+    key = str(form.get("_key") or "")
+    if not key:
+        path, _ = await work(new_id())
+        return Redirect(path, status_code=303)
+    async with transaction(sessions) as session:
+        first = await _first_answer(request, session, actor, now, key)
+    if first is not None and first.status is not None:
+        return Redirect(str((first.body or {}).get("path", "/")), status_code=303)
+    path, is_final = await work(id_of_act(actor.community_id, actor.member_id, key))
+    if is_final:
+        async with transaction(sessions) as session:
+            await _keep_first(session, actor, key, 303, {"path": path})
     return Redirect(path, status_code=303)
 
 
@@ -143,3 +200,24 @@ async def _keep(session: AsyncSession, actor: Actor, key: str, status: int, body
         )
         .values(status=status, body=body)
     )
+
+
+async def _keep_first(
+    session: AsyncSession, actor: Actor, key: str, status: int, body: dict[str, object]
+) -> Answered | None:
+    """Keep the answer, or give back the one that somebody kept meanwhile."""
+    mine = sa.and_(
+        col(Answered.community_id) == actor.community_id,
+        col(Answered.member_id) == actor.member_id,
+        col(Answered.key) == key,
+    )
+    kept = await session.execute(
+        sa.update(Answered)
+        .where(mine, col(Answered.status).is_(None))
+        .values(status=status, body=body)
+        .returning(col(Answered.key))
+    )
+    if kept.scalar_one_or_none() is not None:
+        return None
+    first: Answered = (await session.execute(sa.select(Answered).where(mine))).scalar_one()
+    return first

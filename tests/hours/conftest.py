@@ -14,6 +14,9 @@ import ledger
 from service import chart
 from service.records import record_minutes
 from tests.cast import HERE, START, Client, TownClock
+from tests.vouchers.conftest import give, offer_of, phone
+
+__all__ = ["give", "offer_of", "phone"]
 
 MONDAY_NINE = START + timedelta(hours=23)
 """Monday 9:00 in the community, the day after the clock starts."""

@@ -2,21 +2,19 @@
 
 import asyncio
 from datetime import timedelta
-from uuid import UUID
 
 import pytest
-from sqlmodel import col
 
 import ledger
 from service import chart
 from service.hours import actions, queries
 from service.hours.queries import attendances as attendance_queries
-from service.hours.rules import Verdict
-from service.hours.tables import Attendance
 from service.identity import grant_role
 from service.kit.access import Role
 from tests.cast import HERE, Client, TownClock
+from tests.db import Database
 from tests.hours.conftest import MONDAY_NINE, decide, faults, purse
+from tests.ledger.cast import connected
 
 pytestmark = pytest.mark.anyio
 
@@ -46,48 +44,50 @@ async def test_an_approval_counts_once_however_often_it_is_sent(app, chen: Clien
 
 
 async def test_two_reviewers_at_once_approve_once(app, chen: Client, zheng: Client, wu: Client, served) -> None:
-    items = {UUID(str(served["attendance_id"])): int(str(served["revision"]))}
+    answers = await asyncio.gather(*(decide(client, "approve", served) for client in (zheng, wu, zheng, wu)))
 
-    async def one(client: Client) -> Verdict:
-        async with app.state.sessions.begin() as session:
-            done = await actions.approve_attendances(session, actor=client.actor, items=items, now=app.state.clock())
-            return next(iter(done.verdicts.values()))
-
-    verdicts = await asyncio.gather(*(one(client) for client in (zheng, wu, zheng, wu)))
-
+    verdicts = [answer.json()["verdicts"][served["attendance_id"]] for answer in answers]
     assert sorted(verdicts) == ["done", "stale", "stale", "stale"]
     assert await purse(app, chen) == (120, 120, 200)
     assert await faults(app) == []
 
 
-async def test_without_the_rows_lock_both_believe_they_decide(
-    app, zheng: Client, wu: Client, chen: Client, served, monkeypatch: pytest.MonkeyPatch
+BLIND = """CREATE OR REPLACE FUNCTION public.approval_lock(
+    p_book bigint, p_now timestamptz, p_reference text[], p_effects jsonb) RETURNS text[] LANGUAGE sql AS
+    'SELECT array_fill(NULL::text, ARRAY[cardinality(p_reference)])'"""
+
+
+async def test_without_the_rows_lock_a_row_is_approved_that_was_returned_meanwhile(
+    app, town_database: Database, zheng: Client, wu: Client, served, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The control: unlocked, both find the row waiting; only the time that the first counted stops the second.
+    """The control: what was planned is carried out whatever became of the row. With the lock the second reviewer is told."""
 
-    With the lock the second is told that the row was decided.
-    """
-    items = {UUID(str(served["attendance_id"])): int(str(served["revision"]))}
-    both = asyncio.Barrier(2)
+    async def verdict(revision: int) -> tuple[str, str]:
+        found, looked = asyncio.Event(), asyncio.Event()
 
-    async def unlocked(session, community_id, *, ids):
-        found = await session.execute(
-            attendance_queries._query(community_id).where(col(Attendance.attendance_id).in_(ids))
-        )
-        rows = {row[0].attendance_id: tuple(row) for row in found}
-        await both.wait()
-        return rows
+        async def look(*arguments, **named):
+            rows = await attendance_queries.attendances_by_ids(*arguments, **named)
+            found.set()
+            await looked.wait()
+            return rows
 
-    async def one(client: Client) -> Verdict:
-        async with app.state.sessions.begin() as session:
-            done = await actions.approve_attendances(session, actor=client.actor, items=items, now=app.state.clock())
-            return next(iter(done.verdicts.values()))
+        monkeypatch.setattr(queries, "attendances_by_ids", look)
+        row = {**served, "revision": revision}
+        approving = asyncio.create_task(decide(zheng, "approve", row))
+        await found.wait()
+        returned = await decide(wu, "return", row, reason="中途离开")
+        looked.set()
+        approved = await approving
+        return returned.json()["verdicts"][row["attendance_id"]], approved.json()["verdicts"][row["attendance_id"]]
 
-    monkeypatch.setattr(queries, "lock_attendances", unlocked)
-    answers = await asyncio.gather(one(zheng), one(wu), return_exceptions=True)
+    assert await verdict(int(str(served["revision"]))) == ("done", "stale")
+    seen = (await zheng.get(f"/api/reviews/attendances/{served['attendance_id']}")).json()
+    undo = await wu.post(f"/api/attendances/{served['attendance_id']}/undo", json={"revision": seen["revision"]})
+    assert undo.status_code == 204
+    async with connected(town_database.owner_url) as owner:
+        await owner.execute(BLIND)
 
-    assert sorted(map(str, answers)) == ["done", "time_taken"]
-    assert await purse(app, chen) == (120, 120, 200)
+    assert await verdict(seen["revision"] + 1) == ("done", "done")
 
 
 async def test_nobody_decides_about_their_own_hours(app, zheng: Client, wu: Client, wei: Client, make_shift) -> None:

@@ -1,6 +1,6 @@
 """Writes of the slice, one function per verb.
 
-Locks are always taken in this order: activity, shift, attendance, person, the book's head.
+Locks are always taken in this order: activity, shift, attendance, review, person, the book's head.
 """
 
 from service.hours.actions.activities import (
@@ -14,6 +14,7 @@ from service.hours.actions.activities import (
     open_activity,
     plan_activity,
 )
+from service.hours.actions.approving import Reviewed, approve_attendances, approve_in_one, check_choice
 from service.hours.actions.attendances import (
     Arrival,
     adjust_times,
@@ -24,8 +25,6 @@ from service.hours.actions.attendances import (
     confirm_arrival,
 )
 from service.hours.actions.review import (
-    Reviewed,
-    approve_attendances,
     note_export,
     return_attendances,
     undo_approval,
@@ -40,12 +39,14 @@ __all__ = [
     "add_shifts",
     "adjust_times",
     "approve_attendances",
+    "approve_in_one",
     "ask_correction",
     "cancel_activity",
     "cancel_shift",
     "cancel_sign_up",
     "change_activity",
     "change_places",
+    "check_choice",
     "check_in",
     "check_out",
     "close_activity",

@@ -259,6 +259,8 @@ async def _locked(session: AsyncSession, actor: Actor, attendance_id: UUID) -> t
     found = await queries.lock_attendance(session, actor.community_id, attendance_id=attendance_id)
     if found is None:
         raise AttendanceNotFound
+    # Before anything is written: whoever moves a person's times never meets an approval of theirs at the constraint.
+    await lock_people(session, actor.community_id, [found[0].member_id])
     return found
 
 

@@ -5,6 +5,7 @@ from typing import Any
 from uuid import UUID
 
 from litestar import Request, Response, get, post, put
+from litestar.datastructures import State
 from litestar.di import NamedDependency
 from litestar.params import FromPath, FromQuery, JSONBody
 from sqlmodel.ext.asyncio.session import AsyncSession
@@ -33,7 +34,8 @@ from service.hours.payloads import (
 from service.hours.queries import ReviewFilter, ReviewView
 from service.hours.rules import ActivityState, Check
 from service.kit.access import Actor, Role, allow
-from service.kit.once import once
+from service.kit.db import poster_of_app, sessions_of_app
+from service.kit.once import once, once_in_steps
 
 AnyRequest = Request[Any, Any, Any]
 STAFF = allow(Role.STAFF)
@@ -218,17 +220,22 @@ def _items(items: list[ItemIn]) -> dict[UUID, int]:
 @post("/api/attendances/approve", opt=REVIEWERS, status_code=200)
 async def approve(
     request: AnyRequest,
-    session: NamedDependency[AsyncSession],
+    state: State,
     actor: NamedDependency[Actor],
     now: NamedDependency[datetime],
     data: JSONBody[ApproveIn],
 ) -> Response[ReviewedOut]:
     """Approve many attendances; every row gets its own verdict."""
+    items, sessions = _items(data.items), sessions_of_app(state)
+    actions.check_choice(items)
 
-    async def work() -> ReviewedOut:
-        return reviewed_out(await actions.approve_attendances(session, actor=actor, items=_items(data.items), now=now))
+    async def work(review_id: UUID) -> tuple[ReviewedOut, bool]:
+        done = await actions.approve_attendances(
+            sessions, poster_of_app(state), actor=actor, items=items, review_id=review_id, now=now
+        )
+        return reviewed_out(done), done.is_final
 
-    return await once(request, session, actor, now, work)
+    return await once_in_steps(request, sessions, actor, now, work)
 
 
 @post("/api/attendances/return", opt=REVIEWERS, status_code=200)

@@ -7,6 +7,7 @@ from urllib.parse import urlencode
 from uuid import UUID
 
 from litestar import Request, Response, get, post
+from litestar.datastructures import State
 from litestar.di import NamedDependency
 from litestar.params import FromPath, FromQuery
 from litestar.response import Redirect, Template
@@ -19,9 +20,10 @@ from service.hours.queries import ReviewFilter, ReviewRow, ReviewView
 from service.hours.rules import REVIEW_ROWS_MAX, Check, NothingChosen
 from service.kit.access import Actor, Role, allow
 from service.kit.clock import HOME_ZONE, local_day
+from service.kit.db import poster_of_app, sessions_of_app
 from service.kit.export import Cell, csv_answer, csv_bytes
 from service.kit.i18n import _, translate
-from service.kit.once import once_page
+from service.kit.once import once_page, once_page_in_steps
 from service.kit.pages import form_of, page, refill, safe_path
 from service.kit.refusals import Invalid
 
@@ -137,10 +139,7 @@ def _after_review(back: str, review_id: UUID) -> str:
 
 @post(f"{INBOX}/approve", opt=REVIEWERS, include_in_schema=False)
 async def approve(
-    request: AnyRequest,
-    session: NamedDependency[AsyncSession],
-    actor: NamedDependency[Actor],
-    now: NamedDependency[datetime],
+    request: AnyRequest, state: State, actor: NamedDependency[Actor], now: NamedDependency[datetime]
 ) -> Redirect:
     """Approve the chosen rows; all that match are shown on a page of their own first."""
     form = await form_of(request, ReviewForm)
@@ -148,13 +147,16 @@ async def approve(
     if form.scope == "matching" and not form.one:
         query = back.partition("?")[2]
         return Redirect(f"{INBOX}/approve-all?{query}", status_code=303)
-    items = items_of([form.one] if form.one else form.ids)
+    items, sessions = items_of([form.one] if form.one else form.ids), sessions_of_app(state)
+    actions.check_choice(items)
 
-    async def work() -> str:
-        reviewed = await actions.approve_attendances(session, actor=actor, items=items, now=now)
-        return _after_review(back, reviewed.review_id)
+    async def work(review_id: UUID) -> tuple[str, bool]:
+        done = await actions.approve_attendances(
+            sessions, poster_of_app(state), actor=actor, items=items, review_id=review_id, now=now
+        )
+        return _after_review(back, review_id), done.is_final
 
-    return await once_page(request, session, actor, now, work)
+    return await once_page_in_steps(request, sessions, actor, now, work)
 
 
 @get(f"{INBOX}/approve-all", opt=REVIEWERS, include_in_schema=False)

@@ -190,6 +190,15 @@ async def lock_attendance(
     return (row[0], row[1]) if row else None
 
 
+async def attendances_by_ids(
+    session: AsyncSession, community_id: int, ids: Collection[UUID]
+) -> Mapping[UUID, tuple[Attendance, Shift, Activity]]:
+    """Many attendances as they are now; nobody is locked."""
+    asked = col(Attendance.attendance_id) == sa.any_(sa.literal(list(ids), sa.ARRAY(sa.Uuid())))
+    rows = await session.execute(_query(community_id).where(asked))
+    return {row[0].attendance_id: (row[0], row[1], row[2]) for row in rows}
+
+
 async def lock_attendances(
     session: AsyncSession,
     community_id: int,

@@ -87,6 +87,10 @@ class Verdict(StrEnum):
     UNCONFIRMED = "unconfirmed"
     NOTHING_TO_CREDIT = "nothing_to_credit"
     TIME_TAKEN = "time_taken"
+    NOT_POSTED = "not_posted"
+    """The book said no, e.g. because the person's account is closed."""
+    AGAIN = "again"
+    """It could not be decided: too many at once, or the database went away. Nothing was done about this row."""
 
 
 class Standing(StrEnum):
