@@ -98,7 +98,8 @@ async def disputes(
     found = await rows(
         session,
         """
-        SELECT d.settlement_id, d.line_no, s.number, s.merchant_id, s.closed_by, d.state, o.title, l.voucher_id, v.member_id,
+        SELECT d.settlement_id, d.line_no, s.number, s.merchant_id, s.closed_by, d.state, o.title, l.voucher_id,
+               coalesce(v.payer_id, v.member_id) AS member_id,
                l.quantity, l.points + l.subsidy_points AS points, l.payable_fen, l.received_at, d.reason, d.raised_by,
                d.on_behalf_of, d.raised_at, d.resolution, d.resolved_by, d.resolved_at, c.number AS carried_number
           FROM redemption.dispute d

@@ -49,6 +49,8 @@ class OfferTerms:
     """Vouchers can be taken before, and used from then on; their days count from there."""
     requires: tuple[str, ...] = ()
     """Whoever has one of these tags may take it; none means everybody. Opaque here, and never kept with a voucher."""
+    is_giftable: bool = False
+    """Whether a member may give it to another; only what is used online alone."""
     time_zone: str = "Asia/Shanghai"
     """In which days and quarters of the cap begin."""
     valid_from: datetime
@@ -126,6 +128,7 @@ async def draft_offer(session: AsyncSession, book: int, terms: OfferTerms, *, ac
         terms.weekdays,
         aware(terms.usable_from) if terms.usable_from else None,
         list(terms.requires),
+        terms.is_giftable,
     )
 
 
@@ -145,7 +148,7 @@ async def withdraw_offer(
 
 _OFFER = """
 SELECT o.offer_id, o.sponsor_id, o.title, o.kind, o.pieces, o.period_cap, o.period_cap_per,
-       o.weekdays, o.usable_from, o.requires,
+       o.weekdays, o.usable_from, o.requires, o.is_giftable,
        o.price_points, o.subsidy_points, o.payable_fen, o.cash_fen, o.price_list_version,
        o.stock_total, o.stock_taken, o.per_member_cap, o.cap_period, o.time_zone, o.valid_from, o.valid_until, o.voucher_days,
        o.offline_class, o.rules, o.state, o.drafted_by, o.drafted_at, o.published_by, o.published_at,
@@ -234,7 +237,8 @@ async def caps_reached(
          WHERE o.community_id = :book AND o.offer_id = ANY(:offer_ids) AND o.per_member_cap <= (
                SELECT coalesce(sum(v.quantity_total - v.quantity_returned), 0)
                  FROM redemption.voucher v
-                WHERE v.community_id = o.community_id AND v.offer_id = o.offer_id AND v.member_id = :member_id
+                WHERE v.community_id = o.community_id AND v.offer_id = o.offer_id
+                  AND (v.payer_id = :member_id OR (v.member_id = :member_id AND v.payer_id IS NULL))
                   AND v.issued_at >= CASE o.cap_period WHEN 'ever' THEN '-infinity'
                                      ELSE date_trunc(o.cap_period, CAST(:now AS timestamptz), o.time_zone) END)
         """,

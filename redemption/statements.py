@@ -32,6 +32,9 @@ class Voucher:
     merchant_ids: tuple[UUID, ...]
     sponsor_id: UUID
     member_id: UUID
+    payer_id: UUID | None
+    """Who gave it, and whose points come back; nobody when the holder paid."""
+    is_giftable: bool
     owner_group: UUID | None
     short_code: str
     state: VoucherState
@@ -147,7 +150,7 @@ class Sums:
 
 _VOUCHER = """
 SELECT v.voucher_id, v.offer_id, o.title, o.kind, o.rules, o.weekdays, o.usable_from,
-       v.sponsor_id, v.member_id, v.owner_group, v.short_code, v.state,
+       v.sponsor_id, v.member_id, v.payer_id, o.is_giftable, v.owner_group, v.short_code, v.state,
        v.quantity_total, v.quantity_used, v.quantity_returned,
        v.points_each, v.subsidy_points_each, v.payable_fen_each, v.cash_fen_each,
        v.price_list_version, v.discount_class, v.offline_class, v.code_seq, v.issued_at, v.expires_at, v.due_at, v.changed_at,

@@ -55,7 +55,7 @@ _CHECKS: Final[dict[str, str]] = {
                coalesce(h.amount - h.captured - h.released, 0) AS says,
                part.each * (v.quantity_total - v.quantity_used - v.quantity_returned) AS should
           FROM redemption.voucher v
-         CROSS JOIN LATERAL (SELECT 'member:' || replace(v.member_id::text, '-', '') AS member,
+         CROSS JOIN LATERAL (SELECT 'member:' || replace(coalesce(v.payer_id, v.member_id)::text, '-', '') AS member,
                                     'budget:' || replace(v.sponsor_id::text, '-', '') AS sponsor) code
          CROSS JOIN LATERAL (VALUES ('points', v.points_hold, 100::bigint * v.points_each, code.member),
                                     ('subsidy', v.subsidy_hold, 100::bigint * v.subsidy_points_each, code.sponsor),

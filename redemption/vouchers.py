@@ -29,7 +29,7 @@ class Issued:
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """What went back to the member: whole points for `quantity` pieces."""
+    """What went back to who had paid: whole points for `quantity` pieces."""
 
     voucher_id: int
     offer_id: UUID
@@ -121,6 +121,41 @@ async def cancel_voucher(
         session, "cancel_voucher", book, key, voucher_id, reason, actor_id, on_behalf_of, aware(now), quantity
     )
     return _ended(detail, replayed=replayed)
+
+
+async def give_voucher(
+    session: AsyncSession,
+    book: int,
+    voucher_id: int,
+    *,
+    key: UUID,
+    to_id: UUID,
+    owner_group: UUID | None,
+    tags: Iterable[str] = (),
+    actor_id: UUID,
+    on_behalf_of: UUID | None = None,
+    now: datetime,
+) -> bool:
+    """Give what is left to another member, once; answers whether it had been done before.
+
+    Every code shown before is dead. The points stay where they are: what is not used goes back to who paid. owner_group and
+    tags are the recipient's.
+    """
+    replayed, _ = await act(
+        session,
+        "give_voucher",
+        book,
+        key,
+        voucher_id,
+        to_id,
+        owner_group,
+        list(tags),
+        actor_id,
+        on_behalf_of,
+        aware(now),
+        new_short_code(),
+    )
+    return replayed
 
 
 async def expire_due(session: AsyncSession, book: int, *, now: datetime, limit: int = 200) -> Expiry:

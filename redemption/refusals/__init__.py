@@ -12,6 +12,7 @@ from redemption.refusals.general import (
     ReasonMissing,
     SamePerson,
 )
+from redemption.refusals.gifts import GiftToOneself, GivenBefore, NotGiftable, RecipientNotEligible
 from redemption.refusals.offers import (
     BudgetShort,
     CodeTaken,
@@ -94,6 +95,8 @@ __all__ = [
     "DeviceWrong",
     "DisputeResolved",
     "ExtensionWrong",
+    "GiftToOneself",
+    "GivenBefore",
     "KeyDiffers",
     "LedgerRefused",
     "LineUnknown",
@@ -103,6 +106,7 @@ __all__ = [
     "NonceDiffers",
     "NotDisputed",
     "NotEligible",
+    "NotGiftable",
     "NotYourUse",
     "NothingToSettle",
     "OfferCap",
@@ -119,6 +123,7 @@ __all__ = [
     "PointsShort",
     "QuantityWrong",
     "ReasonMissing",
+    "RecipientNotEligible",
     "RedemptionRefusal",
     "RequestDecided",
     "RequestUnknown",

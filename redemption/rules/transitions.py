@@ -207,6 +207,14 @@ TRANSITIONS: Final = (
     ),
     Transition(
         0,
+        "give",
+        _who("M P"),
+        "the offer allows it; to another member whom it is for; not given before; not expired",
+        "nothing moves; older codes are dead; what is not used goes back to who paid",
+        {_S.ISSUED: (_S.ISSUED,), _S.PART_USED: (_S.PART_USED,)},
+    ),
+    Transition(
+        0,
         "extend",
         _who("S2"),
         "one of staff proposed it and another decides; later than before; a reason",

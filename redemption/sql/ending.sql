@@ -60,7 +60,8 @@ END $$;
 
 CREATE FUNCTION redemption.ended_detail(p_voucher redemption.voucher, p_state text, p_quantity int DEFAULT NULL) RETURNS jsonb
     LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
-    SELECT jsonb_build_object('voucher_id', p_voucher.voucher_id, 'offer_id', p_voucher.offer_id, 'member_id', p_voucher.member_id,
+    SELECT jsonb_build_object('voucher_id', p_voucher.voucher_id, 'offer_id', p_voucher.offer_id,
+                              'member_id', coalesce(p_voucher.payer_id, p_voucher.member_id),
                               'voucher_state', p_state, 'quantity', coalesce(p_quantity, redemption.open_quantity(p_voucher)),
                               'points', coalesce(p_quantity, redemption.open_quantity(p_voucher))::bigint * p_voucher.points_each)
 $$;

@@ -1,11 +1,13 @@
 -- Issue: the member's points and the sponsor's share go into escrow, one piece of stock is taken, the split of the price is frozen.
 
--- How many pieces the member holds or has used of this offer in the offer's current period. What was given back does not count.
+-- How many pieces the member has taken of this offer in the offer's current period, for themselves or to give away. What was given back
+-- does not count, and neither does what others gave them.
 CREATE FUNCTION redemption.taken_by_member(p_offer redemption.offer, p_member uuid, p_now timestamptz) RETURNS bigint
     LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     SELECT coalesce(sum(v.quantity_total - v.quantity_returned), 0)
       FROM redemption.voucher v
-     WHERE v.community_id = p_offer.community_id AND v.offer_id = p_offer.offer_id AND v.member_id = p_member
+     WHERE v.community_id = p_offer.community_id AND v.offer_id = p_offer.offer_id
+       AND (v.payer_id = p_member OR (v.member_id = p_member AND v.payer_id IS NULL))
        AND v.issued_at >= redemption.period_began(p_offer.cap_period, p_offer.time_zone, p_now)
 $$;
 

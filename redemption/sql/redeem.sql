@@ -27,7 +27,7 @@ BEGIN
                        WHERE om.community_id = p_voucher.community_id AND om.offer_id = p_voucher.offer_id
                          AND om.merchant_id = p_merchant) THEN
         RETURN redemption.said('wrong_merchant');
-    ELSIF p_voucher.member_id = p_clerk OR p_voucher.owner_group = p_owner_group_of_clerk THEN
+    ELSIF p_clerk IN (p_voucher.member_id, p_voucher.payer_id) OR p_voucher.owner_group = p_owner_group_of_clerk THEN
         RETURN redemption.said('own_voucher');
     END IF;
     v_code := redemption.state_refusal(p_voucher);

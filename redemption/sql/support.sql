@@ -72,7 +72,8 @@ CREATE FUNCTION redemption.hold_steps(p_voucher redemption.voucher, p_quantity i
     LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
     SELECT coalesce(array_agg(ROW('hold', part.debit, NULL, part.unit, part.amount, part.hold_id, NULL)::ledger.step ORDER BY part.n), '{}')
       FROM (VALUES
-        (1, redemption.account('member', p_voucher.member_id), 'point', 100::bigint * p_quantity * p_voucher.points_each, p_voucher.points_hold),
+        (1, redemption.account('member', coalesce(p_voucher.payer_id, p_voucher.member_id)), 'point', 100::bigint * p_quantity * p_voucher.points_each,
+            p_voucher.points_hold),
         (2, redemption.account('budget', p_voucher.sponsor_id), 'point', 100::bigint * p_quantity * p_voucher.subsidy_points_each, p_voucher.subsidy_hold),
         (3, redemption.account('budget', p_voucher.sponsor_id), 'fen', p_quantity * p_voucher.payable_fen_each, p_voucher.payable_hold)
       ) AS part (n, debit, unit, amount, hold_id)

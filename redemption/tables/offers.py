@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import ARRAY, Column, Index, LargeBinary, SmallInteger, Table, Text, text
+from sqlalchemy import ARRAY, Boolean, Column, Index, LargeBinary, SmallInteger, Table, Text, text
 
 from redemption.rules import CapPeriod, OfferKind, OfferState
 from redemption.tables.columns import (
@@ -52,6 +52,7 @@ offer = Table(
     words("period_cap_per", nullable=True),
     Column("weekdays", SmallInteger, nullable=False, server_default=text("127")),
     instant("usable_from", nullable=True),
+    Column("is_giftable", Boolean, nullable=False, server_default=text("false")),
     Column("requires", ARRAY(Text), nullable=False, server_default=text("'{}'")),
     count("per_member_cap", nullable=True),
     words("cap_period"),
@@ -79,6 +80,7 @@ offer = Table(
     check("offer", "per_member_cap", "per_member_cap > 0"),
     check("offer", "period_cap", "(period_cap IS NULL) = (period_cap_per IS NULL) AND period_cap >= pieces"),
     one_of("offer", "period_cap_per", CapPeriod),
+    check("offer", "is_giftable", "NOT is_giftable OR offline_class = 0"),
     check("offer", "weekdays", "weekdays BETWEEN 1 AND 127"),
     check("offer", "pieces", "pieces BETWEEN 1 AND 100 AND pieces <= stock_total AND pieces <= per_member_cap"),
     check("offer", "valid", "valid_from < valid_until"),

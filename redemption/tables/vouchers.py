@@ -29,6 +29,7 @@ voucher = Table(
     identifier("offer_id"),
     identifier("sponsor_id"),
     identifier("member_id"),
+    identifier("payer_id", nullable=True),
     identifier("owner_group", nullable=True),
     words("short_code"),
     words("state"),
@@ -58,6 +59,7 @@ voucher = Table(
     refers("voucher", "offer", ("offer_id",), "offer"),
     one_of("voucher", "state", VoucherState),
     check("voucher", "voucher_id", "voucher_id > 0"),
+    check("voucher", "payer", "payer_id <> member_id"),
     check("voucher", "short_code", "short_code ~ '^[2-9A-HJKMNP-Z]{9}$'"),
     check(
         "voucher",
@@ -83,11 +85,20 @@ voucher = Table(
     check("voucher", "time", "issued_at < expires_at AND expires_at <= due_at"),
     Index("ix_voucher_member", "community_id", "member_id", "issued_at", "voucher_id"),
     Index("ix_voucher_offer_member", "community_id", "offer_id", "member_id", "issued_at"),
+    Index(
+        "ix_voucher_offer_payer",
+        "community_id",
+        "offer_id",
+        "payer_id",
+        "issued_at",
+        postgresql_where=text("payer_id IS NOT NULL"),
+    ),
     Index("ix_voucher_due", "community_id", "due_at", postgresql_where=text(_OPEN)),
 )
 """A promise held in escrow. The split of its price is frozen here.
 
 What is open is the total without what was used or returned, and escrow holds exactly that many times each part.
+payer_id is who took it and gave it away: their points lie in escrow and go back to them. Without one the holder paid.
 due_at is when what is left goes back: the expiry, and for the offline classes a grace for late uploads, which is the
 community's to say and frozen at issue.
 """

@@ -44,7 +44,9 @@ async def season(stage: Stage) -> None:
         title = row["item"]
         if title not in published and "物业费" not in title:
             published[title] = await _publish(stage, title, int(row["points"]), "bakery", redemption.OfferKind.GOODS)
-    haircut = await _publish(stage, "理发一次", HAIRCUT_POINTS, "barbershop", redemption.OfferKind.SERVICE)
+    haircut = await _publish(
+        stage, "理发一次", HAIRCUT_POINTS, "barbershop", redemption.OfferKind.SERVICE, is_giftable=True
+    )
     workdays = {"weekdays": WORKDAYS, "period_cap": 100, "period_cap_per": redemption.CapPeriod.WEEK}
     lunches = await _publish(
         stage, "午餐五次", LUNCH_POINTS, "bakery", redemption.OfferKind.SERVICE, pieces=LUNCHES, **workdays

@@ -57,6 +57,13 @@ class VoucherExtended(Fact, frozen=True, kw_only=True):
     member_id: UUID
 
 
+class VoucherGiven(Fact, frozen=True, kw_only=True):
+    """A member gave a voucher to this one."""
+
+    voucher_id: int
+    member_id: UUID
+
+
 class VoucherExpiring(Fact, frozen=True, kw_only=True):
     """A voucher ends soon."""
 

@@ -90,6 +90,12 @@ class RequestNotFound(NotFound):
     code: ClassVar[str] = "vouchers.request_not_found"
 
 
+class RecipientUnknown(NotFound):
+    """No member has this card and this name together."""
+
+    code: ClassVar[str] = "vouchers.recipient_unknown"
+
+
 class DisputeNotFound(NotFound):
     """Nobody objected to this line, or there is no such line."""
 

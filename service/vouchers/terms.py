@@ -84,6 +84,7 @@ def terms_of(offer_id: UUID, given: OfferIn, *, default_days: int) -> OfferTerms
         weekdays=mask_of(given.weekdays),
         usable_from=day_begins(given.usable_on) if given.usable_on else None,
         requires=requires_of(given),
+        is_giftable=given.is_giftable,
         price_list_version=given.price_list_version or None,
         valid_from=day_begins(given.valid_from),
         valid_until=day_begins(given.valid_until + timedelta(days=1)),
@@ -122,6 +123,7 @@ def offer_in(form: OfferForm) -> OfferIn:
         for_roles=form.for_roles,
         for_stars=form.for_stars,
         price_list_version=form.price_list_version.strip() or None,
+        is_giftable=form.is_giftable,
         voucher_days=form.voucher_days,
         rules=form.rules.split("\n"),
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -204,6 +205,11 @@ class Market:
                 quantity=quantity,
                 now=self.now,
             )
+
+    async def give(self, voucher_id: int, to: UUID, **asked: Any) -> bool:
+        given: dict[str, Any] = {"key": some_id(), "actor_id": self.li, "owner_group": some_id(), "now": self.now}
+        async with self.sessions.begin() as session:
+            return await redemption.give_voucher(session, self.book, voucher_id, to_id=to, **given | asked)
 
     async def freeze(self, voucher_id: int, *, key: UUID | None = None) -> None:
         async with self.sessions.begin() as session:

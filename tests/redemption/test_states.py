@@ -11,7 +11,7 @@ import redemption
 from redemption import TRANSITIONS, Stands, UseState, VoucherState
 from tests.db import Database
 from tests.redemption.crowd import as_superuser
-from tests.redemption.market import Market
+from tests.redemption.market import Market, some_id
 
 pytestmark = pytest.mark.anyio
 
@@ -22,7 +22,7 @@ PLANTED = {S.RESERVED, S.LOCKED, S.CANCEL_PENDING}
 
 async def bring_to(market: Market, database: Database, state: VoucherState) -> int:
     """A voucher for two, in this state. Where used at all, one use exists that could be taken back."""
-    haircut = await market.publish()
+    haircut = await market.publish(is_giftable=True)
     voucher_id = await market.issue(haircut, quantity=2)
     if state is S.PART_USED:
         await market.scan(voucher_id)
@@ -86,6 +86,7 @@ ACTIONS: dict[str, Callable[[Market, int], Awaitable[Any]]] = {
     "unfreeze": lambda market, voucher_id: market.unfreeze(voucher_id),
     "void": void,
     "extend": extend,
+    "give": lambda market, voucher_id: market.give(voucher_id, some_id()),
 }
 WORKING = [transition for transition in TRANSITIONS if transition.stands is Stands.WORKS]
 MOVES: dict[str, dict[VoucherState | None, tuple[VoucherState, ...]]] = {}

@@ -44,6 +44,9 @@ class Scene:
     async def cancel(self, client):
         return await client.post(f"{self.path}/cancellation")
 
+    async def give(self, client):
+        return await client.post(f"{self.path}/gift", json={"card_no": "0012-0003", "name": "陈助人"})
+
     async def redeem(self, client):
         return await client.post("/api/scans", json=scan_of(self.voucher["qr"]))
 
@@ -84,7 +87,7 @@ async def scene(town, li, sun, barber, zhou, wang, wei, wu, zheng, qian, he, giv
     clients = dict(zip(PARTIES, everybody, strict=True))
     await give(li, 100)
     shops = tuple(town.organisations[name] for name in ("barbershop", "bakery", "team"))
-    offer_id = await offer_of(merchant_ids=shops)
+    offer_id = await offer_of(merchant_ids=shops, is_giftable=True)
     taken = await li.post(f"/api/offers/{offer_id}/vouchers", json={}, headers={"idempotency-key": str(uuid4())})
     return Scene(clients, offer_id, taken.json())
 

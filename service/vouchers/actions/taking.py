@@ -9,13 +9,13 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 import redemption
 from service.communities import setting
-from service.facts import VoucherIssued, VoucherReturned
-from service.identity import Person, members_by_card, person
+from service.facts import VoucherGiven, VoucherIssued, VoucherReturned
+from service.identity import Person, members_by_card, normal_card, person
 from service.kit import audit, outbox
 from service.kit.access import Actor, Role
 from service.kit.clock import local_day
 from service.vouchers.queries.standing import tags_by_member
-from service.vouchers.rules import PointsMissing, PointsOwed, VoucherNotFound, key_for
+from service.vouchers.rules import PointsMissing, PointsOwed, RecipientUnknown, VoucherNotFound, key_for
 
 PRINTED = "printed"
 """The reason of a new code that was made because the paper was lost."""
@@ -164,8 +164,44 @@ async def give_back(
         outbox.record(
             session,
             VoucherReturned(
-                community_id=actor.community_id, voucher_id=voucher_id, member_id=voucher.member_id, reason="cancelled"
+                community_id=actor.community_id, voucher_id=voucher_id, member_id=ended.member_id, reason="cancelled"
             ),
+            now=now,
+        )
+
+
+async def give(
+    session: AsyncSession, *, actor: Actor, voucher_id: int, card_no: str, name: str, key: str, now: datetime
+) -> None:
+    """Give what is left of a voucher to the member who has this card and this name. Staff may do it for the holder.
+
+    Both are asked for, so that a slip in the number reaches nobody else.
+    """
+    voucher = await _held(session, actor, voucher_id)
+    behalf = voucher.member_id if voucher.member_id != actor.member_id else None
+    card = normal_card(card_no) or ""
+    member = (await members_by_card(session, actor.community_id, [card])).get(card)
+    to = await person(session, actor.community_id, member.member_id) if member else None
+    if to is None or not to.is_open or "".join(name.split()) != "".join(to.name.split()):
+        raise RecipientUnknown
+    tags = (await tags_by_member(session, actor.community_id, [to.member_id], local_day(now)))[to.member_id]
+    replayed = await redemption.give_voucher(
+        session,
+        actor.community_id,
+        voucher_id,
+        key=key_for(actor.member_id, f"give:{voucher_id}:{key}"),
+        to_id=to.member_id,
+        owner_group=to.household_id,
+        tags=tags,
+        actor_id=actor.member_id,
+        on_behalf_of=behalf,
+        now=now,
+    )
+    if not replayed:
+        audit.record(session, actor, "vouchers.given", kind="voucher", id=voucher_id, now=now, on_behalf_of=behalf)
+        outbox.record(
+            session,
+            VoucherGiven(community_id=actor.community_id, voucher_id=voucher_id, member_id=to.member_id),
             now=now,
         )
 

@@ -25,6 +25,7 @@ from service.vouchers.actions.scan import code_keys
 from service.vouchers.browser import voucher_cursor, voucher_mark
 from service.vouchers.payloads import (
     CancelIn,
+    GiveIn,
     OfferIn,
     OfferMade,
     OfferOut,
@@ -168,6 +169,31 @@ async def cancel(
     return await once(request, session, actor, now, work, status=204)
 
 
+@post("/api/vouchers/{voucher_id:int}/gift", opt=SIGNED_IN, status_code=204)
+async def give(
+    request: AnyRequest,
+    voucher_id: FromPath[int],
+    data: JSONBody[GiveIn],
+    session: NamedDependency[AsyncSession],
+    actor: NamedDependency[Actor],
+    now: NamedDependency[datetime],
+) -> Response[None]:
+    """Give a voucher to another member, by card and name."""
+
+    async def work() -> None:
+        await taking.give(
+            session,
+            actor=actor,
+            voucher_id=voucher_id,
+            card_no=data.card_no,
+            name=data.name,
+            key=_key(request),
+            now=now,
+        )
+
+    return await once(request, session, actor, now, work, status=204)
+
+
 @post("/api/vouchers/{voucher_id:int}/printing", opt=SIGNED_IN, status_code=200)
 async def print_again(
     request: AnyRequest,
@@ -225,6 +251,8 @@ def _voucher(state: State, actor: Actor, card: VoucherCard, now: datetime) -> Vo
         expires_at=card.expires_at,
         used_at=card.used_at,
         used_at_shop=card.used_at_shop,
+        may_give=card.may_give,
+        is_gift=card.is_gift,
     )
 
 

@@ -122,6 +122,7 @@ def _filled(offer: redemption.Offer) -> Mapping[str, object]:
         "usable_on": local_day(offer.usable_from).isoformat() if offer.usable_from else "",
         "for_roles": [role.value for role in ROLES_ASKED if role_tag(role) in offer.requires],
         "for_stars": next((count for count in range(1, STARS_MOST + 1) if stars_tag(count) in offer.requires), 0),
+        "is_giftable": offer.is_giftable,
         "price_list_version": offer.price_list_version or "",
         "valid_from": offer.valid_from.astimezone(HOME_ZONE).date().isoformat(),
         "valid_until": last_day_of(offer).isoformat(),

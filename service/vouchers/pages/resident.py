@@ -26,7 +26,7 @@ from service.kit.paging import decode_cursor, encode_cursor
 from service.vouchers.actions import taking
 from service.vouchers.actions.scan import code_keys
 from service.vouchers.browser import voucher_cursor, voucher_mark
-from service.vouchers.payloads import CancelForm, TakeForm
+from service.vouchers.payloads import CancelForm, GiveForm, TakeForm
 from service.vouchers.queries.catalogue import VoucherCard, offer_for, offers_for, voucher_for, vouchers_for
 from service.vouchers.rules import Tab
 
@@ -239,6 +239,42 @@ async def cancel(
                 session, actor=actor, voucher_id=voucher_id, quantity=form.quantity, key=key, now=now
             )
             return f"/vouchers/{voucher_id}?done=vouchers.cancelled"
+
+        return await once_page(request, session, actor, now, work)
+
+
+@get("/vouchers/{voucher_id:int}/give", opt=SIGNED_IN, include_in_schema=False)
+async def give_page(
+    request: AnyRequest,
+    voucher_id: FromPath[int],
+    session: NamedDependency[AsyncSession],
+    actor: NamedDependency[Actor],
+    now: NamedDependency[datetime],
+) -> Template:
+    """Whom to give it to, and what that means."""
+    card = await voucher_for(session, actor, voucher_id, now=now)
+    return page(request, "vouchers/give.html", title=_("送给别人"), voucher=card)
+
+
+@post("/vouchers/{voucher_id:int}/give", opt=SIGNED_IN, include_in_schema=False)
+async def give(
+    request: AnyRequest,
+    voucher_id: FromPath[int],
+    session: NamedDependency[AsyncSession],
+    actor: NamedDependency[Actor],
+    now: NamedDependency[datetime],
+) -> Redirect:
+    """Give it to another member, once."""
+    card = await voucher_for(session, actor, voucher_id, now=now)
+    key = str((await request.form()).get("_key") or "")
+    with refill(request, "vouchers/give.html", title=_("送给别人"), voucher=card):
+        form = await form_of(request, GiveForm)
+
+        async def work() -> str:
+            await taking.give(
+                session, actor=actor, voucher_id=voucher_id, card_no=form.card_no, name=form.name, key=key, now=now
+            )
+            return f"/vouchers/{voucher_id}?done=vouchers.given"
 
         return await once_page(request, session, actor, now, work)
 

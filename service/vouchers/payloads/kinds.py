@@ -7,6 +7,8 @@ import msgspec
 from service.vouchers.rules import STARS_MOST
 
 Code = Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
+CardNo = Annotated[str, msgspec.Meta(min_length=1, max_length=40)]
+HolderName = Annotated[str, msgspec.Meta(min_length=1, max_length=60)]
 Count = Annotated[int, msgspec.Meta(ge=1, le=1_000_000)]
 Reason = Annotated[str, msgspec.Meta(min_length=2, max_length=100)]
 Title = Annotated[str, msgspec.Meta(min_length=1, max_length=60)]

@@ -71,6 +71,7 @@ class OfferIn(msgspec.Struct):
     for_roles: list[AskedRole] = []
     for_stars: Stars = 0
     price_list_version: Version | None = None
+    is_giftable: bool = False
     voucher_days: Annotated[int, msgspec.Meta(ge=1, le=365)] | None = None
     rules: list[Annotated[str, msgspec.Meta(max_length=60)]] = []
 
@@ -117,6 +118,7 @@ class OfferForm(msgspec.Struct):
     for_roles: list[AskedRole] = []
     for_stars: Stars = 0
     price_list_version: Version = ""
+    is_giftable: bool = False
     voucher_days: Annotated[int, msgspec.Meta(ge=1, le=365)] | None = None
     rules: Annotated[str, msgspec.Meta(max_length=200)] = ""
 

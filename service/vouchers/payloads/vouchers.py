@@ -6,7 +6,7 @@ from uuid import UUID
 
 import msgspec
 
-from service.vouchers.payloads.kinds import Count
+from service.vouchers.payloads.kinds import CardNo, Count, HolderName
 
 
 class TakeIn(msgspec.Struct):
@@ -37,12 +37,28 @@ class VoucherOut(msgspec.Struct):
     expires_at: datetime
     used_at: datetime | None
     used_at_shop: str | None
+    may_give: bool
+    is_gift: bool
 
 
 class CancelIn(msgspec.Struct):
     """How many pieces are given back; nothing for all that are left."""
 
     quantity: Count | None = None
+
+
+class GiveIn(msgspec.Struct):
+    """To whom a voucher is given: card number and full name, which must belong together."""
+
+    card_no: CardNo
+    name: HolderName
+
+
+class GiveForm(msgspec.Struct):
+    """The page's form of the same."""
+
+    card_no: CardNo
+    name: HolderName
 
 
 class VouchersOut(msgspec.Struct):

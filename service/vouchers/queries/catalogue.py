@@ -1,7 +1,7 @@
 """What residents see: offers with what is still missing, and their own vouchers."""
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from uuid import UUID
 
@@ -91,6 +91,9 @@ class VoucherCard:
     expires_at: datetime
     used_at: datetime | None
     used_at_shop: str | None
+    may_give: bool
+    is_gift: bool
+    """Somebody else paid for it, and gets back what is not used."""
     code_seq: int
     changed_at: datetime
 
@@ -198,14 +201,19 @@ async def vouchers_for(
 
 
 async def voucher_for(session: AsyncSession, actor: Actor, voucher_id: int, *, now: datetime) -> VoucherCard:
-    """One's own voucher; anybody else's looks as if it were not there."""
+    """One's own voucher, or one that one gave away; anybody else's looks as if it were not there."""
     try:
         found = await redemption.voucher(session, actor.community_id, voucher_id)
     except redemption.VoucherUnknown as unknown:
         raise VoucherNotFound from unknown
-    if found.member_id != actor.member_id:
+    if actor.member_id not in (found.member_id, found.payer_id):
         raise VoucherNotFound
-    return (await voucher_cards(session, actor.community_id, [found], now))[0]
+    card = (await voucher_cards(session, actor.community_id, [found], now))[0]
+    if found.member_id == actor.member_id:
+        return card
+    # Whose points lie in it may see what became of it, and no code of it.
+    state = "given" if card.is_usable else card.state
+    return replace(card, state=state, is_usable=False, short_code="", may_give=False, is_gift=False)
 
 
 async def voucher_cards(
@@ -242,6 +250,10 @@ async def voucher_cards(
             used_at_shop=shops[voucher.last_merchant_id].name
             if voucher.last_merchant_id is not None and voucher.last_merchant_id in shops
             else None,
+            may_give=voucher.is_giftable
+            and voucher.payer_id is None
+            and shown_state(voucher, now) in ("issued", "part_used"),
+            is_gift=voucher.payer_id is not None,
             code_seq=voucher.code_seq,
             changed_at=voucher.changed_at,
         )
@@ -257,7 +269,7 @@ def shown_state(voucher: redemption.Voucher, now: datetime) -> str:
 
 
 _BY_IDS = sa.text("""
-SELECT v.voucher_id, v.offer_id, v.member_id, o.title, o.rules, o.weekdays, o.usable_from, v.price_list_version,
+SELECT v.voucher_id, v.offer_id, v.member_id, v.payer_id, o.title, o.rules, o.weekdays, o.usable_from, v.price_list_version,
        v.points_each, v.cash_fen_each,
        v.short_code, v.state, v.quantity_total, v.quantity_used,
        v.quantity_total - v.quantity_used - v.quantity_returned AS quantity_open,
@@ -305,6 +317,8 @@ async def usable_by_ids(
                 expires_at=row.expires_at,
                 used_at=None,
                 used_at_shop=None,
+                may_give=False,
+                is_gift=row.payer_id is not None,
                 code_seq=row.code_seq,
                 changed_at=row.changed_at,
             ),
