@@ -71,8 +71,11 @@ def allow(*roles: Role) -> dict[str, object]:
     return {"allow": frozenset(roles)}
 
 
-def guard(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler) -> None:
-    """Refuse whoever the route's `opt` does not name. A route that names nobody is open to nobody."""
+async def guard(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler) -> None:
+    """Refuse whoever the route's `opt` does not name. A route that names nobody is open to nobody.
+
+    A coroutine, because a plain function would be sent to a thread and back for every request.
+    """
     rule = handler.opt.get("allow")
     read_only = connection.app.state.read_only
     if rule in ("public", "by_database"):
