@@ -6,6 +6,7 @@ which are counted and said once it takes any again; it never costs a request.
 
 import atexit
 import contextlib
+import io
 import logging
 import os
 import queue
@@ -107,8 +108,30 @@ def _missing(lines: int) -> logging.LogRecord:
     return logging.makeLogRecord({**about, "line": {"lines": lines}})
 
 
-class _Stream(_Counting, logging.StreamHandler[TextIO]):
-    pass
+class _Direct:
+    """Writes to what lies under a stream: one who waits there for a reader holds no lock, so the process can end meanwhile."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self.stream = stream
+
+    def write(self, text: str) -> None:
+        try:
+            place = self.stream.fileno()
+        except io.UnsupportedOperation:
+            self.stream.write(text)  # it lies in memory
+            return
+        data = text.encode(errors="backslashreplace")
+        while data:
+            data = data[os.write(place, data) :]
+
+    def flush(self) -> None:
+        """Nothing is kept back."""
+
+
+class _Stream(_Counting, logging.StreamHandler[Any]):
+    def createLock(self) -> None:  # noqa: N802  (the library's name)
+        """None: one thread writes, and at the end of the process nobody shall wait for it."""
+        self.lock = None
 
 
 class _File(_Counting, RotatingFileHandler):
@@ -175,7 +198,7 @@ def configure_logs(file: Path | None = None, *, stream: TextIO | None = None) ->
     OSError when the file cannot be written.
     """
     flush_logs()
-    terminal = _Stream(stream or sys.stderr)
+    terminal = _Stream(_Direct(stream or sys.stderr))
     terminal.setFormatter(_Lines())
     handlers: list[logging.Handler] = [terminal]
     if file is not None:

@@ -4,6 +4,8 @@ import io
 import json
 import logging
 import os
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -176,3 +178,22 @@ def test_an_app_keeps_the_logs_of_whoever_started_it() -> None:
     flush_logs()
 
     assert "here" in stream.getvalue()
+
+
+def test_a_process_whose_log_nobody_reads_can_end() -> None:
+    """Whoever writes waits for a reader that sleeps; the process must not wait with it."""
+    words = (
+        "import os, sys; from service.kit.logs import configure_logs; import structlog; "
+        "configure_logs(); log = structlog.get_logger('linli'); "
+        "[log.info('line', text='x' * 1000) for _ in range(500)]; print('said', flush=True)"
+    )
+    read, write = os.pipe()
+    try:
+        with subprocess.Popen([sys.executable, "-c", words], stderr=write, stdout=subprocess.PIPE) as process:
+            try:
+                assert process.wait(60) == 0
+            finally:
+                process.kill()
+    finally:
+        os.close(read)
+        os.close(write)
