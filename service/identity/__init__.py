@@ -20,7 +20,7 @@ from service.identity.actions_bulk import (
     reopen_people,
     take_back_roles,
 )
-from service.identity.actions_sign_in import count_try, end_session, end_sessions_of, enter, set_secret
+from service.identity.actions_sign_in import count_try, end_session, end_sessions_of, enter, set_secret, sign_in
 from service.identity.actor import actor_of_cookie
 from service.identity.contacts import (
     Contact,
@@ -105,6 +105,7 @@ __all__ = [
     "roles_by_member",
     "sessions_of",
     "set_secret",
+    "sign_in",
     "take_back_roles",
     "update_people",
     "without_a_way_in",
