@@ -41,7 +41,7 @@ class OfferState(StrEnum):
 
 
 class OfferKind(StrEnum):
-    """What the member gets. An entitlement is a perk that is not bought."""
+    """What the member gets. An entitlement is a perk that is not bought: it costs nothing, is for some only and not given away."""
 
     GOODS = "goods"
     SERVICE = "service"

@@ -18,7 +18,8 @@ BEGIN
     IF v_merchants IS NULL OR p_price_points < 0 OR p_subsidy_points NOT BETWEEN 0 AND p_price_points
        OR p_payable_fen < 0 OR p_cash_fen < 0 OR p_stock_total < 1 OR p_per_member_cap < 1 OR p_pieces NOT BETWEEN 1 AND 100
        OR p_pieces > p_stock_total OR p_pieces > p_per_member_cap OR p_pieces > p_period_cap OR (p_period_cap IS NULL) <> (p_period_cap_per IS NULL)
-       OR p_weekdays NOT BETWEEN 1 AND 127 OR (p_is_giftable AND p_offline_class > 0) OR p_valid_from >= p_valid_until
+       OR p_weekdays NOT BETWEEN 1 AND 127 OR (p_is_giftable AND p_offline_class > 0)
+       OR (p_kind = 'entitlement' AND (p_price_points > 0 OR p_cash_fen > 0 OR cardinality(p_requires) = 0 OR p_is_giftable)) OR p_valid_from >= p_valid_until
        OR p_voucher_days NOT BETWEEN 1 AND 3660 OR p_offline_class NOT BETWEEN 0 AND 2 OR length(p_title) NOT BETWEEN 1 AND 200
        OR NOT EXISTS (SELECT FROM pg_timezone_names z WHERE z.name = p_time_zone) THEN
         RETURN redemption.said('offer_wrong');

@@ -75,6 +75,12 @@ offer = Table(
     one_of("offer", "state", OfferState),
     one_of("offer", "cap_period", CapPeriod),
     check("offer", "price", "price_points >= 0 AND subsidy_points BETWEEN 0 AND price_points"),
+    check(
+        "offer",
+        "entitlement",
+        "kind <> 'entitlement'"
+        " OR (price_points = 0 AND cash_fen = 0 AND cardinality(requires) > 0 AND NOT is_giftable)",
+    ),
     check("offer", "money", "payable_fen >= 0 AND cash_fen >= 0"),
     check("offer", "stock", "stock_total > 0 AND stock_taken BETWEEN 0 AND stock_total"),
     check("offer", "per_member_cap", "per_member_cap > 0"),

@@ -4,7 +4,7 @@ from datetime import date, datetime, timedelta
 from decimal import Decimal
 from uuid import UUID
 
-from redemption import OfferTerms
+from redemption import OfferKind, OfferTerms
 from service.kit.clock import FIRST_DAY, LAST_DAY, day_begins, local_day
 from service.kit.refusals import Invalid
 from service.vouchers.days import mask_of
@@ -44,6 +44,22 @@ def _times_wrong(given: OfferIn) -> dict[str, str]:
     return problems
 
 
+def _perk_wrong(given: OfferIn) -> dict[str, str]:
+    """A perk costs nothing, is for some only, and is not given away."""
+    if given.kind is not OfferKind.ENTITLEMENT:
+        return {}
+    problems: dict[str, str] = {}
+    if given.price_points:
+        problems["price_points"] = "perk_is_free"
+    if given.cash_fen:
+        problems["cash_yuan"] = "perk_is_free"
+    if not given.for_roles and not given.for_stars:
+        problems["for_roles"] = "perk_for_whom"
+    if given.is_giftable:
+        problems["is_giftable"] = "perk_not_given"
+    return problems
+
+
 def _numbers_wrong(given: OfferIn) -> dict[str, str]:
     """A subsidy above the price; a stock or cap that is not enough for one voucher."""
     problems: dict[str, str] = {}
@@ -58,7 +74,7 @@ def _numbers_wrong(given: OfferIn) -> dict[str, str]:
 def terms_of(offer_id: UUID, given: OfferIn, *, default_days: int) -> OfferTerms:
     """The terms that were written down; raises Invalid with every field that contradicts another."""
     rules = tuple(line.strip() for line in given.rules if line.strip())
-    problems = {**_times_wrong(given), **_numbers_wrong(given)}
+    problems = {**_times_wrong(given), **_numbers_wrong(given), **_perk_wrong(given)}
     if not given.shops:
         problems["shops"] = "required"
     if len(rules) > RULE_LINES_MAX:

@@ -238,6 +238,8 @@ def _voucher(state: State, actor: Actor, card: VoucherCard, now: datetime) -> Vo
         shops=card.shops,
         price=card.points * 100,
         unit="point",
+        subsidy=card.subsidy_points * 100,
+        cash_fen=card.cash_fen,
         quantity_total=card.quantity_total,
         quantity_used=card.quantity_used,
         quantity_open=card.quantity_open,

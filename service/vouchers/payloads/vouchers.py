@@ -24,6 +24,8 @@ class VoucherOut(msgspec.Struct):
     shops: str
     price: int
     unit: str
+    subsidy: int
+    cash_fen: int
     quantity_total: int
     quantity_used: int
     quantity_open: int

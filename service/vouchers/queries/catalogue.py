@@ -80,6 +80,8 @@ class VoucherCard:
     quantity_total: int
     quantity_used: int
     quantity_open: int
+    subsidy_points: int
+    """What the sponsor adds for all pieces; frozen when it was taken, as the points are."""
     points_open: int
     """What would come back for all that is left."""
     rules: Sequence[str]
@@ -238,6 +240,7 @@ async def voucher_cards(
             quantity_total=voucher.quantity_total,
             quantity_used=voucher.quantity_used,
             quantity_open=voucher.quantity_open,
+            subsidy_points=voucher.subsidy_points_each * voucher.quantity_total,
             points_open=voucher.points_each * voucher.quantity_open,
             rules=voucher.rules,
             days=days_in(voucher.weekdays),
@@ -270,7 +273,7 @@ def shown_state(voucher: redemption.Voucher, now: datetime) -> str:
 
 _BY_IDS = sa.text("""
 SELECT v.voucher_id, v.offer_id, v.member_id, v.payer_id, o.title, o.rules, o.weekdays, o.usable_from, v.price_list_version,
-       v.points_each, v.cash_fen_each,
+       v.points_each, v.subsidy_points_each, v.cash_fen_each,
        v.short_code, v.state, v.quantity_total, v.quantity_used,
        v.quantity_total - v.quantity_used - v.quantity_returned AS quantity_open,
        v.issued_at, v.expires_at, v.code_seq, v.changed_at,
@@ -307,6 +310,7 @@ async def usable_by_ids(
                 quantity_total=row.quantity_total,
                 quantity_used=row.quantity_used,
                 quantity_open=row.quantity_open,
+                subsidy_points=row.subsidy_points_each * row.quantity_total,
                 points_open=row.points_each * row.quantity_open,
                 rules=row.rules,
                 days=days_in(row.weekdays),
