@@ -119,6 +119,13 @@ class ExchangesOut(msgspec.Struct):
     next: str | None
 
 
+class ContactOut(msgspec.Struct):
+    """How to reach the other side."""
+
+    name: str
+    phone: str | None
+
+
 class MomentOut(msgspec.Struct):
     """One line of the history; without an actor, time alone moved it."""
 

@@ -38,10 +38,19 @@ def in_town(live: Live, work: Callable[[AsyncSession], Awaitable[object]]) -> No
 
 def give_points(live: Live, name: str, points: int) -> None:
     """Points from an earlier life, as they come when a community moves in with balances of its own."""
+    _give(live, name, chart.POINT, points * 100)
+
+
+def give_minutes(live: Live, name: str, minutes: int) -> None:
+    """The same for time coins."""
+    _give(live, name, chart.MINUTE, minutes)
+
+
+def _give(live: Live, name: str, unit: str, amount: int) -> None:
     journal = ledger.Journal(
         reference=f"opening:{uuid4()}",
         reason=Reason.OPENING_BALANCE,
-        legs=(ledger.Leg(chart.ISSUED, chart.member(live.town.actors[name].member_id), chart.POINT, points * 100),),
+        legs=(ledger.Leg(chart.ISSUED, chart.member(live.town.actors[name].member_id), unit, amount),),
         actor_id=None,
     )
     in_town(live, lambda session: ledger.post(session, HERE, journal, now=live.clock.now))

@@ -14,6 +14,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from service.exchange.actions import answering, deciding
 from service.exchange.actions.door import accepting, confirming, through, withdrawing
 from service.exchange.payloads import (
+    ContactOut,
     DecisionIn,
     ExchangeOut,
     ExchangesOut,
@@ -23,7 +24,9 @@ from service.exchange.payloads import (
     moment_out,
 )
 from service.exchange.queries import exchanges as queries
-from service.exchange.rules import STAFF, words_of
+from service.exchange.queries.desk import Shown, desk_list
+from service.exchange.rules import HELD, READERS, STAFF, NotYours, words_of
+from service.identity import contact_of
 from service.kit.access import SIGNED_IN, Actor, allow
 from service.kit.db import poster_of_app, sessions_of_app, transaction
 from service.kit.once import once
@@ -235,4 +238,32 @@ async def hide_thanks(
     )
 
 
-HANDLERS = [mine, one, accept, confirm, withdraw, decline, finish, dispute, thank, decide, hide_thanks]
+@get("/api/exchange/{exchange_id:uuid}/contact", opt=SIGNED_IN)
+async def contact(
+    exchange_id: FromPath[UUID],
+    session: NamedDependency[AsyncSession],
+    actor: NamedDependency[Actor],
+    now: NamedDependency[datetime],
+) -> ContactOut:
+    """Name and phone of the other side, from the agreement until it is over. The look is written down."""
+    view = await queries.exchange_for(session, actor, exchange_id)
+    if not view.is_mine or view.state not in HELD:
+        raise NotYours
+    seen = await contact_of(session, actor, view.sides.other(actor.member_id), now, reason="exchange_agreed")
+    return ContactOut(view.other, seen.phone)
+
+
+@get("/api/exchange/desk", opt=allow(*READERS))
+async def desk(
+    session: NamedDependency[AsyncSession],
+    actor: NamedDependency[Actor],
+    shown: FromQuery[Shown] = Shown.DISPUTED,
+    q: FromQuery[str] = "",
+    after: FromQuery[str | None] = None,
+) -> ExchangesOut:
+    """The staff's views: disputes, what is open, what was paid, words of thanks, all; by card, phone or name."""
+    found = await desk_list(session, actor, shown=shown, text=q, after=after)
+    return ExchangesOut([exchange_out(view) for view in found.rows], found.next)
+
+
+HANDLERS = [contact, desk, mine, one, accept, confirm, withdraw, decline, finish, dispute, thank, decide, hide_thanks]

@@ -78,7 +78,7 @@ class Moment:
 Row = tuple[Exchange, ExchangeListing]
 
 
-def _rows(community_id: int | None) -> Any:
+def rows_of(community_id: int | None) -> Any:
     """Exchanges with their listings, of one community or, for timed work, of all."""
     query = (
         sa.select(Exchange, ExchangeListing)
@@ -101,7 +101,7 @@ def sides(row: Exchange, listing: ExchangeListing) -> Sides:
 
 async def exchange_row(session: AsyncSession, community_id: int, exchange_id: UUID) -> Row:
     """The rows as they stand now, unlocked."""
-    found = await session.execute(_rows(community_id).where(col(Exchange.exchange_id) == exchange_id))
+    found = await session.execute(rows_of(community_id).where(col(Exchange.exchange_id) == exchange_id))
     row: Row | None = found.one_or_none()
     if row is None:
         raise ExchangeNotFound
@@ -111,7 +111,9 @@ async def exchange_row(session: AsyncSession, community_id: int, exchange_id: UU
 async def lock_exchange(session: AsyncSession, community_id: int, exchange_id: UUID) -> Row:
     """The same with the exchange locked."""
     found = await session.execute(
-        _rows(community_id).where(col(Exchange.exchange_id) == exchange_id).with_for_update(key_share=True, of=Exchange)
+        rows_of(community_id)
+        .where(col(Exchange.exchange_id) == exchange_id)
+        .with_for_update(key_share=True, of=Exchange)
     )
     row: Row | None = found.one_or_none()
     if row is None:
@@ -122,7 +124,7 @@ async def lock_exchange(session: AsyncSession, community_id: int, exchange_id: U
 async def lock_due_answers(session: AsyncSession, now: datetime, limit: int) -> Sequence[Any]:
     """Answers whose days are over, locked, of any community; what somebody is busy with is left for the next time."""
     found = await session.execute(
-        _rows(None)
+        rows_of(None)
         .where(col(Exchange.state) == State.ASKED, col(Exchange.due_at) <= now)
         .order_by(col(Exchange.due_at), col(Exchange.exchange_id))
         .limit(limit)
@@ -166,7 +168,7 @@ async def my_exchanges(
     session: AsyncSession, actor: Actor, *, is_open: bool = False, after: str | None = None
 ) -> Page[ExchangeView]:
     """One person's, last changed first; or only those that are not over."""
-    query = _rows(actor.community_id).where(
+    query = rows_of(actor.community_id).where(
         sa.or_(col(Exchange.payer_id) == actor.member_id, col(Exchange.helper_id) == actor.member_id)
     )
     if is_open:

@@ -1,0 +1,96 @@
+"""Neighbours exchange by phone, in 长辈版, and staff decide at the desk; every page of it is judged in both languages."""
+
+import pytest
+from playwright.sync_api import Page
+
+from tests.browser.conftest import DESK, Visitor, shot
+from tests.browser.judge import axe, foreign, sideways, small
+from tests.browser.live import Live
+from tests.browser.seen import texts_of_people
+from tests.browser.steps import give_minutes
+
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
+
+
+def judged(page: Page, live: Live, name: str, *, elder: bool = False) -> None:
+    """Nothing that keeps anybody out; and a picture to look at."""
+    shot(page, f"exchange-{name}")
+    found = axe(page) + sideways(page) + foreign(page, texts_of_people(live.database)) + (small(page) if elder else [])
+    assert found == []
+
+
+@pytest.mark.parametrize("way", ["phone", "elder", "elder-en"])
+def test_a_neighbour_helps_and_is_paid(visit: Visitor, way: str) -> None:
+    live, origin, elder = visit.live, visit.live.origin, way != "phone"
+    give_minutes(live, "li", 120)
+    chen = visit.page("chen", elder=elder)
+    chen.goto(f"{origin}/exchange")
+    judged(chen, live, f"empty-{way}", elder=elder)
+    chen.get_by_role("link", name="发一条").first.click()
+    judged(chen, live, f"new-{way}", elder=elder)
+    chen.get_by_label("我能帮").check()
+    chen.get_by_label("哪一类").select_option("chores")
+    chen.get_by_label("一句话说说做什么").fill("缝裤边")
+    chen.get_by_role("button", name="下一步：看一遍").click()
+    judged(chen, live, f"check-{way}", elder=elder)
+    chen.get_by_role("button", name="放到交换板上").click()
+
+    li = visit.page("li", elder=elder, english=way.endswith("en"))
+    li.goto(f"{origin}/exchange")
+    judged(li, live, f"board-{way}", elder=elder)
+    li.get_by_role("heading", name="缝裤边").get_by_role("link").click()
+    judged(li, live, f"listing-{way}", elder=elder)
+    li.locator("form[action$=answers] button").click()
+    judged(li, live, f"asked-{way}", elder=elder)
+    here = li.url.split("?")[0]
+
+    chen.goto(f"{origin}/exchange/mine")
+    judged(chen, live, f"mine-{way}", elder=elder)
+    chen.get_by_role("link", name="缝裤边").click()
+    chen.get_by_role("button", name="答应", exact=True).click()
+    judged(chen, live, f"agreed-{way}", elder=elder)
+    chen.get_by_role("button", name="我帮完了").click()
+    li.goto(here)
+    judged(li, live, f"done-{way}", elder=elder)
+    li.locator("form[action$=confirm] button").click()
+    judged(li, live, f"confirmed-{way}", elder=elder)
+    li.locator("#words").fill("谢谢！")
+    li.locator("form[action$=thanks] button").click()
+    judged(li, live, f"thanked-{way}", elder=elder)
+    chen.goto(f"{origin}/passbook?unit=minute")
+    judged(chen, live, f"passbook-{way}", elder=elder)
+    chen.goto(f"{origin}/exchange/listings")
+    judged(chen, live, f"listings-{way}", elder=elder)
+
+
+@pytest.mark.parametrize("english", [False, True], ids=["zh", "en"])
+def test_staff_decide(visit: Visitor, english: bool) -> None:
+    live, origin = visit.live, visit.live.origin
+    name = "desk-en" if english else "desk"
+    give_minutes(live, "li", 120)
+    li = visit.page("li")
+    li.goto(f"{origin}/exchange/new")
+    li.get_by_label("找人帮").check()
+    li.get_by_label("哪一类").select_option("pets")
+    li.get_by_label("一句话说说做什么").fill("遛狗")
+    li.get_by_role("button", name="下一步：看一遍").click()
+    li.get_by_role("button", name="放到交换板上").click()
+    chen = visit.page("chen")
+    chen.goto(li.url.split("?")[0])
+    chen.get_by_role("button", name="我来帮").click()
+    here = chen.url.split("?")[0]
+    li.goto(here)
+    li.get_by_role("button", name="答应", exact=True).click()
+    li.get_by_text("说法不一样？").click()
+    li.get_by_label("怎么回事").fill("没有来")
+    li.get_by_role("button", name="请居委会来定").click()
+
+    wu = visit.page("wu", viewport=DESK, english=english)
+    wu.goto(f"{origin}/desk/exchange")
+    judged(wu, live, f"list-{name}")
+    wu.get_by_role("link", name="遛狗").click()
+    judged(wu, live, f"one-{name}")
+    wu.locator("#paid_minutes").fill("20")
+    wu.locator("#reason").fill("来了一半")
+    wu.locator("form[action$=decide] button").click()
+    judged(wu, live, f"decided-{name}")
