@@ -4,7 +4,7 @@
 stars read it. A mistake is corrected by a row with the opposite minutes, linked to the first.
 """
 
-from service.records.actions import correct_record, correct_records, record_services
+from service.records.actions import Credited, correct_record, correct_records, record_services
 from service.records.carrying import Carried, carry_over, take_back_carried
 from service.records.planning import Planned, Service, plan_services
 from service.records.queries import (
@@ -27,6 +27,7 @@ from service.records.times import Span, Taken, taken_times, time_is_taken
 
 __all__ = [
     "Carried",
+    "Credited",
     "Planned",
     "RecordAlreadyCorrected",
     "RecordKind",

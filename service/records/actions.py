@@ -1,7 +1,7 @@
 """Writing services into the record and posting what they earn, as one act; and undoing them."""
 
 import json
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -51,13 +51,15 @@ async def record_services(
     actor: Actor | None,
     now: datetime,
     on_behalf_of: UUID | None = None,
+    told: Callable[[Sequence[Credited]], None] = lambda _: None,
 ) -> Sequence[Credited]:
     """Write services into the record and post minutes and points, in this transaction and one round trip to the ledger.
 
     Must be the action's last statement: it ends by taking the book's head. The people are locked first, in one order, so
     that two approvals on the same day cannot both use the same rest of the daily cap, nor both count the same time. A
     service that the cap leaves nothing of stands in the record with its reward alone; without a reward it is not
-    recorded and its `Credited.record_id` is None.
+    recorded and its `Credited.record_id` is None. `told` hears what was credited before the head is taken, for rows of the
+    caller's that say it.
     Raises TimeTaken when another service counts for some of the time, and the ledger's refusal (for example an empty
     reward budget) for the first journal that was refused.
     """
@@ -66,6 +68,10 @@ async def record_services(
     planned = await plan_services(
         session, community_id=community_id, services=services, actor=actor, on_behalf_of=on_behalf_of
     )
+    credited = [
+        Credited(each.service.reference, each.record_id, each.minutes, each.points_hundredths) for each in planned
+    ]
+    told(credited)
     await session.flush()
     await _write(session, community_id, [each for each in planned if each.journal is None], now)
     drafts = [draft for each in planned for draft in _drafts(each, actor)]
@@ -76,7 +82,7 @@ async def record_services(
                 await _check_times(session, community_id, services)
             if isinstance(verdict, Exception):
                 raise verdict
-    return [Credited(each.service.reference, each.record_id, each.minutes, each.points_hundredths) for each in planned]
+    return credited
 
 
 def _drafts(planned: Planned, actor: Actor | None) -> list[tuple[ledger.Journal, ledger.Effect]]:

@@ -5,9 +5,10 @@
 --
 -- Locked in the slice's order: attendances, the review, people. Two reviewers who decide about the same row meet at its lock, and
 -- the second finds it decided. Everything else that the plan was made from is part of the revision, but is looked at all the same.
-CREATE FUNCTION public.approval_lock(p_book bigint, p_now timestamptz, p_reference text[], p_effects jsonb) RETURNS text[]
+CREATE OR REPLACE FUNCTION public.approval_lock(p_book bigint, p_now timestamptz, p_reference text[], p_effects jsonb) RETURNS text[]
     LANGUAGE plpgsql VOLATILE
     SET search_path = public, pg_temp
+    SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off
 AS $$
 DECLARE
     v_ids uuid[] := ARRAY(SELECT (e ->> 'attendance')::uuid FROM jsonb_array_elements(p_effects) e);
@@ -37,10 +38,11 @@ END
 $$;
 
 -- Writes the record, the decision, the audit line and the fact that others are told.
-CREATE FUNCTION public.approval_write(
+CREATE OR REPLACE FUNCTION public.approval_write(
     p_book bigint, p_now timestamptz, p_reference text[], p_journal_id bigint[], p_effects jsonb) RETURNS void
     LANGUAGE plpgsql VOLATILE
     SET search_path = public, pg_temp
+    SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off
 AS $$
 BEGIN
     PERFORM service_write(p_book, p_now, p_reference, p_journal_id, p_effects);

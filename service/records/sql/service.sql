@@ -6,12 +6,16 @@
 -- ledger), title, source, served_on, starts_at and ends_at (or null), actor, on_behalf_of, request. One without a record brings no
 -- row; one without a member stands for a journal that needs none.
 
+-- A batch is at most some hundred rows and the tables only grow: each row is looked up by its key, whatever the planner thinks of a
+-- table that was empty when it planned.
+
 -- Locks the people as identity.lock_people does, and asks of what is true now whether the plan still holds: somebody else may have
 -- recorded a service since it was made. Minutes and coins are counted again and not what they were counted from, so that two who
 -- approve on one day disturb each other only where the cap or the store bites.
-CREATE FUNCTION public.service_lock(p_book bigint, p_now timestamptz, p_reference text[], p_effects jsonb) RETURNS text[]
+CREATE OR REPLACE FUNCTION public.service_lock(p_book bigint, p_now timestamptz, p_reference text[], p_effects jsonb) RETURNS text[]
     LANGUAGE plpgsql VOLATILE
     SET search_path = public, pg_temp
+    SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off
 AS $$
 BEGIN
     PERFORM FROM member m
@@ -51,10 +55,11 @@ END
 $$;
 
 -- Writes the record, the time that it counts and the audit line. Waits for nobody: the people are locked, and the rest is new.
-CREATE FUNCTION public.service_write(
+CREATE OR REPLACE FUNCTION public.service_write(
     p_book bigint, p_now timestamptz, p_reference text[], p_journal_id bigint[], p_effects jsonb) RETURNS void
     LANGUAGE plpgsql VOLATILE
     SET search_path = public, pg_temp
+    SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off
 AS $$
 BEGIN
     INSERT INTO service_record (

@@ -10,7 +10,7 @@ from service.facts import WishConfirmed
 from service.kit import outbox
 from service.kit.access import Actor
 from service.kit.clock import local_day
-from service.records import RecordKind, Service, ServiceClass, record_services
+from service.records import Credited, RecordKind, Service, ServiceClass, record_services
 from service.wishes import queries, rules
 from service.wishes.actions.steps import take_step
 from service.wishes.kinds import Warmth
@@ -60,11 +60,11 @@ async def _check_for_asker(session: AsyncSession, wish: Wish, note: str, now: da
 
 
 async def _credit(session: AsyncSession, wish: Wish, held: UUID | None, actor: Actor, now: datetime) -> None:
-    """Record the service. What follows the ledger writes our own locked row and new lines: it waits for nobody."""
+    """Record the service, and keep what arrived before the book's head is taken."""
     assert wish.volunteer_id is not None, "ck_wish_taken"
     assert wish.served_minutes is not None, "ck_wish_served"
     assert wish.served_from_at is not None, "ck_wish_served"
-    (credited,) = await record_services(
+    await record_services(
         session,
         community_id=wish.community_id,
         services=[
@@ -87,7 +87,12 @@ async def _credit(session: AsyncSession, wish: Wish, held: UUID | None, actor: A
         actor=actor,
         now=now,
         on_behalf_of=wish.asked_by if actor.member_id != wish.asked_by else None,
+        told=lambda credited: _keep(session, wish, credited[0], now),
     )
+
+
+def _keep(session: AsyncSession, wish: Wish, credited: Credited, now: datetime) -> None:
+    assert wish.volunteer_id is not None, "ck_wish_taken"
     wish.credited_minutes, wish.credited_points_hundredths = credited.minutes, credited.points_hundredths
     outbox.record(
         session,
