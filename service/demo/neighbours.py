@@ -1,4 +1,4 @@
-"""Clearing with the community next door: agreed two months ago, a few transfers, and a netting that waits for finance."""
+"""The community next door: points expire there; clearing was agreed two months ago, a netting waits for finance."""
 
 from dataclasses import replace
 
@@ -6,7 +6,7 @@ import msgspec
 import sqlalchemy as sa
 from sqlmodel import col
 
-from service import facts, identity
+from service import communities, facts, identity
 from service.clearing.actions import agreements, netting, sending
 from service.clearing.manifest import MANIFEST
 from service.clearing.queries.transfers import receiver_of
@@ -14,12 +14,16 @@ from service.clearing.rules import Unit
 from service.demo.cast import ELSEWHERE, ELSEWHERE_CAST, HERE
 from service.demo.stage import Stage
 from service.kit.access import Actor
+from service.kit.clock import local_day
 from service.kit.outbox import Fact
 from service.kit.tables import Outbox
+from service.wallet.actions_expiry import follow_rule
 
-SENT = (("chen", 40, 0, Unit.MINUTE, 90), ("sun", 36, 3, Unit.MINUTE, 60), ("chen", 35, 3, Unit.POINT, 150))
+SENT = (("chen", 40, 0, Unit.MINUTE, 90), ("sun", 36, 3, Unit.MINUTE, 60), ("chen", 35, 0, Unit.POINT, 150))
 """Who sent, how many days ago, to whom of the neighbours, and how much."""
 AGREED_DAYS_AGO = 60
+POINTS_LIVE_MONTHS = 12
+"""Next door points expire, so that a passbook can be seen that says when."""
 
 
 async def season(stage: Stage) -> None:
@@ -32,6 +36,16 @@ async def season(stage: Stage) -> None:
     await _tell(stage)
     await agreements.accept(stage.session, actor=clerk, partner_id=HERE, now=stage.at(AGREED_DAYS_AGO, 10))
     await _tell(stage)
+    at = stage.at(AGREED_DAYS_AGO, 11)
+    await communities.change_setting(
+        stage.session,
+        actor=clerk,
+        name="points_expire_months",
+        value=POINTS_LIVE_MONTHS,
+        effective_from=local_day(at),
+        now=at,
+    )
+    await follow_rule(stage.session, at)
     for handle, days_ago, to, unit, amount in SENT:
         await _send(stage, handle, days_ago, to, unit, amount)
         await _tell(stage)

@@ -113,9 +113,20 @@ def walked(chromium: Browser, demo_live: Live) -> Iterator[Crawl]:
     for name, starts in WALKS.items():
         crawl.walk(visitor.page(name, viewport=DESK), name, starts)
     crawl.pages[kind_of(line)] = ("feng", line)  # who closed the statement sees no form
+    crawl.pages["/passbook-expiring"] = (
+        "stranger",
+        "/passbook?unit=point",
+    )  # points expire in the other community only
     yield crawl
     visitor.close()
     assert visitor.troubles == []
+
+
+def test_the_walk_sees_when_points_expire(visitor: Visitor, walked: Crawl) -> None:
+    who, url = walked.pages["/passbook-expiring"]
+    page = visitor.page(who)
+    page.goto(visitor.live.origin + url)
+    page.get_by_role("heading", name="什么时候到期").wait_for()
 
 
 def test_every_link_leads_to_a_page(walked: Crawl) -> None:

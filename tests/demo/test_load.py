@@ -121,6 +121,16 @@ async def test_there_is_a_wish_in_every_state_and_hours_to_review(street: Sessio
     assert ahead >= 3
 
 
+async def test_next_door_points_expire_and_here_they_do_not(street: Sessions) -> None:
+    async with street() as session:
+        outsider = (await identity.members_by_card(session, ELSEWHERE, ["0001-0001"]))["0001-0001"].member_id
+        lots = await ledger.lots(session, ELSEWHERE, f"member:{outsider.hex}", "point")
+        rules = [await ledger.expiry_policies(session, place, "point") for place in (HERE, ELSEWHERE)]
+
+    assert [lot.expires_at is not None and lot.expires_at > NOW for lot in lots] == [True]
+    assert [len(each) for each in rules] == [0, 1]
+
+
 async def test_chen_has_hours_points_to_spend_and_vouchers(street: Sessions) -> None:
     async with street.begin() as session:
         chen = (await identity.members_by_card(session, HERE, ["0012-0003"]))["0012-0003"].member_id
