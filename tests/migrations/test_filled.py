@@ -65,10 +65,6 @@ INSERT INTO audit_sample_item SELECT community_id, sample_id, 1, 1, '' FROM audi
 INSERT INTO audit_finding
 SELECT s.community_id, gen_random_uuid(), s.sample_id, 1, 'ok', '', s.drawn_by, now() FROM audit_sample s;
 INSERT INTO points_reminder SELECT community_id, member_id, now(), now() FROM member LIMIT 1;
-INSERT INTO ledger.lot_policy
-SELECT community_id, 'point', 1, 'member:', 'year', 0, 0, 'UTC', seq, gen_random_uuid(), at FROM ledger.book LIMIT 1;
-INSERT INTO ledger.lot SELECT community_id, account_id, '2030-01-01Z', 1 FROM ledger.account LIMIT 1;
-INSERT INTO ledger.lot_move SELECT community_id, 1, account_id, '2030-01-01Z', 1 FROM ledger.account LIMIT 1;
 INSERT INTO ledger.hold_lot SELECT community_id, hold_id, '2030-01-01Z', 1, 1, 0, 1 FROM ledger.hold LIMIT 1;
 INSERT INTO ledger.lot_grace SELECT community_id, '2030-01-01T00:00:00.000001Z', 1 FROM ledger.book LIMIT 1;
 INSERT INTO ledger.hold_expiry SELECT community_id, '2030-01-01Z', hold_id FROM ledger.hold LIMIT 1;
@@ -92,7 +88,8 @@ INSERT INTO exchange (community_id, exchange_id, listing_id, payer_id, helper_id
                       changed_at, due_at)
 SELECT l.community_id, gen_random_uuid(), l.listing_id, m.member_id, l.owner_id, 30, '', 'asked', 1, now(), now(), now()
   FROM exchange_listing l JOIN member m ON m.community_id = l.community_id AND m.member_id <> l.owner_id LIMIT 1;
-INSERT INTO exchange_event SELECT community_id, exchange_id, 1, 'ask', 'asked', now(), NULL, '' FROM exchange;
+INSERT INTO exchange_event SELECT community_id, exchange_id, 1, 'ask', 'asked', now(), NULL, '' FROM exchange
+    ON CONFLICT DO NOTHING;
 INSERT INTO jobs.pgqueuer (priority, status, entrypoint) VALUES (0, 'queued', 'fact');
 INSERT INTO jobs.pgqueuer_log (job_id, status, priority, entrypoint) VALUES (1, 'queued', 0, 'fact');
 INSERT INTO jobs.pgqueuer_statistics (count, priority, status, entrypoint) VALUES (1, 0, 'successful', 'fact');
