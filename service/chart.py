@@ -139,6 +139,8 @@ class Reason(StrEnum):
     """The other community could not take them: they are back with whoever sent them."""
     CLEARING_NETTED = "clearing_netted"
     """What two communities owed each other is set to zero: one has issued so much more, the other so much less."""
+    GIFT = "gift"
+    """Minutes that somebody gave to another one of the same household."""
     EXCHANGE_HELD = "exchange_held"
     """A neighbour's minutes set aside for help that was agreed on."""
     EXCHANGE_PAID = "exchange_paid"

@@ -117,6 +117,8 @@ _ALL = (
     # Neighbour exchange: minutes of one, minutes of two people in a month, and the days after which time alone moves it on.
     Setting("exchange_minutes_max", 480, 1, 10_000),
     Setting("exchange_pair_minutes_per_month_max", 600, 0, 100_000),
+    Setting("exchange_gift_minutes_max", 300, 1, 10_000),
+    Setting("exchange_gift_minutes_per_month_max", 600, 0, 100_000),
     Setting("exchange_listing_days", 60, 1, 365),
     Setting("exchange_answer_days", 7, 1, 90),
     Setting("exchange_done_days", 30, 1, 365),

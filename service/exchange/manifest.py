@@ -3,7 +3,8 @@
 from service.exchange.actions import listing, timed
 from service.exchange.api import board as board_api
 from service.exchange.api import exchanges as exchanges_api
-from service.exchange.pages import board, cards, desk, exchanges
+from service.exchange.api import gifts as gifts_api
+from service.exchange.pages import board, cards, desk, exchanges, gifts
 from service.exchange.rules import READERS
 from service.kit.manifest import Manifest, Nav, Timed
 
@@ -12,9 +13,11 @@ MANIFEST = Manifest(
     handlers=[
         *board.HANDLERS,
         *exchanges.HANDLERS,
+        *gifts.HANDLERS,
         *desk.HANDLERS,
         *board_api.HANDLERS,
         *exchanges_api.HANDLERS,
+        *gifts_api.HANDLERS,
     ],
     timed=[
         Timed("exchange.expire_listings", 3600, listing.expire_listings),

@@ -119,6 +119,39 @@ class ExchangesOut(msgspec.Struct):
     next: str | None
 
 
+class GiftIn(msgspec.Struct):
+    """To whom of the household, how many minutes, with which words; also the form of the page."""
+
+    receiver: UUID
+    minutes: Minutes
+    note: Note = ""
+
+
+class KinOut(msgspec.Struct):
+    """Somebody one may give to."""
+
+    member_id: UUID
+    name: str
+
+
+class GiftOut(msgspec.Struct):
+    """A gift; `other` is the one across from the reader."""
+
+    gift_id: UUID
+    is_mine: bool
+    other: str
+    minutes: int
+    note: str
+    given_at: datetime
+
+
+class GiftsOut(msgspec.Struct):
+    """A page of gifts and the cursor of the next."""
+
+    items: list[GiftOut]
+    next: str | None
+
+
 class ContactOut(msgspec.Struct):
     """How to reach the other side."""
 

@@ -30,6 +30,8 @@ LISTING_DAYS = "exchange_listing_days"
 ANSWER_DAYS = "exchange_answer_days"
 DONE_DAYS = "exchange_done_days"
 CONFIRM_DAYS = "exchange_confirm_days"
+GIFT_MINUTES = "exchange_gift_minutes_max"
+GIFT_MONTH = "exchange_gift_minutes_per_month_max"
 SETTINGS = (MOST_MINUTES, MOST_OF_PAIR, LISTING_DAYS, ANSWER_DAYS, DONE_DAYS, CONFIRM_DAYS)
 
 
@@ -167,6 +169,20 @@ class OverPair(Conflict):
     hours: str
 
 
+class NotKin(Conflict):
+    """Minutes are given within a household."""
+
+    code: ClassVar[str] = "exchange.not_kin"
+
+
+@dataclass(eq=False)
+class OverGifts(Conflict):
+    """One may give away only so much in a month."""
+
+    code: ClassVar[str] = "exchange.over_gifts"
+    hours: str
+
+
 class PersonGone(Conflict):
     """One of the two has left the community."""
 
@@ -224,9 +240,9 @@ class Unknown(Unavailable):
 AGAIN = "exchange.again"
 """Said by the database of somebody whose rows another one of the same batch is about to change: ask once more."""
 REFUSALS: Mapping[str, type[Refusal]] = {
-    kind.code: kind for kind in (ExchangeNotFound, NotYours, MovedOn, ListingClosed, PersonGone, OwnHousehold)
+    kind.code: kind for kind in (ExchangeNotFound, NotYours, MovedOn, ListingClosed, PersonGone, OwnHousehold, NotKin)
 }
-"""What the functions of the database say, but for the limit of a pair, which takes a number."""
+"""What the functions of the database say, but for limits, which take a number."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -136,6 +136,30 @@ class Exchange(SQLModel, table=True):
     hidden_at: datetime | None = None
 
 
+class ExchangeGift(SQLModel, table=True):
+    """Minutes that somebody gave to another one of the same household; append-only by privilege."""
+
+    __tablename__ = "exchange_gift"
+    __table_args__ = (
+        sa.PrimaryKeyConstraint("community_id", "gift_id", name="pk_exchange_gift"),
+        sa.CheckConstraint("giver_id <> receiver_id", name="ck_exchange_gift_two"),
+        sa.CheckConstraint(f"minutes BETWEEN 1 AND {MINUTES_MAX}", name="ck_exchange_gift_minutes"),
+        sa.CheckConstraint(f"length(note) <= {NOTE_LENGTH_MAX}", name="ck_exchange_gift_note"),
+        to_member("fk_exchange_gift_giver", "giver_id"),
+        to_member("fk_exchange_gift_receiver", "receiver_id"),
+        sa.Index("ix_exchange_gift_giver", "community_id", "giver_id", "given_at", "gift_id"),
+        sa.Index("ix_exchange_gift_receiver", "community_id", "receiver_id", "given_at", "gift_id"),
+    )
+
+    community_id: int = community_key()
+    gift_id: UUID = key()
+    giver_id: UUID
+    receiver_id: UUID
+    minutes: int = Field(sa_type=sa.Integer)
+    note: str = Field(sa_type=sa.Text)
+    given_at: datetime
+
+
 class ExchangeEvent(SQLModel, table=True):
     """One line of an exchange's history, append-only by privilege; its number is the revision that it made."""
 

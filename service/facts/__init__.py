@@ -38,6 +38,7 @@ from service.facts.exchange import (
     ExchangeReturned,
     ExchangeThanked,
     ExchangeWithdrawn,
+    GiftReceived,
 )
 from service.facts.vouchers import (
     VoucherExpiring,
@@ -80,6 +81,7 @@ __all__ = [
     "ExchangeReturned",
     "ExchangeThanked",
     "ExchangeWithdrawn",
+    "GiftReceived",
     "NettingConfirmed",
     "NettingDone",
     "NettingDropped",

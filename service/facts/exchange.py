@@ -76,3 +76,10 @@ class ExchangeThanked(Fact, frozen=True, kw_only=True):
 
     exchange_id: UUID
     member_id: UUID
+
+
+class GiftReceived(Fact, frozen=True, kw_only=True):
+    """Somebody of the household gave minutes."""
+
+    member_id: UUID
+    minutes: int

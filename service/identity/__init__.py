@@ -47,6 +47,7 @@ from service.identity.queries import (
     lock_people,
     members_by_card,
     people_by_ids,
+    people_of_household,
     person,
     roles_by_member,
 )
@@ -99,6 +100,7 @@ __all__ = [
     "particulars_by_card",
     "particulars_by_ids",
     "people_by_ids",
+    "people_of_household",
     "person",
     "reopen_people",
     "role_history",

@@ -85,6 +85,21 @@ async def people_by_ids(
     return {row.member_id: to_person(keys, row) for row in rows}
 
 
+async def people_of_household(session: AsyncSession, community_id: int, household_id: UUID) -> Sequence[Person]:
+    """Everybody behind one door who has not left, by card number."""
+    keys = keyring(session)
+    rows = await session.exec(
+        select(Member)
+        .where(
+            col(Member.community_id) == community_id,
+            col(Member.household_id) == household_id,
+            col(Member.closed_at).is_(None),
+        )
+        .order_by(col(Member.card_no))
+    )
+    return [to_person(keys, row) for row in rows]
+
+
 async def members_by_card(session: AsyncSession, community_id: int, cards: Collection[str]) -> Mapping[str, Member]:
     """The rows behind many card numbers, for imports."""
     rows = await session.exec(

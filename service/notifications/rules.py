@@ -124,6 +124,10 @@ def _exchange(fact: facts.ExchangeAsked) -> Sequence[Letter]:
     return [Letter(f"/exchange/{fact.exchange_id}", members=(fact.member_id,))]
 
 
+def _gift(fact: facts.GiftReceived) -> Sequence[Letter]:
+    return [Letter("/exchange/gifts", members=(fact.member_id,))]
+
+
 def _exchange_disputed(fact: facts.ExchangeDisputed) -> Sequence[Letter]:
     return [
         Letter(f"/exchange/{fact.exchange_id}", members=(fact.member_id,)),
@@ -184,4 +188,5 @@ POST: dict[type[Fact], Callable[..., Sequence[Letter]]] = {
     facts.ExchangeDisputed: _exchange_disputed,
     facts.ExchangeDecided: _exchange,
     facts.ExchangeThanked: _exchange,
+    facts.GiftReceived: _gift,
 }

@@ -7,7 +7,8 @@ from tests.browser.conftest import DESK, Visitor, shot
 from tests.browser.judge import axe, foreign, sideways, small
 from tests.browser.live import Live
 from tests.browser.seen import texts_of_people
-from tests.browser.steps import give_minutes
+from tests.browser.steps import give_minutes, in_town
+from tests.exchange.conftest import one_household
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
@@ -94,3 +95,23 @@ def test_staff_decide(visit: Visitor, english: bool) -> None:
     wu.locator("#reason").fill("来了一半")
     wu.locator("form[action$=decide] button").click()
     judged(wu, live, f"decided-{name}")
+
+
+@pytest.mark.parametrize("way", ["phone", "elder-en"])
+def test_a_gift_within_the_household(visit: Visitor, way: str) -> None:
+    live, origin, elder = visit.live, visit.live.origin, way != "phone"
+    give_minutes(live, "li", 120)
+    people = [live.town.actors[name].member_id for name in ("li", "granny")]
+    chen = visit.page("chen", elder=elder, english=elder)
+    chen.goto(f"{origin}/exchange/gifts/new")
+    judged(chen, live, f"gift-nobody-{way}", elder=elder)
+    in_town(live, lambda session: one_household(session, people))
+    li = visit.page("li", elder=elder, english=elder)
+    li.goto(f"{origin}/exchange/gifts")
+    judged(li, live, f"gifts-none-{way}", elder=elder)
+    li.goto(f"{origin}/exchange/gifts/new")
+    judged(li, live, f"gift-new-{way}", elder=elder)
+    li.locator("form[action$=check] button").click()
+    judged(li, live, f"gift-check-{way}", elder=elder)
+    li.locator("form[action$=gifts] button").first.click()
+    judged(li, live, f"gift-given-{way}", elder=elder)

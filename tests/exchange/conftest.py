@@ -1,5 +1,6 @@
 """A street that exchanges: listings and answers by the API, minutes to pay with, and a look at the books."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID, uuid4
@@ -7,11 +8,12 @@ from uuid import UUID, uuid4
 import httpx
 import pytest
 import sqlalchemy as sa
+from sqlmodel.ext.asyncio.session import AsyncSession
 
 import ledger
 from service import chart
 from service.chart import Reason
-from tests.cast import HERE, Client, client_of
+from tests.cast import HERE, KEYRING, Client, client_of
 from tests.wallet.conftest import statements
 
 __all__ = ["statements"]
@@ -57,23 +59,7 @@ class Street:
     async def one_household(self, *names: str) -> None:
         """Some of the cast live behind one door."""
         async with self.app.state.sessions.begin() as session:
-            grid, building, home = uuid4(), uuid4(), uuid4()
-            await session.execute(sa.text("INSERT INTO grid VALUES (:c, :g, '网格')"), {"c": HERE, "g": grid})
-            await session.execute(
-                sa.text("INSERT INTO building (community_id, building_id, grid_id, name) VALUES (:c, :b, :g, '9号楼')"),
-                {"c": HERE, "b": building, "g": grid},
-            )
-            await session.execute(
-                sa.text(
-                    "INSERT INTO household (community_id, household_id, building_id, door_sealed, door_index)"
-                    " VALUES (:c, :h, :b, '\\x00', '\\x00')"
-                ),
-                {"c": HERE, "h": home, "b": building},
-            )
-            await session.execute(
-                sa.text("UPDATE member SET household_id = :h WHERE community_id = :c AND member_id = ANY(:m)"),
-                {"c": HERE, "h": home, "m": [self.member(name) for name in names]},
-            )
+            await one_household(session, [self.member(name) for name in names])
 
     async def let(self, name: str, value: int) -> None:
         """A setting from today on."""
@@ -122,6 +108,28 @@ class Street:
                 )
             )
             return await ledger.verify(session, HERE) == [] and held.scalar_one() == await self.aside()
+
+
+async def one_household(session: AsyncSession, members: Sequence[UUID]) -> None:
+    """These people live behind one door."""
+    grid, building, home = uuid4(), uuid4(), uuid4()
+    await session.execute(sa.text("INSERT INTO grid VALUES (:c, :g, '网格')"), {"c": HERE, "g": grid})
+    await session.execute(
+        sa.text("INSERT INTO building (community_id, building_id, grid_id, name) VALUES (:c, :b, :g, '9号楼')"),
+        {"c": HERE, "b": building, "g": grid},
+    )
+    door = KEYRING.seal("1-101", f"household:{HERE}:{home.hex}:door")
+    await session.execute(
+        sa.text(
+            "INSERT INTO household (community_id, household_id, building_id, door_sealed, door_index)"
+            " VALUES (:c, :h, :b, :d, :d)"
+        ),
+        {"c": HERE, "h": home, "b": building, "d": door},
+    )
+    await session.execute(
+        sa.text("UPDATE member SET household_id = :h WHERE community_id = :c AND member_id = ANY(:m)"),
+        {"c": HERE, "h": home, "m": list(members)},
+    )
 
 
 async def done(asked: Any) -> httpx.Response:

@@ -90,6 +90,7 @@ SELECT l.community_id, gen_random_uuid(), l.listing_id, m.member_id, l.owner_id,
   FROM exchange_listing l JOIN member m ON m.community_id = l.community_id AND m.member_id <> l.owner_id LIMIT 1;
 INSERT INTO exchange_event SELECT community_id, exchange_id, 1, 'ask', 'asked', now(), NULL, '' FROM exchange
     ON CONFLICT DO NOTHING;
+INSERT INTO exchange_gift SELECT community_id, gen_random_uuid(), payer_id, helper_id, 5, '', now() FROM exchange LIMIT 1;
 INSERT INTO jobs.pgqueuer (priority, status, entrypoint) VALUES (0, 'queued', 'fact');
 INSERT INTO jobs.pgqueuer_log (job_id, status, priority, entrypoint) VALUES (1, 'queued', 0, 'fact');
 INSERT INTO jobs.pgqueuer_statistics (count, priority, status, entrypoint) VALUES (1, 0, 'successful', 'fact');

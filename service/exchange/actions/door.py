@@ -4,7 +4,8 @@ Each is two functions. The first reads in a short transaction and says what to p
 changes. The second asks at the door, without any transaction; whether it may still happen is judged by the database.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 from uuid import UUID
@@ -38,6 +39,7 @@ from service.exchange.tables import Exchange
 from service.kit import audit
 from service.kit.access import Actor
 from service.kit.clock import day_begins, local_day
+from service.kit.refusals import Refusal
 from service.kit.words import hours
 
 TRIES = 100
@@ -60,7 +62,8 @@ class Asked:
     effect: Effect
     is_own: bool
     """Whether the minutes are those of whoever asks: only then may it be said that they are too few."""
-    pair_max: int = 0
+    limits: Mapping[str, Refusal] = field(default_factory=dict)
+    """Refusals that name how much may be."""
 
 
 async def accepting(session: AsyncSession, *, actor: Actor, exchange_id: UUID, now: datetime) -> Asked:
@@ -91,7 +94,8 @@ async def accepting(session: AsyncSession, *, actor: Actor, exchange_id: UUID, n
     pair = ":".join(sorted((row.payer_id.hex, row.helper_id.hex)))
     effect = Effect("public.exchange_accept", pair, values)
     is_own = actor.member_id == row.payer_id
-    return Asked(actor.community_id, journal, effect, is_own, settings[MOST_OF_PAIR])
+    limits = {OverPair.code: OverPair(hours(settings[MOST_OF_PAIR]))}
+    return Asked(actor.community_id, journal, effect, is_own, limits)
 
 
 async def confirming(session: AsyncSession, *, actor: Actor, exchange_id: UUID) -> Asked:
@@ -141,7 +145,7 @@ async def through(post: Post, asked: Asked, *, now: datetime) -> Posted:
             return await post(asked.book, asked.journal, now=now, effect=asked.effect)
         except ledger.EffectRefused as no:
             if no.code != AGAIN:
-                raise (OverPair(hours(asked.pair_max)) if no.code == OverPair.code else REFUSALS[no.code]()) from no
+                raise (asked.limits[no.code] if no.code in asked.limits else REFUSALS[no.code]()) from no
         except ledger.ReferenceReused as other:
             raise MovedOn from other
         except ledger.InsufficientBalance as short:

@@ -36,6 +36,7 @@ def places(current: str) -> list[dict[str, object]]:
             (_("交换板"), "/exchange"),
             (_("我的交换"), "/exchange/mine"),
             (_("我发的"), "/exchange/listings"),
+            (_("送给家里人"), "/exchange/gifts"),
         )
     ]
 
