@@ -149,3 +149,7 @@ class Reason(StrEnum):
     """Minutes set aside for a neighbour's help that came back: it did not take place, or not wholly."""
     FUND_GIFT = "fund_gift"
     """What a caring merchant promises the fund for a sale, by the rate it agreed to."""
+    FUND_PAID_IN = "fund_paid_in"
+    """A caring merchant paid what it had promised: it is the fund's to spend from now on."""
+    FUND_DONATION = "fund_donation"
+    """Money that somebody gave to the fund at the desk, under the number of its receipt."""

@@ -126,6 +126,8 @@ _ALL = (
     # The fund: how late a sale may arrive, and how long the shop itself takes a line back.
     Setting("fund_sale_days_back_max", 31, 0, 366),
     Setting("fund_correction_days_max", 7, 0, 366),
+    # Up to so much, one person at the desk takes a donation in; above it, two.
+    Setting("fund_donation_one_person_fen_max", 100_000, 0, 100_000_000),
 )
 
 SETTINGS: dict[str, Setting] = {item.name: item for item in _ALL}

@@ -2,9 +2,12 @@
 
 from datetime import timedelta
 
+from sqlmodel.ext.asyncio.session import AsyncSession
+
 from service.demo.stage import Stage
 from service.fund.actions.correcting import correct_sale
 from service.fund.actions.delivering import type_in_day
+from service.fund.actions.income import agree_to_income, record_donation, record_payment
 from service.fund.actions.rates import agree_to_rate, propose_rate
 from service.fund.rules import Basis, Way, number_of_day
 from service.kit.clock import local_day
@@ -73,5 +76,36 @@ async def sales(sessions: Sessions, stage: Stage) -> None:
             organisation_id=stage.organisations["bakery"],
             number=number_of_day(today - timedelta(days=3), 0),
             reason="多算了一张小票",
+            now=stage.now,
+        )
+        await _money(session, stage)
+
+
+async def _money(session: AsyncSession, stage: Stage) -> None:
+    """The bakery paid, the barber's payment waits; three neighbours gave, one of them by name."""
+    today = local_day(stage.now)
+    for shop, amount, document in (("bakery", 3_000, "20261120-0387"), ("barbershop", 400, "20261121-0112")):
+        made = await record_payment(
+            session,
+            actor=stage.cast["qian"],
+            organisation_id=stage.organisations[shop],
+            amount_fen=amount,
+            document=document,
+            received_on=today - timedelta(days=1),
+            now=stage.now,
+        )
+        if shop == "bakery":
+            await agree_to_income(session, actor=stage.cast["feng"], income_id=made, now=stage.now)
+    for number, (donor, is_named, amount) in enumerate(
+        (("热心居民陈阿姨", True, 20_000), ("", False, 5_000), ("", False, 888)), 1
+    ):
+        await record_donation(
+            session,
+            actor=stage.cast["wu"],
+            donor=donor,
+            is_named=is_named,
+            amount_fen=amount,
+            document=f"SJ-{number:04d}",
+            received_on=today,
             now=stage.now,
         )

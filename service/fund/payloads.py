@@ -3,17 +3,20 @@
 import re
 from collections import Counter
 from collections.abc import Sequence
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Annotated, Any
 from uuid import UUID
 
 import msgspec
 
 from service.fund.actions.delivering import LineAnswer
+from service.fund.queries.account import Account
+from service.fund.queries.income import IncomeView
 from service.fund.queries.sales import Month, SaleView
 from service.fund.queries.shops import RateView, ShopView
 from service.fund.rules import (
     AMOUNT_FEN_MAX,
+    DOCUMENT_LENGTH_MAX,
     LINES_MAX,
     NUMBER_LENGTH_MAX,
     REASON_LENGTH_MAX,
@@ -24,14 +27,59 @@ from service.fund.rules import (
     LineUnreadable,
     Outcome,
 )
+from service.identity import NAME_LENGTH_MAX
+from service.kit.clock import FIRST_DAY, LAST_DAY
 from service.kit.pages import refusal_sentence
-from service.kit.refusals import Refusal
+from service.kit.refusals import Invalid, Refusal
 
 Money = Annotated[str, msgspec.Meta(pattern=r"^\d{1,7}(\.\d{1,2})?$", extra={"problem": "money", "digits": 7})]
 Sales = Annotated[int, msgspec.Meta(ge=1, le=SALES_MAX)]
 Reason = Annotated[str, msgspec.Meta(min_length=1, max_length=REASON_LENGTH_MAX)]
 Number = Annotated[str, msgspec.Meta(min_length=1, max_length=NUMBER_LENGTH_MAX)]
 Value = Annotated[int, msgspec.Meta(ge=0, le=VALUE_MAX)]
+
+
+Document = Annotated[str, msgspec.Meta(min_length=1, max_length=DOCUMENT_LENGTH_MAX)]
+Donor = Annotated[str, msgspec.Meta(max_length=NAME_LENGTH_MAX)]
+AmountFen = Annotated[int, msgspec.Meta(ge=1, le=AMOUNT_FEN_MAX)]
+
+
+class PaymentIn(msgspec.Struct):
+    """What a merchant paid, with the bank's reference."""
+
+    shop: UUID
+    amount_fen: AmountFen
+    document: Document
+    received_on: date
+
+
+class DonationIn(msgspec.Struct):
+    """What somebody gave, with the receipt's number; the name is shown in public only when that is wished."""
+
+    amount_fen: AmountFen
+    document: Document
+    received_on: date
+    donor: Donor = ""
+    is_named: bool = False
+
+
+class PaymentForm(msgspec.Struct):
+    """A payment as finance types it, in yuan."""
+
+    shop: UUID
+    amount_yuan: Money
+    document: Document
+    received_on: date
+
+
+class DonationForm(msgspec.Struct):
+    """A donation as the desk types it, in yuan."""
+
+    donation_yuan: Money
+    receipt: Document
+    donated_on: date
+    donor: Donor = ""
+    is_named: bool = False
 
 
 class SaleLineIn(msgspec.Struct):
@@ -171,6 +219,61 @@ class ShopsOut(msgspec.Struct):
     waiting: list[RateOut]
 
 
+class IncomeOut(msgspec.Struct):
+    """One payment or donation."""
+
+    income_id: UUID
+    kind: str
+    organisation_id: UUID | None
+    amount_fen: int
+    document: str
+    received_on: date
+    is_named: bool
+    state: str
+    recorded_by: UUID
+    decided_by: UUID | None
+
+
+class IncomePageOut(msgspec.Struct):
+    """What waits, a page of everything, and the cursor of the next."""
+
+    waiting: list[IncomeOut]
+    items: list[IncomeOut]
+    next: str | None
+
+
+class FromShopOut(msgspec.Struct):
+    """What one shop paid in."""
+
+    name: str
+    payments: int
+    amount_fen: int
+
+
+class DonationOut(msgspec.Struct):
+    """One donation; no name where none is wished."""
+
+    received_on: date
+    name: str | None
+    amount_fen: int
+
+
+class AccountOut(msgspec.Struct):
+    """The public account; `is_whole` says that the ledger has the same figures."""
+
+    since: date
+    until: date
+    before_fen: int
+    shops_fen: int
+    shops: list[FromShopOut]
+    donations_fen: int
+    donations_count: int
+    donations: list[DonationOut]
+    after_fen: int
+    promised_fen: int
+    is_whole: bool
+
+
 _FIELD = re.compile(r"(?:\$\.|field `)(\w+)")
 
 
@@ -241,3 +344,46 @@ def shop_line_out(view: ShopView) -> ShopLineOut:
 def month_out(view: Month) -> MonthOut:
     """One month."""
     return msgspec.convert(view, MonthOut, from_attributes=True)
+
+
+def income_out(view: IncomeView) -> IncomeOut:
+    """One payment or donation, without the donor's name."""
+    return msgspec.convert(view, IncomeOut, from_attributes=True)
+
+
+def account_out(found: Account) -> AccountOut:
+    """The public account."""
+    return AccountOut(
+        found.since,
+        found.until,
+        found.before_fen,
+        found.shops_fen,
+        [FromShopOut(each.name, each.payments, each.amount_fen) for each in found.shops],
+        found.donations_fen,
+        found.donations_count,
+        [DonationOut(each.received_on, each.name or None, each.amount_fen) for each in found.donations],
+        found.after_fen,
+        found.promised_fen,
+        found.is_whole,
+    )
+
+
+_MONTH = re.compile(r"(\d{4})(?:-(\d{2}))?")
+
+
+def period_of(named: str | None, today: date) -> tuple[date, date]:
+    """The first day of a month (`2026-11`) or a year (`2026`) and the one after it; this month when none is named."""
+    found = _MONTH.fullmatch(named) if named else None
+    if named and found is None:
+        raise Invalid({"of": "date"})
+    try:
+        if found is not None and found[2] is None:
+            since, until = date(int(found[1]), 1, 1), date(int(found[1]) + 1, 1, 1)
+        else:
+            since = date(int(found[1]), int(found[2]), 1) if found is not None else today.replace(day=1)
+            until = (since + timedelta(days=31)).replace(day=1)
+    except (ValueError, OverflowError) as problem:
+        raise Invalid({"of": "date"}) from problem
+    if not FIRST_DAY <= since <= LAST_DAY:
+        raise Invalid({"of": "date"})
+    return since, until

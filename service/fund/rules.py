@@ -25,6 +25,9 @@ VALUE_MAX = 1000
 """Ten yuan a sale, or all of it."""
 NUMBER_LENGTH_MAX = 60
 REASON_LENGTH_MAX = 100
+CASHIERS = (Role.FINANCE,)
+"""Who records what shops paid, and agrees to it as the second person; donations are taken in by staff, too."""
+DOCUMENT_LENGTH_MAX = 60
 LINES_MAX = 1000
 """Lines of one request. The door lets 4,096 wait, so that a few shops do not keep the others out."""
 
@@ -67,6 +70,59 @@ class Outcome(StrEnum):
     REFUSED = "refused"
     UNSURE = "unsure"
     """Not known, or not even tried: send the same again."""
+
+
+class IncomeKind(StrEnum):
+    """Where money came from."""
+
+    SHOP = "shop"
+    """A caring merchant paid what it had promised; the document is the bank's reference."""
+    DONATION = "donation"
+    """Somebody brought it to the desk; the document is the receipt's number."""
+
+
+class IncomeState(StrEnum):
+    """Waits for a second person; in the books; refused."""
+
+    PROPOSED = "proposed"
+    POSTED = "posted"
+    REFUSED = "refused"
+
+
+class IncomeNotFound(NotFound):
+    """No such payment or donation."""
+
+    code: ClassVar[str] = "fund.income_not_found"
+
+
+class IncomeDecided(Conflict):
+    """Somebody decided about it meanwhile."""
+
+    code: ClassVar[str] = "fund.income_decided"
+
+
+class DocumentReused(Conflict):
+    """Money was recorded under this number before."""
+
+    code: ClassVar[str] = "fund.document_reused"
+
+
+class ReceivedAhead(Conflict):
+    """The day on which money came has not begun."""
+
+    code: ClassVar[str] = "fund.received_ahead"
+
+
+class NameNeeded(Conflict):
+    """Who wants to be named in public has to say how."""
+
+    code: ClassVar[str] = "fund.name_needed"
+
+
+class NeverGave(Conflict):
+    """The shop has no rate, so there is nothing that it could pay."""
+
+    code: ClassVar[str] = "fund.never_gave"
 
 
 class ShopNotFound(NotFound):
@@ -238,6 +294,14 @@ def check_correction(*, received_on: date, today: date, days: int, by_staff: boo
         raise TooLateToCorrect(days)
 
 
+def check_income_decision(*, state: IncomeState, recorded_by: UUID, decider: UUID) -> None:
+    """Somebody else agrees."""
+    if state is not IncomeState.PROPOSED:
+        raise IncomeDecided
+    if decider == recorded_by:
+        raise SecondPersonNeeded
+
+
 def number_of_day(day: date, taken_back: int) -> str:
     """The number of a typed day: one line for each day, and another only when the one before was taken back."""
     return f"day:{day.isoformat()}" + (f":{taken_back + 1}" if taken_back else "")
@@ -251,3 +315,8 @@ def sale_reference(organisation_id: UUID, number: str) -> str:
 def correction_reference(organisation_id: UUID, number: str) -> str:
     """Under which it is taken back."""
     return f"fund.correction:{organisation_id.hex}:{number}"
+
+
+def income_reference(income_id: UUID) -> str:
+    """Under which money that came in is posted."""
+    return f"fund.income:{income_id}"

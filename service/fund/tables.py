@@ -1,7 +1,6 @@
 """Rates, and what shops sent. A sale and its correction are written once and never changed.
 
-The functions `fund_sale_lock` and `fund_sale_write`, which write sales in the statement that posts them, stand in the
-migrations.
+The functions `fund_sale_lock` and `fund_sale_write`, which write sales in the statement that posts them, stand in `sql/`.
 """
 
 from datetime import date, datetime
@@ -10,8 +9,8 @@ from uuid import UUID
 import sqlalchemy as sa
 from sqlmodel import Field, SQLModel
 
-from service.fund.rules import Basis, RateState, Way
-from service.kit.columns import big, community_key, key, one_of, to_member
+from service.fund.rules import Basis, IncomeKind, IncomeState, RateState, Way
+from service.kit.columns import big, community_key, key, one_of, to_community, to_member
 
 
 class FundRate(SQLModel, table=True):
@@ -145,3 +144,63 @@ class FundCorrection(SQLModel, table=True):
     reason: str = Field(sa_type=sa.Text)
     corrected_by: UUID
     corrected_at: datetime
+
+
+class FundIncome(SQLModel, table=True):
+    """Money that came in: recorded, agreed to by a second person where one is needed, and posted."""
+
+    __tablename__ = "fund_income"
+    __table_args__ = (
+        sa.PrimaryKeyConstraint("community_id", "income_id", name="pk_fund_income"),
+        one_of("ck_fund_income_kind", "kind", IncomeKind),
+        one_of("ck_fund_income_state", "state", IncomeState),
+        sa.CheckConstraint("(kind = 'shop'::text) = (organisation_id IS NOT NULL)", name="ck_fund_income_source"),
+        sa.CheckConstraint("NOT is_named OR donor_sealed IS NOT NULL", name="ck_fund_income_named"),
+        sa.CheckConstraint("amount_fen >= 1", name="ck_fund_income_amount"),
+        sa.CheckConstraint("document <> ''::text", name="ck_fund_income_document"),
+        sa.CheckConstraint("(state = 'proposed'::text) = (decided_by IS NULL)", name="ck_fund_income_decided"),
+        sa.CheckConstraint(
+            "state <> 'posted'::text OR NOT needs_second OR decided_by <> recorded_by", name="ck_fund_income_two"
+        ),
+        sa.CheckConstraint("kind <> 'shop'::text OR needs_second", name="ck_fund_income_shop"),
+        to_community("fk_fund_income_community"),
+        sa.ForeignKeyConstraint(
+            ["community_id", "organisation_id"],
+            ["organisation.community_id", "organisation.organisation_id"],
+            name="fk_fund_income_organisation",
+        ),
+        to_member("fk_fund_income_recorded_by", "recorded_by"),
+        to_member("fk_fund_income_decided_by", "decided_by"),
+        sa.Index(
+            "uq_fund_income_document",
+            "community_id",
+            "kind",
+            "document",
+            unique=True,
+            postgresql_where=sa.text("state <> 'refused'::text"),
+        ),
+        sa.Index(
+            "ix_fund_income_posted",
+            "community_id",
+            "decided_at",
+            postgresql_where=sa.text("state = 'posted'::text"),
+        ),
+        sa.Index("ix_fund_income_day", "community_id", "received_on", "income_id"),
+    )
+
+    community_id: int = community_key()
+    income_id: UUID = key()
+    kind: str = Field(sa_type=sa.Text)
+    organisation_id: UUID | None = None
+    donor_sealed: bytes | None = Field(default=None, sa_type=sa.LargeBinary)
+    """Who gave it, for the receipt; shown in public only where `is_named`."""
+    is_named: bool
+    amount_fen: int = big()
+    document: str = Field(sa_type=sa.Text)
+    received_on: date
+    needs_second: bool
+    state: str = Field(sa_type=sa.Text)
+    recorded_by: UUID
+    recorded_at: datetime
+    decided_by: UUID | None = None
+    decided_at: datetime | None = None

@@ -34,6 +34,10 @@ async def _texts(database: Database) -> list[str]:
             "SELECT community_id, household_id, door_sealed FROM household LIMIT 20000"
         ):
             found.add(KEYRING.open(sealed, f"household:{community_id}:{household_id.hex}:door"))
+        for community_id, income_id, sealed in await connection.fetch(
+            "SELECT community_id, income_id, donor_sealed FROM fund_income WHERE donor_sealed IS NOT NULL LIMIT 20000"
+        ):
+            found.add(KEYRING.open(sealed, f"fund_income:{community_id}:{income_id.hex}:donor"))
         return sorted(found)
     finally:
         await connection.close()
