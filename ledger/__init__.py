@@ -12,7 +12,7 @@ concurrent callers of one process ask for.
 """
 
 from ledger.bounds import BoundsPassed, bound_account
-from ledger.export import ExportForm, export
+from ledger.export import ExportForm, ParquetMissing, export, export_parquet
 from ledger.finding import FoundJournal, FoundJournals, JournalFilter, map_zones, search
 from ledger.group import Autocommit, GroupPoster, Limits, OutcomeUnknown
 from ledger.guards import Expired, allow_debt, close_period, expire
@@ -208,6 +208,7 @@ __all__ = [
     "OriginalNotFound",
     "OutcomeUnknown",
     "OverCeiling",
+    "ParquetMissing",
     "Patrol",
     "Period",
     "PeriodClosed",
@@ -256,6 +257,7 @@ __all__ = [
     "expiring",
     "expiry_policies",
     "export",
+    "export_parquet",
     "extend",
     "hold",
     "holds",

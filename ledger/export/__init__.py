@@ -2,7 +2,7 @@
 
 Beancount and hledger get every journal as a transaction and, at the end, one assertion for every account: `bean-check`
 and `hledger check --strict` refuse the file when a single balance differs. Comma-separated values get every transfer as
-a row.
+a row; Parquet, which needs an optional package, the same with types.
 
 An export shows the book as it stood at one number of its sequence. What is posted meanwhile is left for the next one,
 so the writers need not wait. Memory is bounded by the number of accounts, whatever the number of transfers.
@@ -18,9 +18,10 @@ from enum import StrEnum
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from ledger.export import beancount, hledger, table
+from ledger.export.parquet import ParquetMissing, export_parquet
 from ledger.export.rows import Names, Writer, book_at, entries
 
-__all__ = ["ExportForm", "export"]
+__all__ = ["ExportForm", "ParquetMissing", "export", "export_parquet"]
 
 
 class ExportForm(StrEnum):

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TextIO
 
-from ledger import ExportForm
+from ledger import ExportForm, ParquetMissing, export_parquet
 from service import clearing, communities
 from service.cli.places import CommandRefused, database, keys, opened, run, say
 from service.closing import year_differences, year_file_name, year_pieces
@@ -16,6 +16,8 @@ from service.kit.clock import system_clock
 from service.kit.settings import Settings
 from service.seals import raise_alarm
 from service.wallet import book_pieces, file_name, verify_books
+
+PARQUET = "parquet"
 
 
 def add_to(commands: Any) -> None:
@@ -32,7 +34,10 @@ def add_to(commands: Any) -> None:
     year.add_argument("--out", type=Path, help="the file to make; by default named after community and year")
     year.set_defaults(do=write_year)
     export = commands.add_parser("export", help="write a book for bean-check, hledger or a spreadsheet")
-    export.add_argument("form", choices=[form.name.lower() for form in ExportForm], help="what the file is for")
+    forms = [*(form.name.lower() for form in ExportForm), PARQUET]
+    export.add_argument(
+        "form", choices=forms, help="what the file is for; parquet needs the package's extra of that name"
+    )
     export.add_argument("--community", type=int, help="whose book; may be left out where there is one community only")
     export.add_argument("--out", type=Path, help="the file to make; by default named after community and day")
     export.set_defaults(do=write)
@@ -68,7 +73,8 @@ def check(chosen: argparse.Namespace) -> int:
 
 def write(chosen: argparse.Namespace) -> int:
     """One file, whole or not there. Never overwrites."""
-    settings, form = Settings(), ExportForm[chosen.form.upper()]
+    settings = Settings()
+    form = None if chosen.form == PARQUET else ExportForm[chosen.form.upper()]
     with database(settings) as place:
         keyring = keys(settings)
 
@@ -78,13 +84,22 @@ def write(chosen: argparse.Namespace) -> int:
 
         async def copy(book: int, file: TextIO) -> None:
             async with opened(place, keyring) as (_, sessions), sessions() as session:
+                if form is None:
+                    await export_parquet(session, book, file.buffer, progress=_told)
+                    return
                 async for piece in book_pieces(session, book, form, _told):
                     file.write(piece)
 
         book = _chosen(run(founded()), chosen.community)
-        target = chosen.out or Path(file_name(book, form, system_clock()))
-        with _whole(target) as file:
-            run(copy(book, file))
+        name = file_name(book, form or ExportForm.CSV, system_clock())
+        target = chosen.out or Path(name if form else name.removesuffix(ExportForm.CSV) + PARQUET)
+        try:
+            with _whole(target) as file:
+                run(copy(book, file))
+        except ParquetMissing as missing:
+            raise CommandRefused(
+                "Parquet is written by a package of its own: pip install 'linli[parquet]'"
+            ) from missing
         say(f"Wrote {target}")
     return 0
 

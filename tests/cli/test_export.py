@@ -32,3 +32,12 @@ def test_a_folder_that_is_not_there_is_refused_in_words(founded: Installation, t
     assert done.returncode == 1
     assert "cannot be written" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_parquet_is_written_whole_too(founded: Installation, tmp_path: Path) -> None:
+    target = tmp_path / "books.parquet"
+
+    done = founded.linli("export", "parquet", "--out", target)
+
+    assert done.returncode == 0, done.stderr
+    assert (target.read_bytes()[:4], target.read_bytes()[-4:]) == (b"PAR1", b"PAR1")
