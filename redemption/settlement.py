@@ -1,4 +1,4 @@
-"""What each merchant is owed: close a batch, confirm, approve by a second person, pay."""
+"""What each merchant is owed: close a batch, confirm, approve by a second person."""
 
 from __future__ import annotations
 
@@ -13,6 +13,9 @@ from redemption.calls import act, aware, rows
 from redemption.refusals import SettlementUnknown
 from redemption.rules import DisputeState, LineKind, SettlementState
 from redemption.statements import Sums
+
+NOBODY = UUID(int=0)
+"""Who closed a batch that the calendar closed. No member has this id."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,8 +45,9 @@ class Settlement:
     paid_by: UUID | None
     paid_at: datetime | None
     bank_reference: str | None
-    paid_points: int | None
-    paid_fen: int | None
+    paid_points: int
+    paid_fen: int
+    """What stays paid: in parts perhaps, and without what came back."""
     disputed_lines: int
     open_disputes: int
     """Disputed lines that nobody has decided yet."""
@@ -59,6 +63,11 @@ class Settlement:
     def due_fen(self) -> int:
         """The money that the shop gets."""
         return self.payable_fen - self.disputed_fen
+
+    @property
+    def open_fen(self) -> int:
+        """What of it is not paid."""
+        return self.due_fen - self.paid_fen
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,20 +169,6 @@ async def approve_settlement(
 ) -> None:
     """A second person, never the one who closed it, lets the batch be paid."""
     await act(session, "approve_settlement", book, key, settlement_id, actor_id, aware(now))
-
-
-async def pay_settlement(
-    session: AsyncSession,
-    book: int,
-    settlement_id: UUID,
-    *,
-    key: UUID,
-    bank_reference: str,
-    actor_id: UUID,
-    now: datetime,
-) -> None:
-    """Record that the bank paid. Burns the merchant's points and clears the debt in fen, without the disputed lines."""
-    await act(session, "pay_settlement", book, key, settlement_id, bank_reference, actor_id, aware(now))
 
 
 _SETTLEMENT = """

@@ -206,18 +206,39 @@ _CHECKS: Final[dict[str, str]] = {
          WHERE m.settled_number <> coalesce(s.number, 0) OR m.settled_hash IS DISTINCT FROM s.hash
     """,
     "settlement_paid": """
+        SELECT s.community_id AS book, 'settlement ' || s.settlement_id AS place, concat_ws(' ', s.paid_points, s.paid_fen) AS says,
+               concat_ws(' ', p.points, p.fen) AS should
+          FROM redemption.settlement s
+         CROSS JOIN LATERAL (SELECT coalesce(sum(x.points), 0) AS points, coalesce(sum(x.fen), 0) AS fen
+                               FROM redemption.payment x
+                              WHERE x.community_id = s.community_id AND x.settlement_id = s.settlement_id
+                                AND x.returned_at IS NULL) p
+         WHERE (s.paid_points, s.paid_fen) <> (p.points, p.fen)
+    """,
+    "settlement_due": """
         SELECT s.community_id AS book, 'settlement ' || s.settlement_id AS place,
-               concat_ws(' ', 100 * s.paid_points, s.paid_fen, l.points, l.fen) AS says,
-               concat_ws(' ', 100 * d.points, d.fen, 100 * d.points, d.fen) AS should
+               concat_ws(' ', s.approved_points, s.approved_fen) AS says, concat_ws(' ', d.points, d.fen) AS should
           FROM redemption.settlement s
          CROSS JOIN LATERAL (SELECT coalesce(sum(x.points + x.subsidy_points), 0) AS points, coalesce(sum(x.payable_fen), 0) AS fen
                                FROM redemption.settlement_line x
                               WHERE x.community_id = s.community_id AND x.settlement_id = s.settlement_id
                                 AND NOT EXISTS (SELECT FROM redemption.dispute y WHERE y.community_id = x.community_id
                                                    AND y.settlement_id = x.settlement_id AND y.line_no = x.line_no)) d
-         CROSS JOIN LATERAL (SELECT redemption.moved(s.community_id, s.journal_id, 'debit', s.merchant_id, 'point') AS points,
-                                    redemption.moved(s.community_id, s.journal_id, 'debit', s.merchant_id, 'fen') AS fen) l
-         WHERE s.state = 'PAID' AND (s.paid_points, s.paid_fen, l.points, l.fen) <> (d.points, d.fen, 100 * d.points, d.fen)
+         WHERE s.approved_at IS NOT NULL AND (s.approved_points, s.approved_fen) <> (d.points, d.fen)
+    """,
+    "payment_ledger": """
+        SELECT p.community_id AS book, 'payment ' || p.settlement_id || '.' || p.number AS place,
+               concat_ws(' ', l.points, l.fen, b.points, b.fen) AS says,
+               concat_ws(' ', 100 * p.points, p.fen, back.n * 100 * p.points, back.n * p.fen) AS should
+          FROM redemption.payment p
+          JOIN redemption.settlement s ON s.community_id = p.community_id AND s.settlement_id = p.settlement_id
+         CROSS JOIN LATERAL (SELECT (p.returned_at IS NOT NULL)::int AS n) back
+         CROSS JOIN LATERAL (SELECT redemption.moved(p.community_id, p.journal_id, 'debit', s.merchant_id, 'point') AS points,
+                                    redemption.moved(p.community_id, p.journal_id, 'debit', s.merchant_id, 'fen') AS fen) l
+         CROSS JOIN LATERAL (SELECT redemption.moved(p.community_id, p.return_journal_id, 'credit', s.merchant_id, 'point')
+                                    AS points,
+                                    redemption.moved(p.community_id, p.return_journal_id, 'credit', s.merchant_id, 'fen') AS fen) b
+         WHERE (l.points, l.fen, b.points, b.fen) <> (100 * p.points, p.fen, back.n * 100 * p.points, back.n * p.fen)
     """,
     "merchant_balance": """
         SELECT m.community_id AS book, 'merchant ' || m.merchant_id || ' ' || part.unit AS place,

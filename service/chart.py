@@ -119,6 +119,8 @@ class Reason(StrEnum):
     """A use was undone at the counter within the hour."""
     SETTLEMENT_PAID = "settlement_paid"
     """Redeemed points are burnt and the shop's fen are paid, with the bank's reference."""
+    SETTLEMENT_RETURNED = "settlement_returned"
+    """The bank sent a payment back: it is owed to the shop again."""
     BUDGET_PLEDGED = "budget_pledged"
     """A sponsor promised money or points."""
     OPENING_BALANCE = "opening_balance"

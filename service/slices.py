@@ -25,6 +25,7 @@ SLICES = (
     "debts",
     "audits",
     "fund",
+    "payouts",
 )
 """In the order in which their routes are registered."""
 

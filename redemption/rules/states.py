@@ -75,7 +75,23 @@ class SettlementState(StrEnum):
     CLOSED = "CLOSED"
     CONFIRMED = "CONFIRMED"
     APPROVED = "APPROVED"
+    PART_PAID = "PART_PAID"
     PAID = "PAID"
+
+
+class Rhythm(StrEnum):
+    """How often a shop is settled: every Monday for the week before, or every morning for the day before."""
+
+    WEEKLY = "weekly"
+    DAILY = "daily"
+
+
+class PayeeState(StrEnum):
+    """Where a shop's bank account stands."""
+
+    PROPOSED = "PROPOSED"
+    APPROVED = "APPROVED"
+    REFUSED = "REFUSED"
 
 
 class StaffStep(StrEnum):
@@ -159,5 +175,10 @@ SETTLEMENT_STEPS: Final = (
     ("close", SettlementState.OPEN, SettlementState.CLOSED, "finance; three sums agree"),
     ("confirm", SettlementState.CLOSED, SettlementState.CONFIRMED, "the merchant, or nobody after the time to object"),
     ("approve", SettlementState.CONFIRMED, SettlementState.APPROVED, "a second person, never who closed it"),
-    ("pay", SettlementState.APPROVED, SettlementState.PAID, "finance; with the bank's reference"),
+    ("pay", SettlementState.APPROVED, SettlementState.PAID, "never who approved it; with the bank's reference"),
+    ("pay", SettlementState.APPROVED, SettlementState.PART_PAID, "the same, for a part"),
+    ("pay", SettlementState.PART_PAID, SettlementState.PAID, "the same, for the rest"),
+    ("return", SettlementState.PAID, SettlementState.CONFIRMED, "the bank sent a payment back; it is approved anew"),
+    ("return", SettlementState.PART_PAID, SettlementState.CONFIRMED, "the same"),
+    ("approve", SettlementState.CONFIRMED, SettlementState.PART_PAID, "a second person, where a part stays paid"),
 )

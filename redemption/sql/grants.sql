@@ -7,6 +7,8 @@ GRANT EXECUTE ON FUNCTION
     redemption.redeem, redemption.voucher_by_code, redemption.reverse_use, redemption.register_device, redemption.revoke_device,
     redemption.cancel_voucher, redemption.expire_due, redemption.freeze_voucher, redemption.unfreeze_voucher, redemption.void_voucher,
     redemption.renew_code, redemption.close_settlement, redemption.confirm_settlement, redemption.approve_settlement,
-    redemption.give_voucher, redemption.propose_step, redemption.decide_step, redemption.pay_settlement, redemption.dispute_line, redemption.resolve_dispute
+    redemption.give_voucher, redemption.propose_step, redemption.decide_step, redemption.pay_settlement, redemption.return_payment,
+    redemption.note_invoice, redemption.withdraw_invoice, redemption.choose_rhythm, redemption.propose_payee, redemption.decide_payee,
+    redemption.dispute_line, redemption.resolve_dispute
     TO linli_app;
 GRANT EXECUTE ON FUNCTION redemption.settlement_hash, redemption.micros, redemption.moved TO linli_app, linli_audit;

@@ -148,6 +148,8 @@ BEGIN
       FROM unnest(v_all) u;
     v.previous_hash := coalesce(v_merchant.settled_hash, sha256(''));
     v.hash := ''::bytea;
+    v.paid_points := 0;
+    v.paid_fen := 0;
     v.closed_by := p_actor;
     v.closed_at := p_now;
     INSERT INTO redemption.settlement SELECT v.*;
@@ -197,6 +199,16 @@ BEGIN
     RETURN redemption.said('done', v_detail);
 END $$;
 
+-- What leaves with this batch: its sums without the lines in dispute.
+CREATE FUNCTION redemption.settlement_due(p_community bigint, p_settlement uuid, OUT points bigint, OUT fen bigint)
+    LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT coalesce(sum(l.points + l.subsidy_points), 0)::bigint, coalesce(sum(l.payable_fen), 0)::bigint
+      FROM redemption.settlement_line l
+     WHERE l.community_id = p_community AND l.settlement_id = p_settlement
+       AND NOT EXISTS (SELECT FROM redemption.dispute d
+                        WHERE d.community_id = p_community AND d.settlement_id = l.settlement_id AND d.line_no = l.line_no)
+$$;
+
 CREATE FUNCTION redemption.approve_settlement(p_community bigint, p_key uuid, p_settlement uuid, p_actor uuid, p_now timestamptz)
 RETURNS redemption.verdict
     LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
@@ -204,6 +216,7 @@ DECLARE
     v_request jsonb := jsonb_build_object('settlement', p_settlement);
     v redemption.settlement;
     v_before redemption.verdict;
+    v_due record;
     v_detail jsonb := jsonb_build_object('settlement_id', p_settlement);
 BEGIN
     SELECT * INTO v FROM redemption.settlement s WHERE s.community_id = p_community AND s.settlement_id = p_settlement FOR NO KEY UPDATE;
@@ -216,62 +229,13 @@ BEGIN
     ELSIF p_actor IS NULL OR p_actor = v.closed_by THEN
         RETURN redemption.said('same_person');
     END IF;
-    UPDATE redemption.settlement s SET state = 'APPROVED', approved_by = p_actor, approved_at = p_now
+    -- What is due no longer changes: lines are disputed before the shop agrees. After a returned payment a part may be paid already.
+    v_due := redemption.settlement_due(p_community, p_settlement);
+    UPDATE redemption.settlement s
+       SET state = CASE WHEN v.paid_fen > 0 THEN 'PART_PAID' ELSE 'APPROVED' END, approved_by = p_actor, approved_at = p_now,
+           approved_points = v_due.points, approved_fen = v_due.fen
      WHERE s.community_id = p_community AND s.settlement_id = p_settlement;
     PERFORM redemption.remember(p_community, p_key, 'approve', v_request, v_detail, p_actor, p_now);
-    RETURN redemption.said('done', v_detail);
-END $$;
-
--- What leaves with this batch: its sums without the lines in dispute.
-CREATE FUNCTION redemption.settlement_due(p_community bigint, p_settlement uuid, OUT points bigint, OUT fen bigint)
-    LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
-    SELECT coalesce(sum(l.points + l.subsidy_points), 0)::bigint, coalesce(sum(l.payable_fen), 0)::bigint
-      FROM redemption.settlement_line l
-     WHERE l.community_id = p_community AND l.settlement_id = p_settlement
-       AND NOT EXISTS (SELECT FROM redemption.dispute d
-                        WHERE d.community_id = p_community AND d.settlement_id = l.settlement_id AND d.line_no = l.line_no)
-$$;
-
--- Records that the bank paid: the points are burnt, the debt in fen is gone.
-CREATE FUNCTION redemption.pay_settlement(p_community bigint, p_key uuid, p_settlement uuid, p_bank_reference text, p_actor uuid, p_now timestamptz)
-RETURNS redemption.verdict
-    LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
-DECLARE
-    v_request jsonb := jsonb_build_object('settlement', p_settlement, 'bank_reference', p_bank_reference);
-    v redemption.settlement;
-    v_before redemption.verdict;
-    v_due record;
-    v_steps ledger.step[];
-    v_posted ledger.verdict;
-    v_detail jsonb;
-BEGIN
-    SELECT * INTO v FROM redemption.settlement s WHERE s.community_id = p_community AND s.settlement_id = p_settlement FOR NO KEY UPDATE;
-    v_before := redemption.remembered(p_community, p_key, 'pay', v_request);
-    IF v_before.code IS NULL THEN
-        v_before := redemption.settlement_refusal(v, '{APPROVED}');
-    END IF;
-    IF v_before.code IS NOT NULL THEN
-        RETURN v_before;
-    ELSIF coalesce(p_bank_reference, '') = '' THEN
-        RETURN redemption.said('bank_reference_missing');
-    ELSIF p_actor IS NULL THEN
-        RETURN redemption.said('actor_missing');
-    END IF;
-    v_due := redemption.settlement_due(p_community, p_settlement);
-    SELECT coalesce(array_agg(ROW('post', redemption.account('merchant', v.merchant_id), part.credit, part.unit, part.amount, NULL, NULL)::ledger.step
-                              ORDER BY part.n), '{}') INTO v_steps
-      FROM (VALUES (1, 'issued', 'point', 100 * v_due.points), (2, 'paid', 'fen', v_due.fen)) AS part (n, credit, unit, amount)
-     WHERE part.amount > 0;
-    v_posted := redemption.post(p_community, 'redemption.settlement:' || p_settlement || ':paid', 'settlement_paid', v_steps, p_actor, NULL, p_now);
-    IF v_posted.code <> 'posted' THEN
-        RETURN redemption.said('ledger_refused', jsonb_build_object('ledger_code', v_posted.code, 'ledger', v_posted.detail));
-    END IF;
-    UPDATE redemption.settlement s
-       SET state = 'PAID', paid_by = p_actor, paid_at = p_now, bank_reference = p_bank_reference,
-           paid_points = v_due.points, paid_fen = v_due.fen, journal_id = v_posted.journal_id
-     WHERE s.community_id = p_community AND s.settlement_id = p_settlement;
-    v_detail := jsonb_build_object('settlement_id', p_settlement, 'paid_points', v_due.points, 'paid_fen', v_due.fen);
-    PERFORM redemption.remember(p_community, p_key, 'pay', v_request, v_detail, p_actor, p_now);
     RETURN redemption.said('done', v_detail);
 END $$;
 

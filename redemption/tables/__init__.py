@@ -6,6 +6,7 @@ No table names a person: members, clerks and organisations are opaque UUIDs, a h
 
 from redemption.tables.columns import metadata
 from redemption.tables.offers import merchant, offer, offer_merchant, offer_period
+from redemption.tables.payouts import invoice, payee, payment, rhythm
 from redemption.tables.settlement import command, dispute, settlement, settlement_line
 from redemption.tables.vouchers import device, use, voucher, voucher_event, voucher_request
 
@@ -13,11 +14,15 @@ __all__ = [
     "command",
     "device",
     "dispute",
+    "invoice",
     "merchant",
     "metadata",
     "offer",
     "offer_merchant",
     "offer_period",
+    "payee",
+    "payment",
+    "rhythm",
     "settlement",
     "settlement_line",
     "use",

@@ -102,7 +102,7 @@ SELECT a.object_kind, a.object_id, a.at, a.action, a.actor_id
 _UUID = r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
 _WISH = re.compile(rf"wish:({_UUID})(?::.*)?")
 _ATTENDANCE = re.compile(rf"attendance:({_UUID})(?::.*)?")
-_SETTLED = re.compile(rf"redemption\.settlement:({_UUID}):paid")
+_SETTLED = re.compile(rf"redemption\.settlement:({_UUID}):paid(?::.*)?")
 _ENDED = re.compile(r"redemption\.voucher:(\d+):ended")
 _ISSUE = re.compile(rf"redemption\.issue:({_UUID})")
 _USE = re.compile(rf"redemption\.use:({_UUID}):({_UUID})(?::reversed)?")

@@ -109,6 +109,8 @@ _ALL = (
     Setting("invalid_scans_max", 10, 1, 1000),
     Setting("invalid_scans_minutes", 10, 1, 1440),
     Setting("settlement_confirm_days", 5, 0, 60),
+    # A new bank account of a shop gets nothing for so many days.
+    Setting("settlement_freeze_days", 3, 0, 60),
     # Between communities: the most that one partner may be owed, and that one member may send in a month.
     Setting("clearing_open_minutes_max", 60_000, 0, 100_000_000),
     Setting("clearing_open_points_max", 1000, 0, 10_000_000),

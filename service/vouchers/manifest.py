@@ -3,12 +3,13 @@
 from service.kit.access import Role
 from service.kit.manifest import Manifest, Nav, Timed
 from service.vouchers.actions import timed
-from service.vouchers.api import counter, offers, settlements, staff
+from service.vouchers.api import counter, offers, payments, settlements, staff
 from service.vouchers.pages import (
     code,
     desk_disputes,
     desk_help,
     desk_offers,
+    desk_payments,
     desk_settlements,
     desk_voucher,
     resident,
@@ -54,6 +55,7 @@ MANIFEST = Manifest(
         statements.export,
         statements.confirm,
         statements.dispute,
+        statements.note_invoice,
         desk_offers.offers_page,
         desk_offers.new_page,
         desk_offers.create,
@@ -80,7 +82,10 @@ MANIFEST = Manifest(
         desk_settlements.statement_page,
         desk_settlements.print_page,
         desk_settlements.approve,
-        desk_settlements.pay,
+        desk_payments.pay,
+        desk_payments.send_back,
+        desk_payments.note_invoice,
+        desk_payments.withdraw_invoice,
         desk_settlements.export,
         desk_disputes.dispute_page,
         desk_disputes.resolve,
@@ -110,7 +115,13 @@ MANIFEST = Manifest(
         settlements.settlement,
         settlements.close,
         settlements.approve,
-        settlements.pay,
+        payments.payments,
+        payments.pay,
+        payments.send_back,
+        payments.note_invoice,
+        payments.withdraw_invoice,
+        payments.own_payments,
+        payments.note_own_invoice,
         settlements.confirm,
         settlements.dispute,
         settlements.disputes,

@@ -8,6 +8,8 @@ from enum import StrEnum
 from typing import ClassVar
 from uuid import UUID
 
+import chinese_calendar
+
 from service.kit.access import Role
 from service.kit.refusals import Conflict, Gone, Invalid, NotFound, TooMany
 
@@ -182,12 +184,23 @@ def points_missing(price_points: int, points_hundredths: int) -> int:
 
 
 def objection_over(closed_on: date, today: date, working_days: int) -> bool:
-    """True when so many working days (Monday to Friday) have passed since a statement was closed."""
+    """True when so many working days have passed since a statement was closed."""
     passed, day = 0, closed_on
     while day < today and passed <= working_days:
         day += timedelta(days=1)
-        passed += day.weekday() < SATURDAY
+        passed += is_working_day(day)
     return passed > working_days
+
+
+def is_working_day(day: date) -> bool:
+    """Whether offices work: the State Council's holidays and the weekends it moves, where it has announced them.
+
+    The year's list comes with a release of the calendar; before it does, and before 2004, Monday to Friday.
+    """
+    try:
+        return bool(chinese_calendar.is_workday(day))
+    except NotImplementedError:
+        return day.weekday() < SATURDAY
 
 
 def undo_until(received_at: datetime) -> datetime:

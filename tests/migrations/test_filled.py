@@ -91,6 +91,16 @@ SELECT l.community_id, gen_random_uuid(), l.listing_id, m.member_id, l.owner_id,
 INSERT INTO exchange_event SELECT community_id, exchange_id, 1, 'ask', 'asked', now(), NULL, '' FROM exchange
     ON CONFLICT DO NOTHING;
 INSERT INTO exchange_gift SELECT community_id, gen_random_uuid(), payer_id, helper_id, 5, '', now() FROM exchange LIMIT 1;
+INSERT INTO redemption.rhythm
+SELECT community_id, merchant_id, '2026-01-01', 'daily', merchant_id, now() FROM redemption.merchant LIMIT 1;
+INSERT INTO redemption.payee (community_id, payee_id, merchant_id, state, holder, bank, tail, sealed, reason, proposed_by,
+                              proposed_at)
+SELECT community_id, gen_random_uuid(), merchant_id, 'PROPOSED', 'x', 'y', '6789', '\\x00', 'z', merchant_id, now()
+  FROM redemption.merchant LIMIT 1;
+INSERT INTO redemption.payment (community_id, settlement_id, number, points, fen, bank_reference, paid_by, paid_at)
+SELECT community_id, settlement_id, 1, 0, 0, 'B-1', closed_by, now() FROM redemption.settlement LIMIT 1;
+INSERT INTO redemption.invoice (community_id, invoice_id, settlement_id, invoice_no, fen, noted_by, noted_at)
+SELECT community_id, gen_random_uuid(), settlement_id, '12345678', 1, closed_by, now() FROM redemption.settlement LIMIT 1;
 INSERT INTO jobs.pgqueuer (priority, status, entrypoint) VALUES (0, 'queued', 'fact');
 INSERT INTO jobs.pgqueuer_log (job_id, status, priority, entrypoint) VALUES (1, 'queued', 0, 'fact');
 INSERT INTO jobs.pgqueuer_statistics (count, priority, status, entrypoint) VALUES (1, 0, 'successful', 'fact');

@@ -308,7 +308,15 @@ class Market:
                 session, self.book, settlement_id, key=key or some_id(), actor_id=actor or self.second, now=self.now
             )
 
-    async def pay(self, settlement_id: UUID, *, bank_reference: str = "B-1", key: UUID | None = None) -> None:
+    async def pay(
+        self,
+        settlement_id: UUID,
+        *,
+        bank_reference: str = "B-1",
+        key: UUID | None = None,
+        fen: int | None = None,
+        actor: UUID | None = None,
+    ) -> None:
         async with self.sessions.begin() as session:
             await redemption.pay_settlement(
                 session,
@@ -316,7 +324,8 @@ class Market:
                 settlement_id,
                 key=key or some_id(),
                 bank_reference=bank_reference,
-                actor_id=self.finance,
+                actor_id=actor or self.finance,
+                fen=fen,
                 now=self.now,
             )
 

@@ -31,7 +31,11 @@ FAULTS = {
     "settlement_hash": "UPDATE redemption.settlement SET closed_by = gen_random_uuid() WHERE number = 2",
     "settlement_chain": "UPDATE redemption.settlement SET previous_hash = sha256('x') WHERE number = 2",
     "settlement_head": "UPDATE redemption.merchant SET settled_number = settled_number + 1",
-    "settlement_paid": "UPDATE redemption.settlement SET paid_fen = paid_fen - 1 WHERE state = 'PAID'",
+    "settlement_paid": "UPDATE redemption.settlement SET paid_fen = paid_fen - 1, approved_fen = approved_fen - 1"
+    " WHERE state = 'PAID'",
+    "settlement_due": "UPDATE redemption.settlement SET paid_points = paid_points + 1, approved_points = approved_points + 1"
+    " WHERE state = 'PAID'",
+    "payment_ledger": "UPDATE redemption.payment SET points = points + 1",
     "merchant_balance": "UPDATE ledger.account SET balance = balance + 1 WHERE code LIKE 'merchant:%' AND unit = 'point'",
     "offer_period": "UPDATE redemption.offer_period SET taken = taken - 1",
     "offer_stock": "UPDATE redemption.offer SET stock_taken = stock_taken + 1",

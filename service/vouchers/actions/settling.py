@@ -1,4 +1,4 @@
-"""What shops are owed: closed by one, agreed by the shop, approved by a second, paid with the bank's reference."""
+"""What shops are owed: closed by one, agreed by the shop, approved by a second."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from uuid import UUID
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 import redemption
-from service.facts import DisputeResolved, SettlementClosed, SettlementPaid, VoucherReturned
+from service.facts import DisputeResolved, SettlementClosed, VoucherReturned
 from service.kit import audit, outbox
 from service.kit.access import Actor
 from service.vouchers.rules import DisputeNotFound, StatementNotFound, key_for
@@ -181,33 +181,13 @@ async def disputed_line(
 async def approve(session: AsyncSession, *, actor: Actor, settlement_id: UUID, now: datetime) -> None:
     """A second person lets the statement be paid; whoever closed it may not."""
     audit.record(session, actor, "vouchers.settlement_approved", kind="settlement", id=settlement_id, now=now)
+    # After each payment that came back it is approved anew, and that is another approval than the one before.
+    paid = len(await redemption.payments(session, actor.community_id, settlement_id))
     await redemption.approve_settlement(
         session,
         actor.community_id,
         settlement_id,
-        key=key_for(actor.member_id, f"approve:{settlement_id}"),
-        actor_id=actor.member_id,
-        now=now,
-    )
-
-
-async def pay(session: AsyncSession, *, actor: Actor, settlement_id: UUID, bank_reference: str, now: datetime) -> None:
-    """Record that the bank paid: the points are burnt and the debt is gone."""
-    batch = await found(session, actor.community_id, settlement_id)
-    audit.record(session, actor, "vouchers.settlement_paid", kind="settlement", id=settlement_id, now=now)
-    if batch.state is not redemption.SettlementState.PAID:
-        outbox.record(
-            session,
-            SettlementPaid(community_id=actor.community_id, settlement_id=settlement_id, merchant_id=batch.merchant_id),
-            now=now,
-        )
-    await session.flush()
-    await redemption.pay_settlement(
-        session,
-        actor.community_id,
-        settlement_id,
-        key=key_for(actor.member_id, f"pay:{settlement_id}:{bank_reference}"),
-        bank_reference=bank_reference,
+        key=key_for(actor.member_id, f"approve:{settlement_id}:{paid}"),
         actor_id=actor.member_id,
         now=now,
     )

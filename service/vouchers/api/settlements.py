@@ -24,7 +24,6 @@ from service.vouchers.payloads import (
     DisputeIn,
     DisputeOut,
     DisputesOut,
-    PayIn,
     ResolveIn,
     SettlementOut,
     SettlementsOut,
@@ -46,7 +45,7 @@ async def settlements(
 ) -> SettlementsOut:
     """Statements, the last closed first."""
     found = await redemption.settlements(session, actor.community_id, merchant_id=shop, before=settlement_mark(after))
-    return SettlementsOut([_out(item) for item in found.settlements], settlement_cursor(found.next))
+    return SettlementsOut([settlement_out(item) for item in found.settlements], settlement_cursor(found.next))
 
 
 @get("/api/settlements/{settlement_id:uuid}", opt=READERS)
@@ -54,10 +53,11 @@ async def settlement(
     settlement_id: FromPath[UUID], session: NamedDependency[AsyncSession], actor: NamedDependency[Actor]
 ) -> SettlementOut:
     """One statement."""
-    return _out(await settling.found(session, actor.community_id, settlement_id))
+    return settlement_out(await settling.found(session, actor.community_id, settlement_id))
 
 
-def _out(item: redemption.Settlement) -> SettlementOut:
+def settlement_out(item: redemption.Settlement) -> SettlementOut:
+    """A statement's head as it goes over the wire."""
     return SettlementOut(
         settlement_id=item.settlement_id,
         shop=item.merchant_id,
@@ -74,6 +74,7 @@ def _out(item: redemption.Settlement) -> SettlementOut:
         open_disputes=item.open_disputes,
         due_points=item.due_points,
         due_fen=item.due_fen,
+        paid_fen=item.paid_fen,
         closed_by=item.closed_by,
         closed_at=item.closed_at,
         approved_by=item.approved_by,
@@ -122,27 +123,7 @@ async def approve(
 
     async def work() -> SettlementOut:
         await settling.approve(session, actor=actor, settlement_id=settlement_id, now=now)
-        return _out(await settling.found(session, actor.community_id, settlement_id))
-
-    return await once(request, session, actor, now, work)
-
-
-@post("/api/settlements/{settlement_id:uuid}/payment", opt=allow(Role.FINANCE), status_code=200)
-async def pay(
-    request: AnyRequest,
-    settlement_id: FromPath[UUID],
-    data: JSONBody[PayIn],
-    session: NamedDependency[AsyncSession],
-    actor: NamedDependency[Actor],
-    now: NamedDependency[datetime],
-) -> Response[SettlementOut]:
-    """Record the bank's payment."""
-
-    async def work() -> SettlementOut:
-        await settling.pay(
-            session, actor=actor, settlement_id=settlement_id, bank_reference=data.bank_reference, now=now
-        )
-        return _out(await settling.found(session, actor.community_id, settlement_id))
+        return settlement_out(await settling.found(session, actor.community_id, settlement_id))
 
     return await once(request, session, actor, now, work)
 
@@ -237,7 +218,7 @@ async def confirm(
     async def work() -> SettlementOut:
         await _own(session, actor, settlement_id, now)
         await settling.confirm(session, actor=actor, settlement_id=settlement_id, now=now)
-        return _out(await settling.found(session, actor.community_id, settlement_id))
+        return settlement_out(await settling.found(session, actor.community_id, settlement_id))
 
     return await once(request, session, actor, now, work)
 
@@ -258,7 +239,7 @@ async def dispute(
         await settling.dispute(
             session, actor=actor, settlement_id=settlement_id, line_no=data.line_no, reason=data.reason, now=now
         )
-        return _out(await settling.found(session, actor.community_id, settlement_id))
+        return settlement_out(await settling.found(session, actor.community_id, settlement_id))
 
     return await once(request, session, actor, now, work)
 

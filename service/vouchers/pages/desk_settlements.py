@@ -22,7 +22,7 @@ from service.kit.once import once_page
 from service.kit.pages import form_of, page, refill
 from service.vouchers.actions import settling
 from service.vouchers.browser import settlement_cursor, settlement_mark
-from service.vouchers.payloads import CloseForm, PayForm, TakeForm
+from service.vouchers.payloads import CloseForm, TakeForm
 from service.vouchers.queries.office import all_lines, three_sums, waiting
 from service.vouchers.rules import yuan_in_words
 from service.vouchers.statement_files import statement_file
@@ -30,7 +30,13 @@ from service.vouchers.terms import settled_until
 
 AnyRequest = Request[Any, Any, Any]
 READERS = allow(Role.FINANCE, Role.APPROVER, Role.AUDITOR, Role.ADMIN)
-STATES = (SettlementState.CLOSED, SettlementState.CONFIRMED, SettlementState.APPROVED, SettlementState.PAID)
+STATES = (
+    SettlementState.CLOSED,
+    SettlementState.CONFIRMED,
+    SettlementState.APPROVED,
+    SettlementState.PART_PAID,
+    SettlementState.PAID,
+)
 
 
 async def _overview(
@@ -44,6 +50,7 @@ async def _overview(
         SettlementState.CLOSED: counts.closed,
         SettlementState.CONFIRMED: counts.confirmed,
         SettlementState.APPROVED: counts.approved,
+        SettlementState.PART_PAID: counts.part_paid,
         SettlementState.PAID: None,
     }
     query = f"view={state.value.lower()}&" if state else ""
@@ -129,12 +136,15 @@ async def close(
         return await once_page(request, session, actor, now, work)
 
 
-async def _statement(session: AsyncSession, actor: Actor, settlement_id: UUID) -> dict[str, Any]:
+async def statement_shown(session: AsyncSession, actor: Actor, settlement_id: UUID) -> dict[str, Any]:
+    """What the page of a statement shows."""
     found = await settling.found(session, actor.community_id, settlement_id)
     places = await organisations_by_ids(session, actor.community_id, {found.merchant_id})
-    people = await people_by_ids(
-        session, actor.community_id, {found.closed_by, found.confirmed_by, found.approved_by, found.paid_by}
-    )
+    paid = await redemption.payments(session, actor.community_id, settlement_id)
+    invoiced = await redemption.invoices(session, actor.community_id, settlement_id)
+    hands = {found.closed_by, found.confirmed_by, found.approved_by, found.paid_by}
+    hands |= {who for each in paid for who in (each.paid_by, each.returned_by)} | {each.noted_by for each in invoiced}
+    people = await people_by_ids(session, actor.community_id, hands)
     shop = places[found.merchant_id].name
     return {
         "title": _("{shop} 第 {number} 期").format(shop=shop, number=found.number),
@@ -145,7 +155,10 @@ async def _statement(session: AsyncSession, actor: Actor, settlement_id: UUID) -
         "sums": await three_sums(session, actor.community_id, settlement_id),
         "words": yuan_in_words(found.due_fen),
         "may_approve": actor.has(Role.FINANCE, Role.APPROVER) and found.closed_by != actor.member_id,
-        "may_pay": actor.has(Role.FINANCE),
+        "payments": paid,
+        "invoices": invoiced,
+        "may_pay": actor.has(Role.FINANCE) and found.approved_by != actor.member_id,
+        "may_note": actor.has(Role.FINANCE),
     }
 
 
@@ -157,7 +170,7 @@ async def statement_page(
     actor: NamedDependency[Actor],
 ) -> Template:
     """One statement: its lines, the three sums, the people, the next step."""
-    return page(request, "vouchers/desk_settlement.html", **await _statement(session, actor, settlement_id))
+    return page(request, "vouchers/desk_settlement.html", **await statement_shown(session, actor, settlement_id))
 
 
 @get("/desk/settlements/{settlement_id:uuid}/print", opt=READERS, include_in_schema=False)
@@ -168,7 +181,7 @@ async def print_page(
     actor: NamedDependency[Actor],
 ) -> Template:
     """The statement on A4, with the amount in words and room for signatures."""
-    return page(request, "vouchers/desk_statement_print.html", **await _statement(session, actor, settlement_id))
+    return page(request, "vouchers/desk_statement_print.html", **await statement_shown(session, actor, settlement_id))
 
 
 @post("/desk/settlements/{settlement_id:uuid}/approve", opt=allow(Role.FINANCE, Role.APPROVER), include_in_schema=False)
@@ -180,33 +193,12 @@ async def approve(
     now: NamedDependency[datetime],
 ) -> Redirect:
     """The second person lets it be paid."""
-    with refill(request, "vouchers/desk_settlement.html", **await _statement(session, actor, settlement_id)):
+    with refill(request, "vouchers/desk_settlement.html", **await statement_shown(session, actor, settlement_id)):
         await form_of(request, TakeForm)
 
         async def work() -> str:
             await settling.approve(session, actor=actor, settlement_id=settlement_id, now=now)
             return f"/desk/settlements/{settlement_id}?done=vouchers.approved"
-
-        return await once_page(request, session, actor, now, work)
-
-
-@post("/desk/settlements/{settlement_id:uuid}/pay", opt=allow(Role.FINANCE), include_in_schema=False)
-async def pay(
-    request: AnyRequest,
-    settlement_id: FromPath[UUID],
-    session: NamedDependency[AsyncSession],
-    actor: NamedDependency[Actor],
-    now: NamedDependency[datetime],
-) -> Redirect:
-    """Record the bank's payment."""
-    with refill(request, "vouchers/desk_settlement.html", **await _statement(session, actor, settlement_id)):
-        form = await form_of(request, PayForm)
-
-        async def work() -> str:
-            await settling.pay(
-                session, actor=actor, settlement_id=settlement_id, bank_reference=form.bank_reference, now=now
-            )
-            return f"/desk/settlements/{settlement_id}?done=vouchers.paid"
 
         return await once_page(request, session, actor, now, work)
 

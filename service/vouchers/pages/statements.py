@@ -14,15 +14,17 @@ import redemption
 from service.kit.access import Actor, Role, allow
 from service.kit.clock import local_day
 from service.kit.i18n import _
+from service.kit.ids import new_id
 from service.kit.once import once_page
 from service.kit.pages import form_of, go, page, refill
-from service.vouchers.actions import settling
+from service.vouchers.actions import paying, settling
 from service.vouchers.browser import settlement_cursor, settlement_mark, shop_here
-from service.vouchers.payloads import ReasonForm
+from service.vouchers.payloads import InvoiceForm, ReasonForm
 from service.vouchers.queries.counter import shops_of, statement_for
 from service.vouchers.queries.office import all_lines
 from service.vouchers.rules import ChooseShop
 from service.vouchers.statement_files import statement_file
+from service.vouchers.terms import fen_of
 
 AnyRequest = Request[Any, Any, Any]
 
@@ -73,6 +75,8 @@ async def statement_page(
         shop=shops[found.merchant_id],
         statement=found,
         lines=await all_lines(session, actor.community_id, settlement_id),
+        payments=await redemption.payments(session, actor.community_id, settlement_id),
+        invoices=await redemption.invoices(session, actor.community_id, settlement_id),
     )
 
 
@@ -135,6 +139,8 @@ async def dispute(
         shop=shops[found.merchant_id],
         statement=found,
         lines=lines,
+        payments=await redemption.payments(session, actor.community_id, settlement_id),
+        invoices=await redemption.invoices(session, actor.community_id, settlement_id),
     ):
         form = await form_of(request, ReasonForm)
 
@@ -143,5 +149,43 @@ async def dispute(
                 session, actor=actor, settlement_id=settlement_id, line_no=line_no, reason=form.reason, now=now
             )
             return f"/shop/settlements/{settlement_id}?done=vouchers.disputed"
+
+        return await once_page(request, session, actor, now, work)
+
+
+@post("/shop/settlements/{settlement_id:uuid}/invoices", opt=allow(Role.MERCHANT_OWNER), include_in_schema=False)
+async def note_invoice(
+    request: AnyRequest,
+    settlement_id: FromPath[UUID],
+    session: NamedDependency[AsyncSession],
+    actor: NamedDependency[Actor],
+    now: NamedDependency[datetime],
+) -> Redirect:
+    """The shop says under which number it invoiced its statement."""
+    shops = await shops_of(session, actor, local_day(now))
+    found = await statement_for(session, actor, shops, settlement_id)
+    with refill(
+        request,
+        "vouchers/statement.html",
+        title=_("对账单第 {number} 期").format(number=found.number),
+        shop=shops[found.merchant_id],
+        statement=found,
+        lines=await all_lines(session, actor.community_id, settlement_id),
+        payments=await redemption.payments(session, actor.community_id, settlement_id),
+        invoices=await redemption.invoices(session, actor.community_id, settlement_id),
+    ):
+        form = await form_of(request, InvoiceForm)
+
+        async def work() -> str:
+            await paying.note_invoice(
+                session,
+                actor=actor,
+                settlement_id=settlement_id,
+                invoice_no=form.invoice_no,
+                fen=fen_of(form.invoice_yuan),
+                key=new_id(),
+                now=now,
+            )
+            return f"/shop/settlements/{settlement_id}?done=vouchers.invoice_noted"
 
         return await once_page(request, session, actor, now, work)

@@ -3,6 +3,15 @@
 from service.vouchers.payloads.counter import ScanIn, ScanOut, ShopForm, TakingOut, TodayOut, TypedForm, UndoIn
 from service.vouchers.payloads.kinds import ReasonForm, ReasonIn
 from service.vouchers.payloads.offers import OfferForm, OfferIn, OfferMade, OfferOut, OffersOut, PledgeForm, PledgeIn
+from service.vouchers.payloads.payments import (
+    InvoiceForm,
+    InvoiceIn,
+    InvoiceOut,
+    PayForm,
+    PayIn,
+    PaymentOut,
+    PaymentsOut,
+)
 from service.vouchers.payloads.settlements import (
     ClosedAll,
     ClosedOut,
@@ -11,8 +20,6 @@ from service.vouchers.payloads.settlements import (
     DisputeIn,
     DisputeOut,
     DisputesOut,
-    PayForm,
-    PayIn,
     ResolveForm,
     ResolveIn,
     SettlementOut,
@@ -46,6 +53,9 @@ __all__ = [
     "GiveForm",
     "GiveIn",
     "HeldOut",
+    "InvoiceForm",
+    "InvoiceIn",
+    "InvoiceOut",
     "ManyForm",
     "OfferForm",
     "OfferIn",
@@ -54,6 +64,8 @@ __all__ = [
     "OffersOut",
     "PayForm",
     "PayIn",
+    "PaymentOut",
+    "PaymentsOut",
     "PledgeForm",
     "PledgeIn",
     "PrintedOut",

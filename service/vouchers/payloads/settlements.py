@@ -1,7 +1,6 @@
 """What crosses the wire about settlements."""
 
 from datetime import date, datetime
-from typing import Annotated
 from uuid import UUID
 
 import msgspec
@@ -29,12 +28,6 @@ class ClosedAll(msgspec.Struct):
     """What became of every shop that had anything open."""
 
     items: list[ClosedOut]
-
-
-class PayIn(msgspec.Struct):
-    """The bank's reference of the payment."""
-
-    bank_reference: Annotated[str, msgspec.Meta(min_length=3, max_length=60)]
 
 
 class DisputeIn(msgspec.Struct):
@@ -94,6 +87,7 @@ class SettlementOut(msgspec.Struct):
     open_disputes: int
     due_points: int
     due_fen: int
+    paid_fen: int
     closed_by: UUID
     closed_at: datetime
     approved_by: UUID | None
@@ -122,9 +116,3 @@ class ResolveForm(msgspec.Struct):
 
     decision: Decision
     reason: Reason
-
-
-class PayForm(msgspec.Struct):
-    """The bank's reference."""
-
-    bank_reference: Annotated[str, msgspec.Meta(min_length=3, max_length=60)]

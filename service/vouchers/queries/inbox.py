@@ -27,7 +27,7 @@ async def settlements_waiting(session: AsyncSession, actor: Actor, now: datetime
     if actor.has(Role.FINANCE, Role.APPROVER):
         steps.append((SettlementState.CONFIRMED, "settlement_to_approve"))
     if actor.has(Role.FINANCE):
-        steps.append((SettlementState.APPROVED, "settlement_to_pay"))
+        steps += [(SettlementState.APPROVED, "settlement_to_pay"), (SettlementState.PART_PAID, "settlement_to_pay")]
     rows: list[InboxRow] = []
     for state, kind in steps:
         page = await redemption.settlements(session, actor.community_id, state=state, limit=AT_MOST)
@@ -43,7 +43,7 @@ async def settlements_waiting(session: AsyncSession, actor: Actor, now: datetime
                 url=f"/desk/settlements/{batch.settlement_id}",
             )
             for batch in page.settlements
-            if kind != "settlement_to_approve" or batch.closed_by != actor.member_id
+            if actor.member_id != (batch.closed_by if kind == "settlement_to_approve" else batch.approved_by)
         ]
     return sorted(rows, key=lambda row: row.since)[:AT_MOST]
 
@@ -97,7 +97,7 @@ async def requests_waiting(session: AsyncSession, actor: Actor, now: datetime) -
 async def count_waiting(session: AsyncSession, actor: Actor) -> int:
     """How many statements and lines in dispute wait for the office."""
     counts = await waiting(session, actor.community_id)
-    return counts.confirmed + counts.approved + counts.disputed
+    return counts.confirmed + counts.approved + counts.part_paid + counts.disputed
 
 
 async def voucher_card(session: AsyncSession, actor: Actor, now: datetime) -> Mapping[str, object] | None:

@@ -38,6 +38,7 @@ class Waiting:
     closed: int
     confirmed: int
     approved: int
+    part_paid: int
     disputed: int
 
 
@@ -131,8 +132,8 @@ async def waiting(session: AsyncSession, community_id: int) -> Waiting:
         {"community_id": community_id},
     )
     counts: dict[str, int] = {state: int(count) for state, count in rows}
-    states = (SettlementState.CLOSED, SettlementState.CONFIRMED, SettlementState.APPROVED, DisputeState.DISPUTED)
-    return Waiting(*(counts.get(state, 0) for state in states))
+    steps = (SettlementState.CLOSED, SettlementState.CONFIRMED, SettlementState.APPROVED, SettlementState.PART_PAID)
+    return Waiting(*(counts.get(state, 0) for state in (*steps, DisputeState.DISPUTED)))
 
 
 async def unsettled(session: AsyncSession, community_id: int, until: datetime) -> tuple[int, int]:

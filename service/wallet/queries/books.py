@@ -85,9 +85,10 @@ SELECT h.unit,
        coalesce(sum(h.balance) FILTER (WHERE h.code = 'expired'), 0)::bigint,
        coalesce(sum(h.balance) FILTER (WHERE h.code = 'writeoff'), 0)::bigint,
        CASE h.unit WHEN 'point' THEN (
-           SELECT coalesce(100 * sum(s.paid_points), 0)::bigint FROM redemption.settlement s
-            WHERE s.community_id = :community_id AND s.paid_at IS NOT NULL
-              AND (CAST(:at AS timestamptz) IS NULL OR s.paid_at < :at)
+           SELECT coalesce(100 * sum(p.points), 0)::bigint FROM redemption.payment p
+            WHERE p.community_id = :community_id
+              AND CASE WHEN CAST(:at AS timestamptz) IS NULL THEN p.returned_at IS NULL
+                       ELSE p.paid_at < :at AND (p.returned_at IS NULL OR p.returned_at >= :at) END
        ) ELSE 0 END
   FROM held h WHERE h.unit IN ('point', 'minute') GROUP BY 1 ORDER BY h.unit DESC
 """

@@ -25,7 +25,7 @@ _VOUCHER = re.compile(r"redemption\.voucher:(\d+):ended")
 _ISSUE = re.compile(r"redemption\.issue:([0-9a-f-]{36})")
 _USE = re.compile(r"redemption\.use:([0-9a-f-]{36}):([0-9a-f-]{36})(?::reversed)?")
 
-_SETTLED = re.compile(r"redemption\.settlement:([0-9a-f-]{36}):paid")
+_SETTLED = re.compile(r"redemption\.settlement:([0-9a-f-]{36}):paid(?::.*)?")
 
 _OPENING = re.compile(r"opening:([0-9a-f-]{36}):(\d{1,6})(?::back)?")
 _OPENINGS = sa.text("""

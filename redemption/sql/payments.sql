@@ -1,0 +1,178 @@
+-- Payments of a statement: in one or several parts, each recorded once, each of which the bank may send back.
+
+-- The steps of a payment, or of its way back.
+CREATE FUNCTION redemption.payment_steps(p_merchant uuid, p_points bigint, p_fen bigint, p_is_return boolean) RETURNS ledger.step[]
+    LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT coalesce(array_agg(CASE WHEN p_is_return
+               THEN ROW('post', part.other, redemption.account('merchant', p_merchant), part.unit, part.amount, NULL, NULL)::ledger.step
+               ELSE ROW('post', redemption.account('merchant', p_merchant), part.other, part.unit, part.amount, NULL, NULL)::ledger.step
+           END ORDER BY part.n), '{}')
+      FROM (VALUES (1, 'issued', 'point', 100 * p_points), (2, 'paid', 'fen', p_fen)) AS part (n, other, unit, amount)
+     WHERE part.amount > 0
+$$;
+
+-- Records that the bank paid p_fen, or all that is open. The points are burnt with the part that completes it.
+-- The merchant's row comes first: of a payment and a new account one waits for the other. The statement's row orders payments,
+-- and its CHECK of paid against approved is the wall behind.
+CREATE FUNCTION redemption.pay_settlement(
+    p_community bigint, p_key uuid, p_settlement uuid, p_bank_reference text, p_actor uuid, p_now timestamptz, p_fen bigint DEFAULT NULL
+) RETURNS redemption.verdict
+    LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    v_request jsonb := jsonb_strip_nulls(jsonb_build_object('settlement', p_settlement, 'bank_reference', p_bank_reference, 'fen', p_fen));
+    v redemption.settlement;
+    v_payee redemption.payee;
+    v_before redemption.verdict;
+    v_open bigint;
+    v_fen bigint;
+    v_points bigint;
+    v_number int;
+    v_repeats int;
+    v_posted ledger.verdict;
+    v_detail jsonb;
+BEGIN
+    PERFORM FROM redemption.merchant m
+      WHERE m.community_id = p_community
+        AND m.merchant_id = (SELECT s.merchant_id FROM redemption.settlement s WHERE s.community_id = p_community AND s.settlement_id = p_settlement)
+      FOR SHARE;
+    SELECT * INTO v FROM redemption.settlement s WHERE s.community_id = p_community AND s.settlement_id = p_settlement FOR NO KEY UPDATE;
+    v_before := redemption.remembered(p_community, p_key, 'pay', v_request);
+    IF v_before.code IS NULL THEN
+        v_before := redemption.settlement_refusal(v, '{APPROVED,PART_PAID}');
+    END IF;
+    IF v_before.code IS NOT NULL THEN
+        RETURN v_before;
+    ELSIF coalesce(p_bank_reference, '') = '' THEN
+        RETURN redemption.said('bank_reference_missing');
+    ELSIF p_actor IS NULL THEN
+        RETURN redemption.said('actor_missing');
+    ELSIF p_actor = v.approved_by THEN
+        RETURN redemption.said('same_person');
+    END IF;
+    v_open := v.approved_fen - v.paid_fen;
+    v_fen := coalesce(p_fen, v_open);
+    v_payee := redemption.payee_of(p_community, v.merchant_id);
+    IF v_fen NOT BETWEEN least(1, v_open) AND v_open THEN
+        RETURN redemption.said('amount_wrong', jsonb_build_object('open', v_open));
+    ELSIF v_fen > 0 AND v_payee.frozen_until > p_now THEN
+        RETURN redemption.said('payout_frozen', jsonb_build_object('frozen_until', v_payee.frozen_until));
+    ELSIF EXISTS (SELECT FROM redemption.payment p
+                   WHERE p.community_id = p_community AND p.settlement_id = p_settlement AND p.bank_reference = p_bank_reference) THEN
+        RETURN redemption.said('reference_used');
+    END IF;
+    v_points := CASE WHEN v_fen = v_open THEN v.approved_points - v.paid_points ELSE 0 END;
+    SELECT count(*) + 1, min(p.number) FILTER (WHERE p.returned_at IS NOT NULL AND NOT EXISTS (
+               SELECT FROM redemption.payment r
+                WHERE r.community_id = p.community_id AND r.settlement_id = p.settlement_id AND r.repeats = p.number))
+      INTO v_number, v_repeats
+      FROM redemption.payment p WHERE p.community_id = p_community AND p.settlement_id = p_settlement;
+    v_posted := redemption.post(p_community, 'redemption.settlement:' || p_settlement || ':paid' || CASE WHEN v_number > 1 THEN ':' || v_number ELSE '' END,
+                                'settlement_paid', redemption.payment_steps(v.merchant_id, v_points, v_fen, false), p_actor, NULL, p_now);
+    IF v_posted.code <> 'posted' THEN
+        RETURN redemption.said('ledger_refused', jsonb_build_object('ledger_code', v_posted.code, 'ledger', v_posted.detail));
+    END IF;
+    INSERT INTO redemption.payment (community_id, settlement_id, number, points, fen, bank_reference, payee_id, repeats, approved_by,
+                                    paid_by, paid_at, journal_id)
+    VALUES (p_community, p_settlement, v_number, v_points, v_fen, p_bank_reference, v_payee.payee_id, v_repeats, v.approved_by,
+            p_actor, p_now, v_posted.journal_id);
+    UPDATE redemption.settlement s
+       SET paid_fen = s.paid_fen + v_fen, paid_points = s.paid_points + v_points,
+           state = CASE WHEN v_fen = v_open THEN 'PAID' ELSE 'PART_PAID' END,
+           paid_by = CASE WHEN v_fen = v_open THEN p_actor END, paid_at = CASE WHEN v_fen = v_open THEN p_now END,
+           bank_reference = CASE WHEN v_fen = v_open THEN p_bank_reference END,
+           journal_id = CASE WHEN v_fen = v_open THEN v_posted.journal_id END
+     WHERE s.community_id = p_community AND s.settlement_id = p_settlement;
+    v_detail := jsonb_build_object('settlement_id', p_settlement, 'payment', v_number, 'paid_points', v_points, 'paid_fen', v_fen,
+                                   'open_fen', v_open - v_fen);
+    PERFORM redemption.remember(p_community, p_key, 'pay', v_request, v_detail, p_actor, p_now);
+    RETURN redemption.said('done', v_detail);
+END $$;
+
+-- The bank sent a payment back: its exact opposite is posted, and what it paid is open again. Somebody other than who then pays
+-- approves it anew, or one person could pay twice with a made-up return in between.
+CREATE FUNCTION redemption.return_payment(
+    p_community bigint, p_key uuid, p_settlement uuid, p_number int, p_reason text, p_actor uuid, p_now timestamptz
+) RETURNS redemption.verdict
+    LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    v_request jsonb := jsonb_build_object('settlement', p_settlement, 'payment', p_number);
+    v redemption.settlement;
+    v_payment redemption.payment;
+    v_before redemption.verdict;
+    v_posted ledger.verdict;
+    v_detail jsonb := jsonb_build_object('settlement_id', p_settlement, 'payment', p_number);
+BEGIN
+    SELECT * INTO v FROM redemption.settlement s WHERE s.community_id = p_community AND s.settlement_id = p_settlement FOR NO KEY UPDATE;
+    v_before := redemption.remembered(p_community, p_key, 'return', v_request);
+    IF v_before.code IS NOT NULL THEN
+        RETURN v_before;
+    END IF;
+    SELECT * INTO v_payment FROM redemption.payment p
+     WHERE p.community_id = p_community AND p.settlement_id = p_settlement AND p.number = p_number FOR NO KEY UPDATE;
+    IF v_payment.number IS NULL THEN
+        RETURN redemption.said('payment_unknown');
+    ELSIF v_payment.returned_at IS NOT NULL THEN
+        RETURN redemption.said('payment_returned', jsonb_build_object('returned_at', v_payment.returned_at));
+    ELSIF coalesce(p_reason, '') = '' THEN
+        RETURN redemption.said('reason_missing');
+    ELSIF p_actor IS NULL THEN
+        RETURN redemption.said('actor_missing');
+    END IF;
+    v_posted := redemption.post(p_community, 'redemption.settlement:' || p_settlement || ':paid:' || p_number || ':returned', 'settlement_returned',
+                                redemption.payment_steps(v.merchant_id, v_payment.points, v_payment.fen, true), p_actor, NULL, p_now);
+    IF v_posted.code <> 'posted' THEN
+        RETURN redemption.said('ledger_refused', jsonb_build_object('ledger_code', v_posted.code, 'ledger', v_posted.detail));
+    END IF;
+    UPDATE redemption.payment p
+       SET returned_at = p_now, returned_by = p_actor, return_reason = p_reason, return_journal_id = v_posted.journal_id
+     WHERE p.community_id = p_community AND p.settlement_id = p_settlement AND p.number = p_number;
+    UPDATE redemption.settlement s
+       SET state = 'CONFIRMED', paid_fen = s.paid_fen - v_payment.fen, paid_points = s.paid_points - v_payment.points,
+           approved_by = NULL, approved_at = NULL, paid_by = NULL, paid_at = NULL, bank_reference = NULL, journal_id = NULL
+     WHERE s.community_id = p_community AND s.settlement_id = p_settlement;
+    PERFORM redemption.remember(p_community, p_key, 'return', v_request, v_detail, p_actor, p_now);
+    RETURN redemption.said('done', v_detail);
+END $$;
+
+-- The shop's invoice of a statement. A number stands once in a community; a slip of the pen is taken back, and stays to be seen.
+CREATE FUNCTION redemption.note_invoice(
+    p_community bigint, p_key uuid, p_settlement uuid, p_invoice_no text, p_fen bigint, p_actor uuid, p_now timestamptz
+) RETURNS redemption.verdict
+    LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    v_request jsonb := jsonb_build_object('settlement', p_settlement, 'invoice_no', p_invoice_no, 'fen', p_fen);
+    v redemption.settlement;
+    v_before redemption.verdict;
+BEGIN
+    SELECT * INTO v FROM redemption.settlement s WHERE s.community_id = p_community AND s.settlement_id = p_settlement FOR NO KEY UPDATE;
+    v_before := redemption.remembered(p_community, p_key, 'invoice', v_request);
+    IF v_before.code IS NOT NULL THEN
+        RETURN v_before;
+    ELSIF v.settlement_id IS NULL THEN
+        RETURN redemption.said('settlement_unknown');
+    ELSIF p_actor IS NULL THEN
+        RETURN redemption.said('actor_missing');
+    ELSIF p_invoice_no !~ '^[0-9]{8,20}$' OR p_fen < 1 THEN
+        RETURN redemption.said('invoice_wrong');
+    END IF;
+    INSERT INTO redemption.invoice (community_id, invoice_id, settlement_id, invoice_no, fen, noted_by, noted_at)
+    VALUES (p_community, p_key, p_settlement, p_invoice_no, p_fen, p_actor, p_now)
+        ON CONFLICT (community_id, invoice_no) WHERE withdrawn_at IS NULL DO NOTHING;
+    IF NOT FOUND THEN
+        RETURN redemption.said('invoice_taken');
+    END IF;
+    PERFORM redemption.remember(p_community, p_key, 'invoice', v_request, '{}', p_actor, p_now);
+    RETURN redemption.said('done');
+END $$;
+
+CREATE FUNCTION redemption.withdraw_invoice(p_community bigint, p_settlement uuid, p_invoice_no text, p_actor uuid, p_now timestamptz)
+RETURNS redemption.verdict
+    LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    IF p_actor IS NULL THEN
+        RETURN redemption.said('actor_missing');
+    END IF;
+    UPDATE redemption.invoice i SET withdrawn_at = p_now, withdrawn_by = p_actor
+     WHERE i.community_id = p_community AND i.settlement_id = p_settlement AND i.invoice_no = p_invoice_no AND i.withdrawn_at IS NULL;
+    RETURN redemption.said(CASE WHEN FOUND THEN 'done' ELSE 'invoice_unknown' END);
+END $$;
