@@ -2,8 +2,8 @@
 
 from migrations.sql import run_sql
 
-revision = "0054"
-down_revision = "0053"
+revision = "0055"
+down_revision = "0054"
 branch_labels = None
 depends_on = None
 
