@@ -2,6 +2,7 @@
 
 import ast
 import re
+import subprocess
 
 from migrations import runner
 from tests.architecture.sources import ROOT, files, python
@@ -47,6 +48,14 @@ def test_no_file_names_a_place_on_someones_machine() -> None:
     ]
 
     assert found == []
+
+
+def test_no_file_holds_the_marks_of_a_merge_or_leads_elsewhere() -> None:
+    mark = re.compile(r"^(<{7}|>{7}|={7})( |$)", re.MULTILINE)
+
+    assert [name for name, text in _texts().items() if mark.search(text)] == []
+    staged = subprocess.run(["git", "ls-files", "--stage"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    assert [line for line in staged.splitlines() if line.startswith("120000")] == []
 
 
 def test_no_function_is_longer_than_a_screen() -> None:
