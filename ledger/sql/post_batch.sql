@@ -142,8 +142,8 @@ BEGIN
         codes := array_fill('ledger.book_not_found'::text, ARRAY[n]);
         RETURN;
     END IF;
-    IF v_lots AND n > 1 AND (p_kind && ARRAY['release', 'refund'] OR cardinality(array_remove(p_reverses, NULL)) > 0) THEN
-        -- What comes back may have expired meanwhile, and the next journal has to see it in its lot (lots.sql).
+    IF v_lots AND n > 1 AND (p_kind && ARRAY['capture', 'release', 'refund'] OR cardinality(array_remove(p_reverses, NULL)) > 0) THEN
+        -- What lay aside or comes back may have expired meanwhile, and the next journal has to see it in its lot (lots.sql).
         FOR j IN 1..n LOOP
             SELECT b.codes[1] AS code, b.journal_ids[1] AS journal_id, b.details[1] AS detail INTO r
             FROM post_batch(p_book, p_now, p_reference[j:j], p_reason[j:j], p_actor[j:j], p_on_behalf_of[j:j],

@@ -330,6 +330,18 @@ async def test_a_batch_is_the_same_as_one_by_one_when_what_is_over_is_taken_away
     assert await of(sessions) == []
 
 
+async def test_a_batch_is_the_same_as_one_by_one_when_what_it_captures_is_over(sessions: Sessions):
+    """What lay aside was over when it came to Lin, so the next journal of the batch cannot spend it."""
+    await earn(sessions)
+    await post(sessions, journal("aside", Hold(H, "li", "point", 30)), now=ON_APRIL_1)
+    given = Journal("given", "why", (Capture(H, "lin", 20),), ZHAO)
+    bread = Journal("bread", "why", (Leg("lin", "bakery", "point", 10),), ZHAO)
+    async with sessions.begin() as session:
+        verdicts = await ledger.post_many(session, BOOK, [given, bread], now=ON_APRIL_2)
+    assert [type(verdict) for verdict in verdicts] == [Posted, ledger.InsufficientBalance]
+    assert await of(sessions, "lin") == [(APRIL, 20)]
+
+
 LI = "(SELECT account_id FROM ledger.account WHERE code = 'li' AND unit = 'point')"
 PLANTS = {
     "lot_sum": f"UPDATE ledger.account SET balance = balance + 1 WHERE account_id = {LI}",
