@@ -29,14 +29,14 @@ TERMS = (15, 30, 45, 60, 90, 120, 180, 240, 480)
 
 
 def places(current: str) -> list[dict[str, object]]:
-    """The three lists of the slice, as tabs."""
+    """The lists of the slice, as tabs that stand in one row on a phone."""
     return [
         {"label": label, "url": url, "current": url == current}
         for label, url in (
             (_("交换板"), "/exchange"),
             (_("我的交换"), "/exchange/mine"),
             (_("我发的"), "/exchange/listings"),
-            (_("送给家里人"), "/exchange/gifts"),
+            (_("送家人"), "/exchange/gifts"),
         )
     ]
 
