@@ -62,6 +62,7 @@ def sheet(tmp_path: Path) -> Path:
     return path
 
 
+@pytest.mark.slow
 def test_a_sheet_goes_from_check_to_return_by_two_people(
     founded: Installation, sheet: Path, until: Callable[[Callable[[], bool]], None]
 ) -> None:
@@ -97,6 +98,7 @@ def test_a_sheet_goes_from_check_to_return_by_two_people(
         assert "Traceback" not in late.stderr
 
 
+@pytest.mark.slow
 def test_who_has_not_the_pin_does_nothing(founded: Installation, sheet: Path) -> None:
     with founded.database() as cluster:
         asyncio.run(settle(cluster.app_url, founded.keys))

@@ -1,10 +1,12 @@
 """`linli read-only` while the service runs."""
 
 import httpx
+import pytest
 
 from tests.cli.conftest import Installation
 
 
+@pytest.mark.slow
 def test_the_running_service_reads_and_then_writes_again(founded: Installation) -> None:
     with founded.serving() as service:
         assert founded.linli("read-only", "status").stdout.strip() == "read-only is off"

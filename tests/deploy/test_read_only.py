@@ -88,6 +88,7 @@ async def test_a_path_that_was_forgotten_cannot_write(app: Litestar, town_databa
         await session.execute(statement)
 
 
+@pytest.mark.slow
 async def test_every_page_reads_on(app: Litestar, town: Town, town_database: Database) -> None:
     paths = [(path, who) for (method, path), who in table().items() if method == "GET"]
     refused, broken = set(), []

@@ -249,6 +249,7 @@ def explained(large_book: tuple[Database, AsyncEngine]) -> Callable[..., object]
     return measure
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mode", ["force_custom_plan", "force_generic_plan"])
 @pytest.mark.parametrize("name", FILTERS)
 async def test_no_filter_reads_a_book_of_200_000_journals(explained, name: str, mode: str) -> None:

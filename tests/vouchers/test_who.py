@@ -98,6 +98,7 @@ for _transition in TRANSITIONS:
         STEPS.setdefault(_transition.action, set()).update(_transition.who)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", PARTIES)
 @pytest.mark.parametrize("action", STEPS)
 async def test_only_whom_the_table_names(app, scene, action, name):

@@ -101,6 +101,7 @@ async def test_a_subscriber_that_fails_is_tried_again(
     assert await counted("jobs") == 0
 
 
+@pytest.mark.slow
 async def test_a_delivery_that_keeps_failing_is_parked_and_can_be_seen_and_tried_again(
     a_worker: Subscribe, record: Record, counted: Counted, fact: facts.WishApproved
 ) -> None:
@@ -121,6 +122,7 @@ async def test_a_delivery_that_keeps_failing_is_parked_and_can_be_seen_and_tried
     assert (await mended.parked(), await counted("jobs"), await counted("messages")) == ([], 0, 1)
 
 
+@pytest.mark.slow
 async def test_one_broken_delivery_does_not_hold_up_the_others(
     a_worker: Subscribe, record: Record, counted: Counted, fact: facts.WishApproved
 ) -> None:
@@ -251,6 +253,7 @@ async def test_a_subscriber_sees_the_facts_own_types(
     assert heard == [fact]
 
 
+@pytest.mark.slow
 async def test_what_a_failing_subscriber_wrote_is_undone(
     a_worker: Subscribe, record: Record, counted: Counted, fact: facts.WishApproved
 ) -> None:
