@@ -25,12 +25,13 @@ from service.kit.embedded_pg import server
 from tests.crash.installation import Installation
 from tests.proxy import standing_before
 
+Figures = dict[str, float]
 CLIENTS = (1, 8, 32)
 OPEN_SECONDS, OPEN_CONNECTIONS = 3, 32
 WARM, COUNTED = 8, 20
 
 
-async def open_loop(bench: Bench, rate: int) -> dict[str, float]:
+async def open_loop(bench: Bench, rate: int) -> Figures:
     """Scans due at a fixed rate, whoever is free sends the next; how late the answers came."""
     took: list[float] = []
     due = iter(range(rate * OPEN_SECONDS))
@@ -50,11 +51,12 @@ async def open_loop(bench: Bench, rate: int) -> dict[str, float]:
 
     await asyncio.gather(*(phone(number) for number in range(OPEN_CONNECTIONS)))
     hundredths = statistics.quantiles(took, n=100)
-    return {"rps": len(took) / (time.perf_counter() - start), "p50_ms": hundredths[49], "p99_ms": hundredths[98]}
+    rate_kept = len(took) / (time.perf_counter() - start)
+    return {"rps": round(rate_kept, 1), "p50_ms": round(hundredths[49], 1), "p99_ms": round(hundredths[98], 1)}
 
 
-async def loops(bench: Bench, rounds: int, scans: int, rate: int) -> dict[str, object]:
-    """Every number of clients in turn, after one round that warms everything; then the fixed rate."""
+async def loops(bench: Bench, rounds: int, scans: int) -> dict[int, Figures]:
+    """Every number of clients in turn, after one round that warms everything."""
     found: dict[int, list[Measured]] = {clients: [] for clients in CLIENTS}
     for number in range(rounds + 1):
         for clients, kept in found.items():
@@ -62,17 +64,14 @@ async def loops(bench: Bench, rounds: int, scans: int, rate: int) -> dict[str, o
             if number:
                 kept.append(measured)
     return {
-        "clients": {
-            str(clients): {
-                "rps": round(statistics.median(one.per_second for one in kept)),
-                "p50_ms": round(statistics.median(one.p50_ms for one in kept), 1),
-                "p99_ms": round(statistics.median(one.p99_ms for one in kept), 1),
-                "cpu_ms_app": round(statistics.median(one.service_cpu_ms for one in kept), 2),
-                "cpu_ms_db": round(statistics.median(one.database_cpu_ms for one in kept), 2),
-            }
-            for clients, kept in found.items()
-        },
-        "open_loop": {name: round(value, 1) for name, value in (await open_loop(bench, rate)).items()},
+        clients: {
+            "rps": round(statistics.median(one.per_second for one in kept)),
+            "p50_ms": round(statistics.median(one.p50_ms for one in kept), 1),
+            "p99_ms": round(statistics.median(one.p99_ms for one in kept), 1),
+            "cpu_ms_app": round(statistics.median(one.service_cpu_ms for one in kept), 2),
+            "cpu_ms_db": round(statistics.median(one.database_cpu_ms for one in kept), 2),
+        }
+        for clients, kept in found.items()
     }
 
 
@@ -98,18 +97,22 @@ async def counting(place: Installation, bench: Bench) -> float:
     return turns / COUNTED
 
 
-def summary(result: dict[str, dict[str, dict[str, float]]], round_trips: float) -> dict[str, float]:
+def summary(clients: dict[int, Figures], fixed: Figures, round_trips: float) -> Figures:
     """The last line."""
-    clients = result["clients"]
     return {
-        **{f"rps_{number}": clients[str(number)]["rps"] for number in CLIENTS},
-        **{f"p99_ms_{number}": clients[str(number)]["p99_ms"] for number in CLIENTS},
-        "cpu_ms_app": clients["8"]["cpu_ms_app"],
-        "cpu_ms_db": clients["8"]["cpu_ms_db"],
+        **{f"rps_{number}": clients[number]["rps"] for number in CLIENTS},
+        **{f"p99_ms_{number}": clients[number]["p99_ms"] for number in CLIENTS},
+        "cpu_ms_app": clients[8]["cpu_ms_app"],
+        "cpu_ms_db": clients[8]["cpu_ms_db"],
         "round_trips": round_trips,
-        "open_rps": result["open_loop"]["rps"],  # type: ignore[dict-item]
-        "open_p99_ms": result["open_loop"]["p99_ms"],  # type: ignore[dict-item]
+        "open_rps": fixed["rps"],
+        "open_p99_ms": fixed["p99_ms"],
     }
+
+
+async def driven(bench: Bench, rounds: int, scans: int, rate: int) -> tuple[dict[int, Figures], Figures]:
+    """One after the other, and then at the fixed rate."""
+    return await loops(bench, rounds, scans), await open_loop(bench, rate)
 
 
 def main() -> None:
@@ -121,7 +124,7 @@ def main() -> None:
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
         place = Installation(Path(name))
-        result: dict[str, object] = {"machine": machine()}
+        load = machine()
         place.found()
         vouchers = options.scans * len(CLIENTS) * (options.rounds + 1)
         with server(place.postgres) as cluster:
@@ -131,13 +134,13 @@ def main() -> None:
             round_trips = asyncio.run(counting(place, bench))
             place.start()
             place.wait_until_ready()
-            result |= asyncio.run(loops(bench, options.rounds, options.scans, options.rate))
+            clients, fixed = asyncio.run(driven(bench, options.rounds, options.scans, options.rate))
             assert place.stop() == 0
         finally:
             place.close()
-    text = json.dumps(result, indent=2)
+    text = json.dumps({"machine": load, "clients": clients, "open_loop": fixed}, indent=2)
     print(text)
-    print(json.dumps(summary(result, round_trips)))  # type: ignore[arg-type]
+    print(json.dumps(summary(clients, fixed, round_trips)))
     if options.json:
         options.json.write_text(text + "\n")
 

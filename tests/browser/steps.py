@@ -46,6 +46,21 @@ def give_minutes(live: Live, name: str, minutes: int) -> None:
     _give(live, name, chart.MINUTE, minutes)
 
 
+def minutes_of(live: Live, *names: str) -> list[int]:
+    """What each of them has, by books that were proved."""
+    codes = [chart.member(live.town.actors[name].member_id) for name in names]
+
+    found: list[int] = []
+
+    async def read(session: AsyncSession) -> None:
+        assert await ledger.verify(session, HERE) == []
+        held = await ledger.balances(session, HERE, [(code, chart.MINUTE) for code in codes])
+        found.extend(held[code, chart.MINUTE] for code in codes)
+
+    in_town(live, read)
+    return found
+
+
 def _give(live: Live, name: str, unit: str, amount: int) -> None:
     journal = ledger.Journal(
         reference=f"opening:{uuid4()}",

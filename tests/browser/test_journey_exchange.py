@@ -7,7 +7,7 @@ from tests.browser.conftest import DESK, Visitor, shot
 from tests.browser.judge import axe, foreign, sideways, small
 from tests.browser.live import Live
 from tests.browser.seen import texts_of_people
-from tests.browser.steps import give_minutes, in_town
+from tests.browser.steps import give_minutes, in_town, minutes_of
 from tests.exchange.conftest import one_household
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
@@ -60,6 +60,7 @@ def test_a_neighbour_helps_and_is_paid(visit: Visitor, way: str) -> None:
     judged(li, live, f"thanked-{way}", elder=elder)
     chen.goto(f"{origin}/passbook?unit=minute")
     judged(chen, live, f"passbook-{way}", elder=elder)
+    assert minutes_of(live, "chen", "li") == [60, 60]
     chen.goto(f"{origin}/exchange/listings")
     judged(chen, live, f"listings-{way}", elder=elder)
 
@@ -95,6 +96,7 @@ def test_staff_decide(visit: Visitor, english: bool) -> None:
     wu.locator("#reason").fill("来了一半")
     wu.locator("form[action$=decide] button").click()
     judged(wu, live, f"decided-{name}")
+    assert minutes_of(live, "li", "chen") == [100, 20]
 
 
 @pytest.mark.parametrize("way", ["phone", "elder-en"])
@@ -115,3 +117,4 @@ def test_a_gift_within_the_household(visit: Visitor, way: str) -> None:
     judged(li, live, f"gift-check-{way}", elder=elder)
     li.locator("form[action$=gifts] button").first.click()
     judged(li, live, f"gift-given-{way}", elder=elder)
+    assert minutes_of(live, "li", "granny") == [60, 60]

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable
 from contextlib import AsyncExitStack
 from uuid import UUID
 
@@ -61,10 +61,10 @@ async def sixty_four(street: Street, crowd: dict[str, Client]) -> list[tuple[str
     return made
 
 
-async def at_once(*asked: object) -> list[httpx.Response]:
+async def at_once(*asked: Awaitable[httpx.Response]) -> list[httpx.Response]:
     """All of them, and their answers in order; nobody waits for longer than a person would."""
     async with asyncio.timeout(30):
-        return list(await asyncio.gather(*asked))  # type: ignore[call-overload] # answers of a client
+        return list(await asyncio.gather(*asked))
 
 
 @pytest.mark.usefixtures("narrow")
