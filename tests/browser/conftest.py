@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, Playwright, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Error, Locator, Page, Playwright, sync_playwright
 
 from service import identity
 from service.demo import load_demo
@@ -116,7 +116,20 @@ def shot(page: Page, name: str) -> None:
     """Keep a picture of the page for people to look at, in var/shots."""
     file = Path("var/shots") / f"{name}.png"
     file.parent.mkdir(parents=True, exist_ok=True)
-    page.screenshot(path=str(file))
+    for left in (2, 1, 0):
+        try:
+            page.screenshot(path=str(file))
+            return
+        except Error as problem:  # Chromium has no picture while one page gives way to the next.
+            if not left or "Unable to capture screenshot" not in problem.message:
+                raise
+            page.wait_for_timeout(300)
+
+
+def press(page: Page, button: Locator) -> None:
+    """Press what leads to another page, and be on that page: a click alone comes back while the old one still stands."""
+    with page.expect_navigation():
+        button.click()
 
 
 async def _demo_town(database: Database) -> Town:

@@ -153,8 +153,9 @@ async def test_a_batch_that_broke_off_half_way_is_sent_again_and_completes(app, 
 
     answer = (await zhou.post(sent(bakery), json=batch, timeout=60)).json()
 
-    assert 0 < before < 1000
-    assert (answer["given"], answer["again"]) == (1000 - before, before)
+    # What the door had taken already may be posted after the count: what stands is never given a second time.
+    assert 0 < before <= answer["again"] < 1000
+    assert answer["given"] + answer["again"] == 1000
     assert await owed(app, bakery) == [10_000]
 
 
