@@ -40,6 +40,17 @@ for (const name of copied) {
 }
 if (process.env.LINLI_BUILD_TESTS) {
   files.push(['test/axe.js', await readFile(join(here, 'node_modules', 'axe-core', 'axe.min.js'))]);
+  // The rules alone, under a name that a test can call.
+  const rules = await build({
+    absWorkingDir: here,
+    entryPoints: ['src/offline-rules.js'],
+    bundle: true,
+    format: 'iife',
+    globalName: 'offlineRules',
+    target: ['es2020'],
+    write: false,
+  });
+  files.push(['test/offline-rules.js', rules.outputFiles[0].contents]);
 }
 
 await rm(out, { recursive: true, force: true });
