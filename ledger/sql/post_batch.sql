@@ -74,6 +74,16 @@ BEGIN
         END IF;
     END IF;
 
+    IF n = 1 AND p_steps[1] BETWEEN 1 AND 8 AND p_kind = array_fill('capture'::text, p_steps) AND p_reverses[1] IS NULL THEN
+        -- So have parts of holds that are paid.
+        journal_ids[1] := post_captures(p_book, p_now, p_reference[1], p_reason[1], p_actor[1], p_on_behalf_of[1], p_effective_at[1],
+                                        p_hold, p_credit, p_unit, p_amount);
+        IF journal_ids[1] IS NOT NULL THEN
+            codes := '{posted}'; details := '{NULL}';
+            RETURN;
+        END IF;
+    END IF;
+
     IF n BETWEEN 2 AND batch_max AND p_steps = array_fill(1, ARRAY[n]) AND p_kind = array_fill('post'::text, ARRAY[n])
        AND cardinality(array_remove(p_reverses, NULL)) = 0 AND cardinality(array_remove(p_hold, NULL)) = 0 THEN
         q0 := post_plain_batch(p_book, p_now, p_reference, p_reason, p_actor, p_on_behalf_of, p_effective_at,

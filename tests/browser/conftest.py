@@ -116,14 +116,22 @@ def shot(page: Page, name: str) -> None:
     """Keep a picture of the page for people to look at, in var/shots."""
     file = Path("var/shots") / f"{name}.png"
     file.parent.mkdir(parents=True, exist_ok=True)
-    for left in (2, 1, 0):
-        try:
-            page.screenshot(path=str(file))
-            return
-        except Error as problem:  # Chromium has no picture while one page gives way to the next.
-            if not left or "Unable to capture screenshot" not in problem.message:
-                raise
-            page.wait_for_timeout(300)
+    tries = iter((300, 300, None))
+    while not _taken(page, file):
+        pause = next(tries)
+        assert pause, f"Chromium gave no picture of {name}"
+        page.wait_for_timeout(pause)
+
+
+def _taken(page: Page, file: Path) -> bool:
+    """Chromium has no picture while one page gives way to the next."""
+    try:
+        page.screenshot(path=str(file))
+    except Error as problem:
+        if "Unable to capture screenshot" not in problem.message:
+            raise
+        return False
+    return True
 
 
 def press(page: Page, button: Locator) -> None:

@@ -18,6 +18,9 @@ BOOK = 7
 ZHAO = UUID("0195d000-0000-7000-8000-00000000a001")
 LI = UUID("0195d000-0000-7000-8000-00000000a002")
 
+LANES = ("post_batch", "post_plain", "post_captures", "post_plain_batch")
+"""The functions that take the head: the core, and what is tried before it."""
+
 ACCOUNTS = (
     AccountSpec("issued", "point", floor=None),
     AccountSpec("issued", "minute", floor=None),

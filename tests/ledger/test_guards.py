@@ -11,7 +11,20 @@ import pytest
 import ledger
 from ledger import Capture, Hold, LedgerRefusal, Leg, Posted, Release
 from tests.db import Database, Sessions, open_engine, sessions_of
-from tests.ledger.cast import BOOK, LATER, NOW, ZHAO, connected, execute, hold_id, issue, journal, post, waiting
+from tests.ledger.cast import (
+    BOOK,
+    LANES,
+    LATER,
+    NOW,
+    ZHAO,
+    connected,
+    execute,
+    hold_id,
+    issue,
+    journal,
+    post,
+    waiting,
+)
 
 JANUARY = NOW - timedelta(days=28)
 POINT = "point"
@@ -104,7 +117,7 @@ async def test_no_posting_slips_in_while_a_period_is_closed(
 
 async def test_without_the_lock_it_slips_in(fresh_database: Database, fresh_sessions: Sessions, fresh_book: int):
     async with connected(fresh_database.superuser_url) as connection:
-        for lane in ("post_batch", "post_plain", "post_plain_batch"):
+        for lane in LANES:
             source = await connection.fetchval("SELECT pg_get_functiondef($1::text::regproc)", f"ledger.{lane}")
             await connection.execute(source.replace("FOR NO KEY UPDATE", ""))
 

@@ -1,12 +1,13 @@
-"""A batch of plain journals takes a lane of its own, and nobody can tell: posted together or one by one, the books are equal."""
+"""Batches of plain journals, and what is paid out of holds, take lanes of their own, and nobody can tell by the books."""
 
+import itertools
 import random
 from datetime import datetime, timedelta
 
 import pytest
 
 import ledger
-from ledger import Journal, LedgerRefusal, Leg, Posted
+from ledger import Capture, Hold, Journal, LedgerRefusal, Leg, Posted, Step
 from tests.db import Database, Sessions
 from tests.ledger.cast import BOOK, NOW, connected, execute, found, hold_id, issue, journal, post
 
@@ -16,6 +17,7 @@ SELECT seq, journal_id, amount, debit_balance, debit_version, debit_prev, credit
        reference, reason, transfers, fingerprint, actor_id, on_behalf_of, effective_at, posted_at, reverses
   FROM ledger.transfer WHERE community_id = $1 ORDER BY seq
 """
+HOLDS = "SELECT hold_id, captured, released, refunded FROM ledger.hold WHERE community_id = $1 ORDER BY 1"
 BALANCES = "SELECT code, unit, balance, version, last_seq FROM ledger.account WHERE community_id = $1 ORDER BY 1, 2"
 
 
@@ -117,16 +119,92 @@ async def test_together_or_one_by_one_is_the_same(
         assert await ledger.verify(session) == []
 
 
+class Counter:
+    """Pays parts of holds, one to three at a time, and now and then what must be refused."""
+
+    def __init__(self, seed: int) -> None:
+        self.random = random.Random(seed)
+        self.numbers = itertools.count()
+        self.asked: list[Journal] = []
+
+    def holds(self) -> Journal:
+        """Some that stay, one in minutes, and two that run out at different times."""
+        ends = [None, None, None, NOW + timedelta(days=1), NOW + timedelta(hours=1)]
+        steps = [Hold(hold_id(number), "li", "point", 6, end) for number, end in enumerate(ends)]
+        return journal("holds", *steps, Hold(hold_id(9), "li", "minute", 5))
+
+    def paid(self) -> Journal:
+        holds = self.random.sample([0, 1, 2, 3, 9], self.random.randint(1, 3))
+        steps: list[Step] = [self.step(number) for number in holds]
+        if self.random.random() < 0.3:
+            steps[self.random.randrange(len(steps))] = self.wrong()
+        if self.asked and self.random.random() < 0.1:
+            return self.random.choice(self.asked)
+        at = self.random.choice([None, None, NOW, NOW - timedelta(days=2)])
+        self.asked.append(journal(f"counter {next(self.numbers)}", *steps, reason="voucher", effective_at=at))
+        return self.asked[-1]
+
+    def step(self, number: int, credit: str | None = None, amount: int = 1) -> Capture:
+        return Capture(hold_id(number), credit or self.random.choice(["bakery", "chen"]), amount)
+
+    def wrong(self) -> Step:
+        steps: list[Step] = [
+            self.step(0),  # perhaps twice in one journal, which is right
+            self.step(1, amount=7),
+            self.step(1, amount=0),
+            self.step(4),  # over
+            self.step(77),
+            self.step(2, "nobody"),
+            self.step(2, "gone"),
+            self.step(2, "escrow"),
+            self.step(9, "bakery"),  # has no account in minutes
+            self.step(2, "li"),
+            Leg("chen", "bakery", "point", 1),
+            ledger.Release(hold_id(3), 1),
+        ]
+        return self.random.choice(steps)
+
+
+@pytest.mark.parametrize("seed", range(4))
+async def test_captures_by_the_lane_or_by_the_core_are_the_same(
+    fresh_database: Database, fresh_sessions: Sessions, fresh_book: int, seed: int
+):
+    counter = Counter(seed)
+    known = issue("start")
+    later = NOW + timedelta(hours=2)
+    async with fresh_sessions.begin() as session:
+        await found(session, BESIDE)
+    for book in (BOOK, BESIDE):
+        await post(fresh_sessions, known, issue("minutes", unit="minute"), counter.holds(), book=book)
+
+    for _ in range(40):
+        asked = counter.paid()
+        async with fresh_sessions.begin() as session:
+            by_lane = await ledger.post_many(session, BOOK, [asked], now=later)
+        async with fresh_sessions.begin() as session:
+            # A replay beside it writes nothing, and two journals are the core's.
+            _, by_core = await ledger.post_many(session, BESIDE, [known, asked], now=later)
+        assert told(by_lane) == told([by_core])
+
+    async with connected(fresh_database.superuser_url) as connection:
+        for query in (ROWS, BALANCES, HOLDS):
+            assert await connection.fetch(query, BOOK) == await connection.fetch(query, BESIDE)
+    async with fresh_sessions.begin() as session:
+        assert await ledger.verify(session) == []
+
+
 async def test_the_lane_is_taken_by_what_is_plain_and_by_nothing_else(
     fresh_database: Database, fresh_sessions: Sessions, fresh_book: int
 ):
     """Made to fail, the lane stops those who take it and nobody else."""
     await post(fresh_sessions, issue("start"))
-    async with connected(fresh_database.superuser_url) as connection:
-        source = await connection.fetchval("SELECT pg_get_functiondef('ledger.post_plain_batch'::regproc)")
-    await execute(
-        fresh_database.superuser_url, source.replace("BEGIN\n", "BEGIN\n    RAISE EXCEPTION 'in the lane';\n", 1)
-    )
+    await post(fresh_sessions, journal("aside", ledger.Hold(hold_id(5), "li", "point", 9)))
+    for lane in ("post_plain_batch", "post_captures"):
+        async with connected(fresh_database.superuser_url) as connection:
+            source = await connection.fetchval("SELECT pg_get_functiondef($1::text::regproc)", f"ledger.{lane}")
+        await execute(
+            fresh_database.superuser_url, source.replace("BEGIN\n", "BEGIN\n    RAISE EXCEPTION 'in the lane';\n", 1)
+        )
     plain = [journal(f"plain {n}", Leg("li", "bakery", "point", 1)) for n in range(2)]
     two = journal("two steps", Leg("li", "bakery", "point", 1), Leg("li", "chen", "point", 1))
     held = journal("held", ledger.Hold(hold_id(1), "li", "point", 1))
@@ -143,3 +221,8 @@ async def test_the_lane_is_taken_by_what_is_plain_and_by_nothing_else(
     assert await outcome(plain[0]) == "Posted"
     assert await outcome(plain[1], two) == "Posted, Posted"
     assert await outcome(journal("third", Leg("li", "chen", "point", 1)), held) == "Posted, Posted"
+    part = ledger.Capture(hold_id(5), "bakery", 1)
+    assert await outcome(journal("paid", part)) == "in the lane"
+    assert await outcome(journal("paid twice", part, ledger.Capture(hold_id(5), "chen", 1))) == "in the lane"
+    assert await outcome(journal("paid and given", part, Leg("li", "chen", "point", 1))) == "Posted"
+    assert await outcome(journal("paid", part), plain[0]) == "Posted, Posted"

@@ -14,7 +14,7 @@ import ledger
 from ledger import Capture, Hold, Journal, LedgerRefusal, Leg, Posted
 from tests.db import Database, Sessions, open_engine, sessions_of
 from tests.ledger import cast
-from tests.ledger.cast import BOOK, NOW, connected, hold_id, issue, journal, post, waiting
+from tests.ledger.cast import BOOK, LANES, NOW, connected, hold_id, issue, journal, post, waiting
 
 CALLERS = 40
 Verdict = Posted | LedgerRefusal
@@ -51,7 +51,7 @@ async def meet(fresh_database: Database, fresh_book: int, request: pytest.Fixtur
 async def take_out_the_lock(database: Database) -> None:
     """The control: the head is read and not locked, and no key stands behind it."""
     async with connected(database.superuser_url) as connection:
-        for lane in ("post_batch", "post_plain", "post_plain_batch"):
+        for lane in LANES:
             source = await connection.fetchval("SELECT pg_get_functiondef($1::text::regproc)", f"ledger.{lane}")
             assert source.count("FOR NO KEY UPDATE") == 1
             await connection.execute(source.replace("FOR NO KEY UPDATE", ""))
