@@ -111,9 +111,7 @@ def _of_the_code(state: State, scan: State) -> str | None:
         return "key_unknown"
     if not scan["signature_ok"]:
         return "forged"
-    if scan["scope"] not in state["scopes"]:
-        return "wrong_shop"
-    return None if str(scan["offer"]) in state["offers"] else "unknown_here"
+    return None if str(scan["offer"]) in state["offers"] else "wrong_shop"
 
 
 def _of_the_lease(state: State, scan: State) -> str | None:
@@ -131,7 +129,7 @@ def _of_the_voucher(state: State, scan: State) -> str | None:
     voucher, now = _terms(state, scan), state["trusted_at"]
     if scan["voucher"] in state["revoked"]:
         return "revoked"
-    if scan["form"] == "R" and scan["code_seq"] != voucher["code_seq"]:
+    if scan["code_seq"] != voucher["code_seq"]:
         return "code_outdated"
     if scan["form"] == "R" and not scan["chain_ok"]:
         return "code_stale"
@@ -255,4 +253,4 @@ def _terms(state: State, scan: State) -> State:
     if known is not None:
         return known
     offer = state["offers"][str(scan["offer"])]
-    return {**offer, "open": scan["pieces"], "expires_at": scan["expires_at"]}
+    return {**offer, "code_seq": scan["code_seq"], "open": scan["pieces"], "expires_at": scan["expires_at"]}

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser
 
+from redemption.offline import rules
 from tests.vectors import offline
 
 pytestmark = pytest.mark.browser
@@ -52,6 +53,7 @@ def test_the_browser_judges_every_case_as_the_server_does(chromium: Browser) -> 
     page.evaluate(RULES.read_text())
 
     assert page.evaluate(RUN, vectors) == []
+    assert page.evaluate("offlineRules.REASONS") == list(rules.ORDER)
 
     vectors["judge"][0]["expect"] = {"verdict": "refuse", "reason": "storage"}
     assert len(page.evaluate(RUN, vectors)) == 1

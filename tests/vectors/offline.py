@@ -28,7 +28,6 @@ STATE: Paths = {
     "server_at": NOON - HOUR,
     "storage_ok": True,
     "time_zone": "Asia/Shanghai",
-    "scopes": [5, 6],
     "lease": {"id": "0198f000-0000-7000-8000-000000000001", "ends_at": NOON + DAY, "frozen": False},
     "vouchers": {
         number: {
@@ -58,7 +57,7 @@ SCANS: dict[str, Paths] = {
         "voucher": PAPER,
         "key": 3,
         "signature_ok": True,
-        "scope": 5,
+        "code_seq": 1,
         "offer": 12,
         "expires_at": NOON + 10 * DAY,
         "pieces": 3,
@@ -84,8 +83,7 @@ def faults(scan: str) -> list[tuple[str, Paths, Paths]]:
         found += [
             ("key_unknown", {}, {"key": 4}),
             ("forged", {}, {"signature_ok": False}),
-            ("wrong_shop", {}, {"scope": 7}),
-            ("unknown_here", {}, {"offer": 13}),
+            ("wrong_shop", {}, {"offer": 13}),
         ]
     if scan == "leased":
         found += [
@@ -163,8 +161,10 @@ EDGES: list[Case] = [
     case("an issuer's key that is over", SIGNED, "key_unknown", {"issuer_keys.3.valid_to": NOON}),
     case("the server is two minutes ahead", LEASED, "accepted", {"server_at": NOON + 2 * MINUTE}),
     case("and a millisecond more", LEASED, "clock_back", {"server_at": NOON + 2 * MINUTE + 1}),
-    case("the second shop scope", SIGNED, "accepted", scope=6),
-    case("no scope at all", SIGNED, "wrong_shop", {"scopes": []}),
+    case("a shop without offers", SIGNED, "wrong_shop", {"offers": {}}),
+    case("any printing of paper that is in no list", SIGNED, "accepted", code_seq=9),
+    case("an older printing of a listed voucher", SIGNED, "code_outdated", voucher=ROAM),
+    case("the newest printing of a listed voucher", SIGNED, "accepted", voucher=ROAM, code_seq=4),
     case("72 hours since the server", LEASED, "too_long_offline", {"server_at": NOON - 72 * HOUR}),
     case("a millisecond less", LEASED, "accepted", {"server_at": NOON - 72 * HOUR + 1}),
     case("the oldest record waits 72 hours less a millisecond", LEASED, "accepted", {"queue.oldest_at": NOON - 72 * HOUR + 1}),
@@ -200,9 +200,9 @@ EDGES: list[Case] = [
     case("a floor of nothing", SIGNED, "floor_count", {"floor.vouchers": 0}),
     case("leased work goes on after 24 hours", LEASED, "accepted", {"server_at": NOON - DAY}),
     case("a voucher of class 0 in the list", LEASED, "online_only", voucher=ONLINE),
-    case("paper that became class 0 after a second strike", SIGNED, "online_only", {f"vouchers.{MEAL}.class": 0}, voucher=MEAL),
-    case("paper of a listed leased voucher needs the lease", SIGNED, "no_lease", {"lease": None}, voucher=MEAL),
-    case("paper of a listed voucher that is used up", SIGNED, "used_here", {f"vouchers.{ROAM}.open": 0}, voucher=ROAM),
+    case("paper that became class 0 after a second strike", SIGNED, "online_only", {f"vouchers.{MEAL}.class": 0}, voucher=MEAL, code_seq=4),
+    case("paper of a listed leased voucher needs the lease", SIGNED, "no_lease", {"lease": None}, voucher=MEAL, code_seq=4),
+    case("paper of a listed voucher that is used up", SIGNED, "used_here", {f"vouchers.{ROAM}.open": 0}, voucher=ROAM, code_seq=4),
     case("a voucher of no list", LEASED, "unknown_here", voucher="1"),
     case("a name of JavaScript is no voucher", LEASED, "unknown_here", voucher="constructor"),
     case("a later code than the server knows of", LEASED, "code_outdated", code_seq=5),

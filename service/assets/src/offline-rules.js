@@ -8,6 +8,14 @@ export const RECORD_KEYS = [
   'v', 'seq', 'prev', 'nonce', 'voucher', 'quantity', 'code', 'step', 'device_at', 'mono', 'trusted_at', 'lease', 'clerk', 'class', 'flags',
 ];
 
+// Why a scan is refused without a network, in the order in which it is looked for; the first that applies is the answer.
+export const REASONS = [
+  'storage', 'no_time', 'malformed', 'online_only', 'clock_back', 'too_long_offline',
+  'key_unknown', 'forged', 'wrong_shop', 'unknown_here', 'no_lease', 'lease_over',
+  'lease_frozen', 'revoked', 'code_outdated', 'code_stale', 'expired', 'not_yet',
+  'not_today', 'used_here', 'quantity_wrong', 'too_dear', 'floor_count', 'floor_fen',
+];
+
 // Whether a scan may be accepted without a network, and why not. Signatures and chains of codes come in as booleans.
 export function judge(state, scan) {
   const reason = ofThePhone(state, scan)
@@ -33,8 +41,7 @@ function ofTheCode(state, scan) {
   const key = own(state.issuer_keys, scan.key);
   if (!key || !(key.valid_from <= state.trusted_at && state.trusted_at < key.valid_to)) return 'key_unknown';
   if (!scan.signature_ok) return 'forged';
-  if (!state.scopes.includes(scan.scope)) return 'wrong_shop';
-  return own(state.offers, scan.offer) ? null : 'unknown_here';
+  return own(state.offers, scan.offer) ? null : 'wrong_shop';
 }
 
 function ofTheLease(state, scan) {
@@ -48,7 +55,7 @@ function ofTheVoucher(state, scan) {
   const voucher = termsOf(state, scan);
   const now = state.trusted_at;
   if (state.revoked.includes(scan.voucher)) return 'revoked';
-  if (scan.form === 'R' && scan.code_seq !== voucher.code_seq) return 'code_outdated';
+  if (scan.code_seq !== voucher.code_seq) return 'code_outdated';
   if (scan.form === 'R' && !scan.chain_ok) return 'code_stale';
   if (now >= voucher.expires_at) return 'expired';
   if (now < voucher.usable_from) return 'not_yet';
@@ -160,5 +167,5 @@ function classOf(state, scan) {
 function termsOf(state, scan) {
   const known = own(state.vouchers, scan.voucher);
   if (known) return known;
-  return { ...own(state.offers, scan.offer), open: scan.pieces, expires_at: scan.expires_at };
+  return { ...own(state.offers, scan.offer), code_seq: scan.code_seq, open: scan.pieces, expires_at: scan.expires_at };
 }
