@@ -71,6 +71,7 @@ def test_these_people_hold_every_role() -> None:
     assert {role for name in ONE_OF_EACH for role in PEOPLE[name][3]} == set(Role)
 
 
+@pytest.mark.slow
 async def test_the_table_is_what_the_routes_do(app: Litestar, town: Town) -> None:
     wrong = []
     rows = sorted(table().items())

@@ -56,6 +56,7 @@ async def test_a_fresh_install_equals_the_models(fresh_database: Database, empty
     }
 
 
+@pytest.mark.slow
 async def test_every_step_can_be_taken_back_and_made_again(empty_database: Database) -> None:
     steps = sorted(path.name[:4] for path in (ROOT / "migrations/versions").glob("[0-9]*.py"))
     after = {"base": await catalogue(empty_database, SCHEMAS)}

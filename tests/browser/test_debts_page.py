@@ -16,7 +16,7 @@ from tests.browser.live import Live
 from tests.cast import HERE, KEYRING, START
 from tests.db import in_thread
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 
 @pytest.fixture

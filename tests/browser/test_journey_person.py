@@ -8,7 +8,7 @@ from playwright.sync_api import expect
 from tests.browser.conftest import DESK, Visitor, shot
 from tests.browser.judge import axe, foreign, sideways, small
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 WAYS: dict[str, dict[str, Any]] = {
     "desk": {"viewport": DESK},

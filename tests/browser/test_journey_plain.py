@@ -9,7 +9,7 @@ from tests.browser.judge import small
 from tests.browser.live import Live
 from tests.browser.steps import HAIRCUT, give_points, publish_haircut, take_haircut
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 SMALLEST = {"width": 320, "height": 640}
 CUT = """() => {

@@ -9,7 +9,7 @@ from service.kit.pace import Paces
 from tests.browser.conftest import DESK, Visitor, shot
 from tests.browser.judge import axe, foreign, sideways, small
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 WAYS = {"phone": {}, "elder": {"elder": True}, "desk-en": {"viewport": DESK, "english": True}}
 

@@ -11,7 +11,7 @@ from service.kit.manifest import Timed
 from tests.architecture.sources import ROOT
 from tests.clearing.conftest import Pair, close_person
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.slow]
 
 STEPS = ("ClearingSent", "ClearingArrived", "ClearingRefused")
 

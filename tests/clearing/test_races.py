@@ -14,7 +14,7 @@ from service.worker import Worker
 from tests.cast import ELSEWHERE, HERE
 from tests.clearing.conftest import STEPS, Pair, close_person
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.slow]
 
 
 async def test_four_who_tell_the_same_at_once_do_it_once(pair: Pair) -> None:

@@ -2,7 +2,11 @@
 
 from pathlib import Path
 
+import pytest
+
 from tests.cli.conftest import NUMBER, Installation
+
+pytestmark = pytest.mark.slow
 
 
 def test_a_book_is_written_once_and_whole(founded: Installation, tmp_path: Path) -> None:

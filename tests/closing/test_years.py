@@ -21,6 +21,8 @@ from service.slices import manifests
 from tests.cast import HERE
 from tests.db import Database
 
+pytestmark = pytest.mark.slow
+
 JANUARY = {"days": 60}
 """From 22 November into the next year."""
 

@@ -18,6 +18,8 @@ from service.kit.db import Sessions, make_engine, make_sessions
 from tests.cast import KEYRING, START
 from tests.db import Database, Steward, in_thread
 
+pytestmark = pytest.mark.slow
+
 NOW: datetime = START
 
 

@@ -4,9 +4,13 @@ import re
 import subprocess
 from pathlib import Path
 
+import pytest
+
 from service.kit.embedded_pg import Cluster, server
 from service.kit.embedded_pg.roles import DATABASE
 from tests.cli.conftest import INIT, ROOT, Installation
+
+pytestmark = pytest.mark.slow
 
 PAGE = (ROOT / "docs/deploy.md").read_text(encoding="utf-8")
 

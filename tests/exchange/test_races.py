@@ -19,7 +19,7 @@ from tests.db import Database
 from tests.exchange.conftest import SOUP, WALK, Street, code, done
 from tests.ledger.door import HURRIED, Lossy
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.slow]
 
 HELPERS = ("li", "granny", "chen", "sun", "wang", "zhao", "wei", "tang")
 PAYERS = ("zhou", "barber", "wu", "zheng", "qian", "feng", "he", "jiang")

@@ -164,6 +164,7 @@ async def test_an_office_that_enrols_a_number_cannot_enter_elsewhere(app: Litest
         assert (await browser.get("/api/me")).json()["community_id"] == ELSEWHERE
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", ["", "x" * 65, "\x00", "'; DROP TABLE member; --", "0012-0001\n", "心愿"])
 @pytest.mark.parametrize("secret", ["", "x" * 201, "\x00", "135791\x00"])
 async def test_whatever_is_typed_opens_nothing(with_pin: Client, anon: Client, number: str, secret: str) -> None:

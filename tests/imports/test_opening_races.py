@@ -15,6 +15,8 @@ from service.kit.ids import new_id
 from tests.cast import HERE, START
 from tests.imports.openings import LI, SUN, approved, books, bring, close_october, has, upload, work
 
+pytestmark = pytest.mark.slow
+
 __all__ = ["bring", "upload", "work"]
 
 

@@ -50,20 +50,24 @@ def seconds() -> Seconds:
     return Seconds()
 
 
+@pytest.fixture(scope="module")
+def shared_app(town_database: Database) -> Litestar:
+    """Building an app takes longer than any of these tests."""
+    settings = Settings(worker=False, public_url="https://linli.example.org")
+    return create_app(settings, KEYRING, database_url=town_database.app_url)
+
+
 @pytest.fixture
-async def build(town_database: Database, clock: Any, seconds: Seconds) -> AsyncIterator[Build]:
-    """Makes an app of this test's own, so that nobody has asked it anything yet."""
-    made: list[Litestar] = []
+async def build(shared_app: Litestar, clock: Any, seconds: Seconds) -> AsyncIterator[Build]:
+    """Gives the app paces of this test's own, so that nobody has asked it anything yet."""
 
     def make(session: int = MOST, address: int = MOST) -> Litestar:
-        settings = Settings(worker=False, public_url="https://linli.example.org")
-        made.append(create_app(settings, KEYRING, database_url=town_database.app_url, clock=clock))
-        made[-1].state.paces = Paces(session_per_minute=session, address_per_minute=address, seconds=seconds)
-        return made[-1]
+        shared_app.state.clock = clock
+        shared_app.state.paces = Paces(session_per_minute=session, address_per_minute=address, seconds=seconds)
+        return shared_app
 
     yield make
-    for app in made:
-        await app.state.engine.dispose()
+    await shared_app.state.engine.dispose()
 
 
 async def _ask(client: Client, times: int, path: str = "/api/me") -> list[int]:

@@ -18,6 +18,8 @@ from tests.ledger.cast import BOOK, NOW, issue, journal, post
 from tests.ledger.door import books, door
 from tests.proxy import Fault, Proxy, standing_before
 
+pytestmark = pytest.mark.slow
+
 CALLERS, EACH = 8, 5
 PAUSES = tuple([0.01] * 20)
 Post = Callable[[Journal], Awaitable[Posted]]

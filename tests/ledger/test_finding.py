@@ -18,7 +18,7 @@ from ledger.driver import fetch
 from tests.db import Database, Sessions, Steward, open_engine, sessions_of
 from tests.ledger.cast import BOOK, LI, NOW, ZHAO, found
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.slow]
 FEW, MANY = 900, 200_000
 READ_AT_MOST = 60_000
 """Rows of journals and transfers that any one search may look at: a fraction of the large book, whatever its size."""

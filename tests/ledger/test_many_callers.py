@@ -18,6 +18,8 @@ from tests.db import Database, Sessions, open_engine, sessions_of
 from tests.ledger.cast import BOOK, NOW, ZHAO, hold_id, issue, journal, post
 from tests.ledger.door import door
 
+pytestmark = pytest.mark.slow
+
 CALLERS, TURNS = 64, 12
 PEOPLE = ("li", "chen", "jar", "bakery")
 RIGHT = (

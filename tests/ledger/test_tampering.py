@@ -17,7 +17,7 @@ from tests.ledger.cast import BOOK, NOW, connected
 from tests.ledger.plants import FIRST, FORGET, LOOSE, MOVE, PLANTS, Plant
 from tests.ledger.sealing import KEYS, SIGNER, fill, gift, sealed
 
-pytestmark = pytest.mark.usefixtures("fresh_book")
+pytestmark = [pytest.mark.usefixtures("fresh_book"), pytest.mark.slow]
 
 UNCHECKED = (
     "ALTER TABLE ledger.transfer DROP CONSTRAINT ck_transfer_accounts, DROP CONSTRAINT ck_transfer_order",

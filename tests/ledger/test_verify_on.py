@@ -13,6 +13,8 @@ from tests.ledger.cast import BOOK, NOW, hold_id, journal, post
 from tests.ledger.sealing import KEYS, SIGNER, fill, gift, sealed
 from tests.ledger.test_verify import PLANTS, Plant, filled, verified
 
+pytestmark = pytest.mark.slow
+
 __all__ = ["filled"]
 
 SINCE = 5
