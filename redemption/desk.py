@@ -11,8 +11,8 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from redemption.calls import act, ask, aware
+from redemption.letters import new_short_code
 from redemption.rules import DeviceKind, VoucherState
-from redemption.tokens import new_short_code
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,9 +11,9 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from redemption.calls import act, ask, aware, granted
+from redemption.letters import new_short_code
 from redemption.refusals import CodeTaken
 from redemption.rules import VoucherState
-from redemption.tokens import new_short_code
 
 _DRAWS = 3
 """How often issuing draws new random ids when one is taken; once in a billion is already strange."""

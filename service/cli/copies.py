@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from migrations.runner import current, expected_head
+from service.cli import code_keys
 from service.cli.places import CommandRefused, database, keys, postgres_folder, run, say
 from service.kit.crypto import KEY_FILE, Keyring, load_keyring, save_keyring
 from service.kit.embedded_pg import EmbeddedPgError, dump, restore
@@ -27,7 +28,9 @@ def add_to(commands: Any) -> None:
     back = commands.add_parser("restore", help="fill an empty embedded database from a backup")
     back.add_argument("file", type=Path)
     back.set_defaults(do=restore_from)
-    key = commands.add_parser("keys", help="export, confirm or import the encryption keys")
+    key = commands.add_parser(
+        "keys", help="export, confirm or import the encryption keys; rotate or revoke those of voucher codes"
+    )
     verbs = key.add_subparsers(dest="verb", required=True)
     export = verbs.add_parser("export", help="write a recovery sheet to print and lock away")
     export.add_argument("file", type=Path)
@@ -38,6 +41,7 @@ def add_to(commands: Any) -> None:
     load = verbs.add_parser("import", help="put exported keys back")
     load.add_argument("file", type=Path)
     load.set_defaults(do=import_keys)
+    code_keys.add_to(verbs)
 
 
 def fingerprint(keyring: Keyring) -> str:
@@ -149,6 +153,7 @@ def import_keys(chosen: argparse.Namespace) -> int:
     save_keyring(keyring, settings.keys_dir)
     load_keyring(settings.keys_dir)
     say(f"Keys {expected} are in place.")
+    say("A number of voucher codes that was withdrawn before must be withdrawn again: linli keys revoke NUMBER.")
     return 0
 
 

@@ -10,7 +10,7 @@ import hmac
 import json
 import os
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 
@@ -37,6 +37,8 @@ class Keyring:
 
     current: int
     roots: dict[int, bytes]
+    folder: Path | None = field(default=None, compare=False)
+    """Where the file lies that it was read from; what else is secret lies beside it."""
 
     def key(self, purpose: str, key_id: int | None = None) -> bytes:
         """The 32-byte key for one purpose, of the current or a named root."""
@@ -85,13 +87,18 @@ def save_keyring(keyring: Keyring, folder: Path) -> None:
         },
         indent=1,
     )
-    draft = folder / f"{KEY_FILE}.new"
+    write_private(folder, KEY_FILE, text)
+
+
+def write_private(folder: Path, name: str, text: str) -> None:
+    """Write a file that only its owner may read; the old one stays until the new one is whole."""
+    draft = folder / f"{name}.new"
     descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with os.fdopen(descriptor, "w") as file:
         file.write(text + "\n")
         file.flush()
         os.fsync(file.fileno())
-    draft.replace(folder / KEY_FILE)
+    draft.replace(folder / name)
     # What is sealed from now on can be read with this file only: its name must survive a power cut as its content does.
     place = os.open(folder, os.O_RDONLY)
     try:
@@ -105,7 +112,7 @@ def load_keyring(folder: Path) -> Keyring:
     try:
         data = json.loads((folder / KEY_FILE).read_text())
         roots = {int(key_id): base64.b64decode(root, validate=True) for key_id, root in data["keys"].items()}
-        keyring = Keyring(current=int(data["current"]), roots=roots)
+        keyring = Keyring(current=int(data["current"]), roots=roots, folder=folder)
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as problem:
         raise KeysUnreadable(str(folder / KEY_FILE)) from problem
     if keyring.current not in roots or any(len(root) != 32 for root in roots.values()):

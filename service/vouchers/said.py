@@ -20,6 +20,7 @@ STATUS = {
     "vouchers.scan_unknown": 404,
     "vouchers.scan_malformed": 422,
     "vouchers.scan_stale": 410,
+    "vouchers.scan_revoked": 410,
     "vouchers.scan_expired": 410,
     "vouchers.scan_code_outdated": 410,
     "vouchers.too_many_invalid_scans": 429,

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from redemption.qr import ErrorCorrection, qr_matrix, qr_svg
-from redemption.tokens import CodeKeys, code_url, phone_code, printed_code
-from tests.redemption.test_tokens import NOW
+from redemption.tokens import CodeKeys, code_url, phone_code, printed_code, signed_code
+from tests.redemption.test_tokens import ENDS, NOW, OFFER
 
 KEYS = CodeKeys(current=255, keys={255: b"k" * 32})
 HOST = "A" * 21 + ".CN"
@@ -19,6 +19,7 @@ ORIGIN = f"https://{HOST}"
 WHO = {"community_id": 7, "voucher_id": 2**63 - 1, "code_seq": 65535}
 PHONE = code_url(ORIGIN, phone_code(KEYS, **WHO, now=NOW))
 PAPER = code_url(ORIGIN, printed_code(KEYS, **WHO))
+SIGNED = code_url(ORIGIN, signed_code(KEYS, **WHO, offer_id=OFFER, expires_at=ENDS, quantity=1))
 
 
 def version(text: str, ecc: ErrorCorrection) -> int:
@@ -53,13 +54,13 @@ def test_the_longest_host_still_fits_version_four() -> None:
     assert version(PHONE, "M") == 4
     assert version(PAPER, "M") == 4
     assert version(PAPER, "Q") == 4
-    assert version(code_url("https://LINLI.EXAMPLE.CN", PHONE.rpartition("/")[2]), "M") == 3
+    assert version(SIGNED, "Q") == 9
 
 
 @pytest.mark.skipif(shutil.which("zbarimg") is None, reason="zbarimg is not installed")
 @pytest.mark.parametrize("ecc", ["L", "M", "Q", "H"])
 @pytest.mark.parametrize(
-    "text", [PHONE, PAPER, "HTTPS://LINLI.EXAMPLE.CN/I/7", "https://linli.example.cn/check-in?x=1"]
+    "text", [PHONE, PAPER, SIGNED, "HTTPS://LINLI.EXAMPLE.CN/I/7", "https://linli.example.cn/check-in?x=1"]
 )
 def test_another_decoder_reads_what_we_draw(tmp_path: Path, text: str, ecc: ErrorCorrection) -> None:
     assert decoded(drawn(qr_svg(text, ecc=ecc)), tmp_path) == text

@@ -20,6 +20,7 @@ from service.kit.access import Actor
 from service.kit.clock import HOME_ZONE, local_day
 from service.kit.crypto import Keyring
 from service.kit.db import autocommit_connection
+from service.kit.issuers import issuers, secrets_of
 from service.vouchers.queries.counter import Shop, use_at
 from service.vouchers.rules import UndoNeedsReason, UndoOver, UseNotFound, key_for, undo_until
 
@@ -30,6 +31,7 @@ _FAULTS = {
     CodeVerdict.MALFORMED: "malformed",
     CodeVerdict.FORGED: "forged",
     CodeVerdict.STALE: "stale",
+    CodeVerdict.REVOKED: "revoked",
 }
 BUTTON = "button"
 """The reason that stands in the history when the undo button was pressed at once."""
@@ -49,9 +51,18 @@ class Scan:
     scanned_at: datetime
 
 
-def code_keys(keyring: Keyring) -> CodeKeys:
+def code_keys(keyring: Keyring, now: datetime) -> CodeKeys:
     """The keys of voucher codes: today's, and those of codes still around."""
-    return CodeKeys(keyring.current, keyring.keys("voucher"))
+    known = issuers(keyring)
+    good = [each for each in known if each.is_good(now)]
+    begun = [each for each in good if each.valid_from <= now] or good
+    made = secrets_of(keyring)
+    return CodeKeys(
+        current=max(begun, key=lambda each: (each.valid_from, each.number)).number,
+        keys={each.number: made[each.number] for each in good},
+        since={each.number: int(each.valid_from.timestamp()) for each in good},
+        revoked=frozenset(each.number for each in known if each.revoked_at is not None),
+    )
 
 
 async def redeem_scan(
@@ -66,7 +77,7 @@ async def redeem_scan(
     if not (number.isascii() and number.isdecimal() and len(number) <= 18 and token):  # a bigint's digits
         return {"code": "kit.not_signed_in"}
     community_id, token_hash = int(number), keyring.token_hash(token)
-    read = redemption.read_code(scan.code, code_keys(keyring), community_id=community_id, now=now)
+    read = redemption.read_code(scan.code, code_keys(keyring, now), community_id=community_id, now=now)
     day_began = datetime.combine(local_day(now), time(), HOME_ZONE)
     async with autocommit_connection(engine) as connection:
         verdict = await connection.fetchval(

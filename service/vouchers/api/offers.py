@@ -39,6 +39,7 @@ from service.vouchers.payloads import (
 )
 from service.vouchers.queries.catalogue import VoucherCard, offers_for, voucher_cards, voucher_for, vouchers_for
 from service.vouchers.queries.office import offer_of
+from service.vouchers.queries.paper import paper_code
 from service.vouchers.rules import Tab
 from service.vouchers.terms import terms_of
 
@@ -209,12 +210,7 @@ async def print_again(
         await taking.print_again(session, actor=actor, voucher_id=voucher_id, now=now)
         await session.flush()
         shown = await redemption.voucher(session, actor.community_id, voucher_id)
-        code = redemption.printed_code(
-            code_keys(cast("Keyring", state.keyring)),
-            community_id=actor.community_id,
-            voucher_id=voucher_id,
-            code_seq=shown.code_seq,
-        )
+        code = paper_code(code_keys(cast("Keyring", state.keyring), now), actor.community_id, shown)
         return PrintedOut(str(voucher_id), redemption.code_url(state.settings.origin, code))
 
     return await once(request, session, actor, now, work)
@@ -224,7 +220,7 @@ def _voucher(state: State, actor: Actor, card: VoucherCard, now: datetime) -> Vo
     qr = None
     if card.is_usable:
         code = redemption.phone_code(
-            code_keys(cast("Keyring", state.keyring)),
+            code_keys(cast("Keyring", state.keyring), now),
             community_id=actor.community_id,
             voucher_id=card.voucher_id,
             code_seq=card.code_seq,

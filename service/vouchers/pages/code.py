@@ -37,7 +37,7 @@ async def code_page(
     if not isinstance(actor, Actor):
         return page(request, "vouchers/stranger.html", title=_("邻里兑换券"), signed_in=False)
     read = redemption.read_code(
-        code, code_keys(cast("Keyring", state.keyring)), community_id=actor.community_id, now=now
+        code, code_keys(cast("Keyring", state.keyring), now), community_id=actor.community_id, now=now
     )
     voucher_id = read.voucher_id
     if voucher_id is None and read.short_code is not None:

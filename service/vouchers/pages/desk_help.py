@@ -164,7 +164,7 @@ async def print_page(
         request,
         "vouchers/print.html",
         title=_("打印券"),
-        cards=[printed(state, actor.community_id, card) for _member_id, card in found],
+        cards=[printed(state, actor.community_id, card, now) for _member_id, card in found],
         holders=holders,
         back_url="/desk/vouchers",
         again_url=None,

@@ -28,6 +28,7 @@ from service.vouchers.actions.scan import code_keys
 from service.vouchers.browser import voucher_cursor, voucher_mark
 from service.vouchers.payloads import CancelForm, GiveForm, TakeForm
 from service.vouchers.queries.catalogue import VoucherCard, offer_for, offers_for, voucher_for, vouchers_for
+from service.vouchers.queries.paper import paper_code
 from service.vouchers.rules import Tab
 
 AnyRequest = Request[Any, Any, Any]
@@ -148,7 +149,7 @@ async def vouchers_page(
 def shown_code(state: State, actor: Actor, card: VoucherCard, now: datetime) -> str:
     """The QR of this moment, as SVG."""
     code = redemption.phone_code(
-        code_keys(cast("Keyring", state.keyring)),
+        code_keys(cast("Keyring", state.keyring), now),
         community_id=actor.community_id,
         voucher_id=card.voucher_id,
         code_seq=card.code_seq,
@@ -294,7 +295,7 @@ async def print_page(
         request,
         "vouchers/print.html",
         title=_("打印券"),
-        cards=[printed(state, actor.community_id, card)] if card.is_usable else [],
+        cards=[printed(state, actor.community_id, card, now)] if card.is_usable else [],
         holders={},
         back_url=f"/vouchers/{voucher_id}",
         again_url=f"/vouchers/{voucher_id}/print",
@@ -326,13 +327,8 @@ class Printed(msgspec.Struct, frozen=True):
     short_code: str
 
 
-def printed(state: State, community_id: int, card: VoucherCard) -> Printed:
+def printed(state: State, community_id: int, card: VoucherCard, now: datetime) -> Printed:
     """The voucher with its code for paper; Q, because paper gets thumbed."""
-    code = redemption.printed_code(
-        code_keys(cast("Keyring", state.keyring)),
-        community_id=community_id,
-        voucher_id=card.voucher_id,
-        code_seq=card.code_seq,
-    )
-    url = redemption.code_url(state.settings.origin, code)
+    keys = code_keys(cast("Keyring", state.keyring), now)
+    url = redemption.code_url(state.settings.origin, paper_code(keys, community_id, card))
     return Printed(card, redemption.qr_svg(url, ecc="Q"), redemption.in_groups(card.short_code))

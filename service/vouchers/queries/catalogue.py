@@ -97,6 +97,7 @@ class VoucherCard:
     is_gift: bool
     """Somebody else paid for it, and gets back what is not used."""
     code_seq: int
+    offline_class: redemption.OfflineClass
     changed_at: datetime
 
 
@@ -258,6 +259,7 @@ async def voucher_cards(
             and shown_state(voucher, now) in ("issued", "part_used"),
             is_gift=voucher.payer_id is not None,
             code_seq=voucher.code_seq,
+            offline_class=voucher.offline_class,
             changed_at=voucher.changed_at,
         )
         for voucher in vouchers
@@ -276,7 +278,7 @@ SELECT v.voucher_id, v.offer_id, v.member_id, v.payer_id, o.title, o.rules, o.we
        v.points_each, v.subsidy_points_each, v.cash_fen_each,
        v.short_code, v.state, v.quantity_total, v.quantity_used,
        v.quantity_total - v.quantity_used - v.quantity_returned AS quantity_open,
-       v.issued_at, v.expires_at, v.code_seq, v.changed_at,
+       v.issued_at, v.expires_at, v.code_seq, v.offline_class, v.changed_at,
        ARRAY(SELECT m.merchant_id FROM redemption.offer_merchant m
               WHERE m.community_id = v.community_id AND m.offer_id = v.offer_id ORDER BY m.merchant_id) AS merchant_ids
   FROM redemption.voucher v
@@ -324,6 +326,7 @@ async def usable_by_ids(
                 may_give=False,
                 is_gift=row.payer_id is not None,
                 code_seq=row.code_seq,
+                offline_class=redemption.OfflineClass(row.offline_class),
                 changed_at=row.changed_at,
             ),
         )
