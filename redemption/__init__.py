@@ -10,9 +10,19 @@ locks offers and vouchers before the ledger's head, which is the last lock: call
 """
 
 from redemption import refusals
+from redemption.changes import Change, Split, answer_change, changes_of, propose_change
 from redemption.desk import Reversed, Scan, redeem, register_device, reverse_use, revoke_device, voucher_by_code
 from redemption.disputes import Dispute, dispute_line, disputes, resolve_dispute
 from redemption.letters import in_groups, is_short_code
+from redemption.locks import (
+    COUNTER_LOCK_MINUTES,
+    Lock,
+    LockRound,
+    lock_voucher,
+    redeem_locked,
+    unlock_due,
+    unlock_voucher,
+)
 from redemption.offers import (
     EVERY_DAY,
     Offer,
@@ -128,6 +138,7 @@ from redemption.vouchers import (
     Expiry,
     Issued,
     cancel_voucher,
+    confirm_voucher,
     expire_due,
     freeze,
     give_voucher,
@@ -138,6 +149,7 @@ from redemption.vouchers import (
 )
 
 __all__ = [
+    "COUNTER_LOCK_MINUTES",
     "EVERY_DAY",
     "NOBODY",
     "OVER",
@@ -147,6 +159,7 @@ __all__ = [
     "USABLE",
     "USED_UP",
     "CapPeriod",
+    "Change",
     "CodeKeys",
     "CodeVerdict",
     "Decided",
@@ -160,6 +173,8 @@ __all__ = [
     "Issued",
     "LineKind",
     "LinePage",
+    "Lock",
+    "LockRound",
     "Offer",
     "OfferKind",
     "OfferPage",
@@ -182,6 +197,7 @@ __all__ = [
     "SettlementMark",
     "SettlementPage",
     "SettlementState",
+    "Split",
     "StaffStep",
     "Stands",
     "Sums",
@@ -196,13 +212,16 @@ __all__ = [
     "VoucherPage",
     "VoucherState",
     "anchors",
+    "answer_change",
     "approve_settlement",
     "cancel_voucher",
     "caps_reached",
+    "changes_of",
     "choose_rhythm",
     "close_settlement",
     "code_url",
     "confirm_settlement",
+    "confirm_voucher",
     "decide_payee",
     "decide_step",
     "dispute_line",
@@ -217,6 +236,7 @@ __all__ = [
     "is_short_code",
     "issue_voucher",
     "key_numbers",
+    "lock_voucher",
     "next_step_at",
     "note_invoice",
     "offer",
@@ -229,6 +249,7 @@ __all__ = [
     "periods_full",
     "phone_code",
     "printed_code",
+    "propose_change",
     "propose_payee",
     "propose_step",
     "public_key",
@@ -237,6 +258,7 @@ __all__ = [
     "qr_svg",
     "read_code",
     "redeem",
+    "redeem_locked",
     "register_device",
     "renew_code",
     "request_voucher",
@@ -255,6 +277,8 @@ __all__ = [
     "takings",
     "takings_sums",
     "unfreeze",
+    "unlock_due",
+    "unlock_voucher",
     "uses_of",
     "verify",
     "void",

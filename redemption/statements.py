@@ -53,6 +53,8 @@ class Voucher:
     expires_at: datetime
     due_at: datetime
     changed_at: datetime
+    lock_until: datetime | None
+    """How long a counter or a job holds it; nothing when nobody does."""
     last_used_at: datetime | None
     last_merchant_id: UUID | None
 
@@ -153,7 +155,8 @@ SELECT v.voucher_id, v.offer_id, o.title, o.kind, o.rules, o.weekdays, o.usable_
        v.sponsor_id, v.member_id, v.payer_id, o.is_giftable, v.owner_group, v.short_code, v.state,
        v.quantity_total, v.quantity_used, v.quantity_returned,
        v.points_each, v.subsidy_points_each, v.payable_fen_each, v.cash_fen_each,
-       v.price_list_version, v.discount_class, v.offline_class, v.code_seq, v.issued_at, v.expires_at, v.due_at, v.changed_at,
+       v.price_list_version, v.discount_class, v.offline_class, v.code_seq, v.issued_at,
+       v.expires_at, v.due_at, v.changed_at, v.lock_until,
        u.received_at AS last_used_at, u.merchant_id AS last_merchant_id,
        ARRAY(SELECT m.merchant_id FROM redemption.offer_merchant m
               WHERE m.community_id = v.community_id AND m.offer_id = v.offer_id ORDER BY m.merchant_id) AS merchant_ids

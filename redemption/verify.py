@@ -66,6 +66,26 @@ _CHECKS: Final[dict[str, str]] = {
          WHERE coalesce(h.amount - h.captured - h.released, 0)
                <> part.each * (v.quantity_total - v.quantity_used - v.quantity_returned)
     """,
+    "voucher_price": """
+        -- What a change order agreed to is what the voucher costs, until the next.
+        SELECT v.community_id AS book, 'voucher ' || v.voucher_id AS place,
+               concat_ws(' ', v.points_each, v.subsidy_points_each, v.payable_fen_each, v.cash_fen_each) AS says,
+               concat_ws(' ', c.points_each, c.subsidy_points_each, c.payable_fen_each, c.cash_fen_each) AS should
+          FROM (SELECT DISTINCT ON (o.community_id, o.voucher_id) o.*
+                  FROM redemption.change_order o
+                  JOIN redemption.change_answer a ON a.community_id = o.community_id AND a.change_id = o.change_id AND a.is_agreed
+                 ORDER BY o.community_id, o.voucher_id, a.answered_at DESC, o.proposed_at DESC) c
+          JOIN redemption.voucher v ON v.community_id = c.community_id AND v.voucher_id = c.voucher_id
+         WHERE (v.points_each, v.subsidy_points_each, v.payable_fen_each, v.cash_fen_each)
+               <> (c.points_each, c.subsidy_points_each, c.payable_fen_each, c.cash_fen_each)
+    """,
+    "change_people": """
+        SELECT o.community_id AS book, 'change ' || o.change_id AS place, 'agreed by ' || a.answered_by AS says,
+               CASE WHEN o.is_dearer THEN 'the member, or for them' ELSE 'who proposed it' END AS should
+          FROM redemption.change_order o
+          JOIN redemption.change_answer a ON a.community_id = o.community_id AND a.change_id = o.change_id
+         WHERE a.is_agreed AND o.is_dearer = (a.answered_by = o.proposed_by)
+    """,
     "voucher_history": """
         SELECT v.community_id AS book, 'voucher ' || v.voucher_id AS place, e.count || ' ' || coalesce(e.state, '-') AS says,
                v.event_seq || ' ' || v.state AS should

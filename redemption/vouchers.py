@@ -69,6 +69,7 @@ async def issue_voucher(
     on_behalf_of: UUID | None = None,
     grace_hours: int,
     tags: Iterable[str] = (),
+    reserved_minutes: int | None = None,
     now: datetime,
 ) -> Issued:
     """Put the price into escrow and give the member a voucher; the price and its split are frozen with it.
@@ -79,7 +80,11 @@ async def issue_voucher(
     share of the sponsor for a member with a discount. grace_hours, frozen with it, is how long after the expiry a
     voucher of the offline classes waits for late uploads before its rest goes back. tags say
     what the member is, for an offer that requires something; they are not kept. The same key again returns the same voucher.
+
+    With reserved_minutes, from 1 on, it is only reserved: everything is frozen and in escrow, and goes back by itself
+    unless confirm_voucher comes in that time.
     """
+    assert reserved_minutes is None or reserved_minutes > 0
     terms = (
         offer_id,
         member_id,
@@ -92,6 +97,7 @@ async def issue_voucher(
         aware(now),
         grace_hours,
         list(tags),
+        reserved_minutes,
     )
     taken = CodeTaken.code.removeprefix("redemption.")
     for _ in range(_DRAWS - 1):
@@ -102,6 +108,24 @@ async def issue_voucher(
         code, detail = await ask(session, "issue_voucher", book, key, new_voucher_id(), new_short_code(), *terms)
     granted((code, detail))
     return Issued(voucher_id=int(detail["voucher_id"]), replayed=code == "replayed")
+
+
+async def confirm_voucher(
+    session: AsyncSession,
+    book: int,
+    voucher_id: int,
+    *,
+    key: UUID,
+    actor_id: UUID,
+    on_behalf_of: UUID | None = None,
+    grace_hours: int,
+    now: datetime,
+) -> bool:
+    """Make a reserved voucher a voucher, at the price that was frozen; answers whether it had been done before."""
+    replayed, _ = await act(
+        session, "confirm_voucher", book, key, voucher_id, actor_id, on_behalf_of, aware(now), grace_hours
+    )
+    return replayed
 
 
 async def cancel_voucher(

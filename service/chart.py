@@ -109,6 +109,8 @@ class Reason(StrEnum):
     """Points (and the sponsor's fen) set aside for a voucher."""
     VOUCHER_USED = "voucher_used"
     """Set-aside points and fen pass to the shop."""
+    VOUCHER_CHANGED = "voucher_changed"
+    """A change order: what was in escrow at the old price went back, and the new price went in."""
     VOUCHER_CANCELLED = "voucher_cancelled"
     """A voucher was given back: everything set aside returns."""
     VOUCHER_EXPIRED = "voucher_expired"

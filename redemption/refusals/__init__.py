@@ -13,6 +13,15 @@ from redemption.refusals.general import (
     SamePerson,
 )
 from redemption.refusals.gifts import GiftToOneself, GivenBefore, NotGiftable, RecipientNotEligible
+from redemption.refusals.jobs import (
+    ChangeAnswered,
+    ChangeNotYours,
+    ChangeUnknown,
+    ChangeWaits,
+    ChangeWrong,
+    LockWrong,
+    VoucherNotLocked,
+)
 from redemption.refusals.offers import (
     BudgetShort,
     CodeTaken,
@@ -101,6 +110,11 @@ __all__ = [
     "AmountWrong",
     "BankReferenceMissing",
     "BudgetShort",
+    "ChangeAnswered",
+    "ChangeNotYours",
+    "ChangeUnknown",
+    "ChangeWaits",
+    "ChangeWrong",
     "CodeOutdated",
     "CodeTaken",
     "Detail",
@@ -118,6 +132,7 @@ __all__ = [
     "KeyDiffers",
     "LedgerRefused",
     "LineUnknown",
+    "LockWrong",
     "MemberCap",
     "MemberInDebt",
     "MerchantUnknown",
@@ -169,6 +184,7 @@ __all__ = [
     "VoucherLocked",
     "VoucherNotFrozen",
     "VoucherNotIssued",
+    "VoucherNotLocked",
     "VoucherNotToday",
     "VoucherNotYet",
     "VoucherStateWrong",

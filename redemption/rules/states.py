@@ -7,7 +7,7 @@ from typing import Final
 
 
 class VoucherState(StrEnum):
-    """Every state a voucher can have. Nothing reserves, locks or waits to cancel yet."""
+    """Every state a voucher can have."""
 
     RESERVED = "RESERVED"
     ISSUED = "ISSUED"

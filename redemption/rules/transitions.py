@@ -25,7 +25,7 @@ class Party(StrEnum):
 
 
 class Stands(StrEnum):
-    """Whether a transition exists: it does, it comes with jobs and reservations, or it belongs to offline scanning."""
+    """Whether a transition exists: it does, it comes later, or it belongs to offline scanning."""
 
     WORKS = "works"
     LATER = "later"
@@ -64,7 +64,6 @@ TRANSITIONS: Final = (
         "offer open; stock; balance; caps of member, offer and budget",
         "member points into escrow for ten minutes; stock reserved; price list version, discount class and split frozen",
         {None: (_S.RESERVED,)},
-        stands=Stands.LATER,
     ),
     Transition(
         2,
@@ -81,7 +80,6 @@ TRANSITIONS: Final = (
         "within the ten minutes; for a repair, the quote accepted",
         "a code of its own; the offline class is fixed",
         {_S.RESERVED: (_S.ISSUED,)},
-        stands=Stands.LATER,
     ),
     Transition(
         3,
@@ -98,7 +96,6 @@ TRANSITIONS: Final = (
         "genuine code; in scope; not expired; for two minutes at a counter, or to the end of a job and a day",
         "a token; the member cannot cancel alone",
         {_S.ISSUED: (_S.LOCKED,)},
-        stands=Stands.LATER,
     ),
     Transition(
         5,
@@ -106,8 +103,7 @@ TRANSITIONS: Final = (
         _who("C L SYS"),
         "no use recorded",
         "the lock is gone; what ran out meanwhile expires",
-        {_S.LOCKED: (_S.ISSUED,)},
-        stands=Stands.LATER,
+        {_S.LOCKED: (_S.ISSUED, _S.EXPIRED)},
     ),
     Transition(
         6,
@@ -122,11 +118,18 @@ TRANSITIONS: Final = (
         6,
         "redeem_locked",
         _who("C V"),
-        "as above, with the lock's token",
+        "as above, with the lock's token; while the lock lasts, in time if it was when locked; no change waits",
         "as above",
         {_S.LOCKED: (_S.PART_USED, _S.USED)},
         {None: _U.ACCEPTED},
-        stands=Stands.LATER,
+    ),
+    Transition(
+        6,
+        "change",
+        _who("C V M P"),
+        "locked, by its token; nothing used; dearer in any part only when the member says yes",
+        "escrow moves to the new price in one journal; the split is frozen anew; proposal and answer are kept",
+        {_S.LOCKED: (_S.LOCKED,)},
     ),
     Transition(
         7,

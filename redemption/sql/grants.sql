@@ -9,6 +9,7 @@ GRANT EXECUTE ON FUNCTION
     redemption.renew_code, redemption.close_settlement, redemption.confirm_settlement, redemption.approve_settlement,
     redemption.give_voucher, redemption.propose_step, redemption.decide_step, redemption.pay_settlement, redemption.return_payment,
     redemption.note_invoice, redemption.withdraw_invoice, redemption.choose_rhythm, redemption.propose_payee, redemption.decide_payee,
-    redemption.dispute_line, redemption.resolve_dispute
+    redemption.dispute_line, redemption.resolve_dispute, redemption.confirm_voucher, redemption.take_lock, redemption.release_lock,
+    redemption.release_locks_due, redemption.redeem_locked, redemption.propose_change, redemption.answer_change
     TO linli_app;
 GRANT EXECUTE ON FUNCTION redemption.settlement_hash, redemption.micros, redemption.moved TO linli_app, linli_audit;

@@ -56,7 +56,7 @@ END $$;
 
 CREATE FUNCTION redemption.voucher_from_offer(
     p_offer redemption.offer, p_voucher_id bigint, p_short_code text, p_member uuid, p_owner_group uuid,
-    p_quantity int, p_subsidy_points int, p_discount_class text, p_now timestamptz, p_grace_hours int
+    p_quantity int, p_subsidy_points int, p_discount_class text, p_now timestamptz, p_grace_hours int, p_reserved_minutes int
 ) RETURNS redemption.voucher
     LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -69,7 +69,7 @@ BEGIN
     v.member_id := p_member;
     v.owner_group := p_owner_group;
     v.short_code := p_short_code;
-    v.state := 'ISSUED';
+    v.state := CASE WHEN p_reserved_minutes IS NULL THEN 'ISSUED' ELSE 'RESERVED' END;
     v.quantity_total := p_quantity;
     v.quantity_used := 0;
     v.quantity_returned := 0;
@@ -87,20 +87,48 @@ BEGIN
     v.subsidy_hold := CASE WHEN v.subsidy_points_each > 0 THEN redemption.uuid_at(p_now) END;
     v.payable_hold := CASE WHEN v.payable_fen_each > 0 THEN redemption.uuid_at(p_now) END;
     v.issued_at := p_now;
-    v.expires_at := greatest(p_now, p_offer.usable_from) + make_interval(hours => 24 * p_offer.voucher_days);
-    v.due_at := v.expires_at + CASE WHEN p_offer.offline_class > 0 THEN make_interval(hours => p_grace_hours) ELSE interval '0' END;
+    v.expires_at := coalesce(p_now + make_interval(mins => p_reserved_minutes), redemption.lives_until(p_offer, p_now));
+    v.due_at := v.expires_at + CASE WHEN p_reserved_minutes IS NULL THEN redemption.grace(p_offer, p_grace_hours) ELSE interval '0' END;
     v.changed_at := p_now;
     RETURN v;
 END $$;
 
+-- When a voucher expires that is issued now.
+CREATE FUNCTION redemption.lives_until(p_offer redemption.offer, p_now timestamptz) RETURNS timestamptz
+    LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT greatest(p_now, p_offer.usable_from) + make_interval(hours => 24 * p_offer.voucher_days)
+$$;
+
+-- How long a voucher that expired waits for late uploads.
+CREATE FUNCTION redemption.grace(p_offer redemption.offer, p_grace_hours int) RETURNS interval
+    LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT CASE WHEN p_offer.offline_class > 0 THEN make_interval(hours => p_grace_hours) ELSE interval '0' END
+$$;
+
+-- Why the ledger did not put a member's and a sponsor's share into escrow: whose it was that did not suffice. NULL when it did.
+CREATE FUNCTION redemption.escrow_refusal(p_posted ledger.verdict, p_member uuid) RETURNS redemption.verdict
+    LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    IF p_posted.code = 'posted' THEN
+        RETURN NULL;
+    ELSIF p_posted.code <> 'ledger.insufficient_balance' THEN
+        RETURN redemption.said('ledger_refused', jsonb_build_object('ledger_code', p_posted.code, 'ledger', p_posted.detail));
+    END IF;
+    RETURN redemption.said(CASE WHEN p_posted.detail ->> 'account' = redemption.account('member', p_member)
+                                THEN 'points_short' ELSE 'budget_short' END,
+        p_posted.detail || jsonb_build_object(
+            'missing_points', ceil(((p_posted.detail ->> 'asked')::numeric - (p_posted.detail ->> 'available')::numeric) / 100)));
+END $$;
+
 -- p_tags is what the member is, in words that the caller chose and the offer may require; they are not kept.
 -- Without a quantity the voucher has as many pieces as the offer says.
+-- With minutes it is only reserved: all is frozen and in escrow, and goes back by itself unless it is confirmed in that time.
 -- The grace for late uploads is the community's to say; who does not say it, as the release before did not, gets three days.
 -- Offer first, ledger head last. The offer's lock also guards the stock and the member's cap.
 CREATE FUNCTION redemption.issue_voucher(
     p_community bigint, p_key uuid, p_voucher_id bigint, p_short_code text, p_offer uuid, p_member uuid, p_owner_group uuid,
     p_quantity int, p_subsidy_points int, p_discount_class text, p_actor uuid, p_on_behalf_of uuid, p_now timestamptz, p_grace_hours int DEFAULT 72,
-    p_tags text[] DEFAULT '{}'
+    p_tags text[] DEFAULT '{}', p_reserved_minutes int DEFAULT NULL
 ) RETURNS redemption.verdict
     LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -116,7 +144,8 @@ BEGIN
      WHERE o.community_id = p_community AND o.offer_id = p_offer FOR NO KEY UPDATE;
     v_quantity := coalesce(p_quantity, v_offer.pieces, 1);
     v_request := jsonb_build_object('offer', p_offer, 'member', p_member, 'quantity', v_quantity,
-                                    'subsidy_points', p_subsidy_points, 'discount_class', p_discount_class);
+                                    'subsidy_points', p_subsidy_points, 'discount_class', p_discount_class)
+                 || CASE WHEN p_reserved_minutes IS NULL THEN '{}' ELSE jsonb_build_object('reserved_minutes', p_reserved_minutes) END;
     v_before := redemption.remembered(p_community, p_key, 'issue', v_request);
     IF v_before.code IS NOT NULL THEN
         RETURN v_before;
@@ -130,17 +159,13 @@ BEGIN
         RETURN redemption.said('code_taken');
     END IF;
     v_voucher := redemption.voucher_from_offer(v_offer, p_voucher_id, p_short_code, p_member, p_owner_group, v_quantity,
-                                               coalesce(p_subsidy_points, v_offer.subsidy_points), p_discount_class, p_now, p_grace_hours);
+                                               coalesce(p_subsidy_points, v_offer.subsidy_points), p_discount_class, p_now, p_grace_hours, p_reserved_minutes);
 
     v_posted := redemption.post(p_community, 'redemption.issue:' || p_key, 'voucher_issued',
                                 redemption.hold_steps(v_voucher, v_quantity), p_actor, p_on_behalf_of, p_now);
-    IF v_posted.code = 'ledger.insufficient_balance' THEN
-        RETURN redemption.said(CASE WHEN v_posted.detail ->> 'account' = redemption.account('member', p_member)
-                                    THEN 'points_short' ELSE 'budget_short' END,
-            v_posted.detail || jsonb_build_object(
-                'missing_points', ceil(((v_posted.detail ->> 'asked')::numeric - (v_posted.detail ->> 'available')::numeric) / 100)));
-    ELSIF v_posted.code <> 'posted' THEN
-        RETURN redemption.said('ledger_refused', jsonb_build_object('ledger_code', v_posted.code, 'ledger', v_posted.detail));
+    v_before := redemption.escrow_refusal(v_posted, p_member);
+    IF v_before.code IS NOT NULL THEN
+        RETURN v_before;
     END IF;
     UPDATE redemption.offer o SET stock_taken = o.stock_taken + v_quantity
      WHERE o.community_id = p_community AND o.offer_id = p_offer;
@@ -151,7 +176,41 @@ BEGIN
     END IF;
     INSERT INTO redemption.voucher SELECT v_voucher.*;
     INSERT INTO redemption.voucher_event (community_id, voucher_id, number, action, from_state, to_state, actor_id, on_behalf_of, reason, at)
-    VALUES (p_community, p_voucher_id, 1, 'issue', NULL, 'ISSUED', p_actor, p_on_behalf_of, 'issued', p_now);
+    VALUES (p_community, p_voucher_id, 1, CASE WHEN p_reserved_minutes IS NULL THEN 'issue' ELSE 'reserve' END, NULL, v_voucher.state,
+            p_actor, p_on_behalf_of, lower(v_voucher.state), p_now);
     PERFORM redemption.remember(p_community, p_key, 'issue', v_request, v_detail, p_actor, p_now);
+    RETURN redemption.said('done', v_detail);
+END $$;
+
+-- The member says yes to what was reserved. The price is what it was; the days of the voucher begin now.
+CREATE FUNCTION redemption.confirm_voucher(
+    p_community bigint, p_key uuid, p_voucher_id bigint, p_actor uuid, p_on_behalf_of uuid, p_now timestamptz, p_grace_hours int
+) RETURNS redemption.verdict
+    LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    v_request jsonb := jsonb_build_object('voucher', p_voucher_id);
+    v_voucher redemption.voucher := redemption.lock_voucher(p_community, p_voucher_id);
+    v_before redemption.verdict := redemption.remembered(p_community, p_key, 'confirm', v_request);
+    v_offer redemption.offer;
+    v_detail jsonb := jsonb_build_object('voucher_id', p_voucher_id);
+BEGIN
+    IF v_before.code IS NOT NULL THEN
+        RETURN v_before;
+    ELSIF v_voucher.voucher_id IS NULL THEN
+        RETURN redemption.said('unknown');
+    ELSIF v_voucher.state <> 'RESERVED' THEN
+        RETURN redemption.said(coalesce(redemption.state_refusal(v_voucher), 'state_wrong'),
+                               v_detail || jsonb_build_object('changed_at', v_voucher.changed_at));
+    ELSIF p_now >= v_voucher.expires_at THEN
+        RETURN redemption.said('expired', v_detail || jsonb_build_object('expires_at', v_voucher.expires_at));
+    END IF;
+    SELECT * INTO v_offer FROM redemption.offer o WHERE o.community_id = p_community AND o.offer_id = v_voucher.offer_id;
+    UPDATE redemption.voucher v
+       SET state = 'ISSUED', event_seq = v.event_seq + 1, changed_at = p_now, expires_at = redemption.lives_until(v_offer, p_now),
+           due_at = redemption.lives_until(v_offer, p_now) + redemption.grace(v_offer, p_grace_hours)
+     WHERE v.community_id = p_community AND v.voucher_id = p_voucher_id;
+    INSERT INTO redemption.voucher_event (community_id, voucher_id, number, action, from_state, to_state, actor_id, on_behalf_of, reason, at)
+    VALUES (p_community, p_voucher_id, v_voucher.event_seq + 1, 'confirm', 'RESERVED', 'ISSUED', p_actor, p_on_behalf_of, 'confirmed', p_now);
+    PERFORM redemption.remember(p_community, p_key, 'confirm', v_request, v_detail, p_actor, p_now);
     RETURN redemption.said('done', v_detail);
 END $$;

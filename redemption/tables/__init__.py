@@ -8,9 +8,11 @@ from redemption.tables.columns import metadata
 from redemption.tables.offers import merchant, offer, offer_merchant, offer_period
 from redemption.tables.payouts import invoice, payee, payment, rhythm
 from redemption.tables.settlement import command, dispute, settlement, settlement_line
-from redemption.tables.vouchers import device, use, voucher, voucher_event, voucher_request
+from redemption.tables.vouchers import change_answer, change_order, device, use, voucher, voucher_event, voucher_request
 
 __all__ = [
+    "change_answer",
+    "change_order",
     "command",
     "device",
     "dispute",

@@ -2,7 +2,18 @@
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Column, Index, Integer, LargeBinary, SmallInteger, Table, UniqueConstraint, text
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Index,
+    Integer,
+    LargeBinary,
+    SmallInteger,
+    Table,
+    UniqueConstraint,
+    text,
+)
 
 from redemption.rules import DeviceKind, RequestState, StaffStep, UseState, VoucherState
 from redemption.tables.columns import (
@@ -54,6 +65,8 @@ voucher = Table(
     instant("expires_at"),
     instant("due_at"),
     instant("changed_at"),
+    identifier("lock_token", nullable=True),
+    instant("lock_until", nullable=True),
     primary("voucher", "voucher_id"),
     UniqueConstraint("community_id", "short_code", name="uq_voucher_short_code"),
     refers("voucher", "offer", ("offer_id",), "offer"),
@@ -77,6 +90,12 @@ voucher = Table(
     check("voucher", "frozen", "(state = 'FROZEN') = (frozen_state IS NOT NULL)"),
     check(
         "voucher",
+        "locked",
+        "(state = 'LOCKED' OR frozen_state IS NOT DISTINCT FROM 'LOCKED') = (lock_token IS NOT NULL)"
+        " AND (lock_token IS NULL) = (lock_until IS NULL)",
+    ),
+    check(
+        "voucher",
         "price",
         "points_each >= 0 AND subsidy_points_each >= 0 AND payable_fen_each >= 0 AND cash_fen_each >= 0",
     ),
@@ -93,6 +112,7 @@ voucher = Table(
         "issued_at",
         postgresql_where=text("payer_id IS NOT NULL"),
     ),
+    Index("ix_voucher_lock", "community_id", "lock_until", postgresql_where=text("state = 'LOCKED'")),
     Index("ix_voucher_due", "community_id", "due_at", postgresql_where=text(_OPEN)),
 )
 """A promise held in escrow. The split of its price is frozen here.
@@ -100,7 +120,7 @@ voucher = Table(
 What is open is the total without what was used or returned, and escrow holds exactly that many times each part.
 payer_id is who took it and gave it away: their points lie in escrow and go back to them. Without one the holder paid.
 due_at is when what is left goes back: the expiry, and for the offline classes a grace for late uploads, which is the
-community's to say and frozen at issue.
+community's to say and frozen at issue. While it is locked, only whoever has the token redeems it or changes its price.
 """
 
 voucher_event = Table(
@@ -164,6 +184,60 @@ voucher_request = Table(
     Index("ix_voucher_request_voucher", "community_id", "voucher_id", "proposed_at"),
 )
 """A step that takes two of staff: proposed by one, done by another."""
+
+change_order = Table(
+    "change_order",
+    metadata,
+    community(),
+    identifier("change_id"),
+    Column("voucher_id", BigInteger, nullable=False),
+    identifier("lock_token"),
+    Column("is_dearer", Boolean, nullable=False),
+    count("old_points_each"),
+    count("old_subsidy_points_each"),
+    amount("old_payable_fen_each"),
+    amount("old_cash_fen_each"),
+    count("points_each"),
+    count("subsidy_points_each"),
+    amount("payable_fen_each"),
+    amount("cash_fen_each"),
+    words("price_list_version", nullable=True),
+    words("reason"),
+    identifier("proposed_by"),
+    identifier("on_behalf_of", nullable=True),
+    instant("proposed_at"),
+    primary("change_order", "change_id"),
+    refers("change_order", "voucher", ("voucher_id",), "voucher"),
+    check("change_order", "reason", "length(reason) > 0"),
+    check(
+        "change_order",
+        "price",
+        "points_each >= 0 AND subsidy_points_each >= 0 AND payable_fen_each >= 0 AND cash_fen_each >= 0",
+    ),
+    check(
+        "change_order",
+        "is_dearer",
+        "is_dearer = (points_each > old_points_each OR subsidy_points_each > old_subsidy_points_each"
+        " OR payable_fen_each > old_payable_fen_each OR cash_fen_each > old_cash_fen_each)",
+    ),
+    Index("ix_change_order_voucher", "community_id", "voucher_id", "proposed_at"),
+)
+"""Append-only: another price for one piece of a locked voucher, beside the one it had. What is dearer waits for the member."""
+
+change_answer = Table(
+    "change_answer",
+    metadata,
+    community(),
+    identifier("change_id"),
+    Column("is_agreed", Boolean, nullable=False),
+    identifier("answered_by"),
+    identifier("on_behalf_of", nullable=True),
+    instant("answered_at"),
+    primary("change_answer", "change_id"),
+    refers("change_answer", "change_order", ("change_id",), "change_order"),
+)
+"""Append-only, one for a proposal: agreed, and then the voucher has the new price; or not. What is cheaper, its proposer
+agrees to."""
 
 device = Table(
     "device",

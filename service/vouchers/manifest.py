@@ -130,6 +130,7 @@ MANIFEST = Manifest(
     ],
     timed=[
         Timed("vouchers.expire", MINUTE, timed.expire_vouchers),
+        Timed("vouchers.release_locks", MINUTE, timed.release_locks),
         Timed("vouchers.remind", HOUR, timed.remind_holders),
         Timed("vouchers.agree_in_silence", HOUR, timed.agree_in_silence),
     ],

@@ -44,6 +44,11 @@ INSERT INTO voucher_reminder (community_id, voucher_id, days_before, reminded_at
 SELECT community_id, voucher_id, 1, now() FROM redemption.voucher LIMIT 1;
 INSERT INTO redemption.voucher_request (community_id, request_id, voucher_id, step, state, reason, proposed_by, proposed_at)
 SELECT community_id, gen_random_uuid(), voucher_id, 'void', 'proposed', 'typo', member_id, now() FROM redemption.voucher LIMIT 1;
+INSERT INTO redemption.change_order
+SELECT community_id, gen_random_uuid(), voucher_id, gen_random_uuid(), true, 1, 0, 0, 0, 2, 0, 0, 0, NULL, 'a part',
+       member_id, NULL, now()
+  FROM redemption.voucher LIMIT 1;
+INSERT INTO redemption.change_answer SELECT community_id, change_id, false, proposed_by, NULL, now() FROM redemption.change_order;
 INSERT INTO message (community_id, message_id, member_id, fact, fact_key, numbers, url, sent_at)
 SELECT community_id, gen_random_uuid(), member_id, 'WishPosted', '\\x00', '{}', '/', now() FROM member LIMIT 1;
 INSERT INTO ledger.marked (community_id, seq) SELECT community_id, 0 FROM ledger.book LIMIT 1;

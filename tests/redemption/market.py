@@ -14,6 +14,7 @@ import ledger
 import redemption
 from redemption import OfferKind, OfferTerms
 from tests.db import Sessions
+from tests.redemption.jobs import Jobs
 
 NOW = datetime(2025, 11, 22, 6, 0, tzinfo=UTC)
 BOOK = 7
@@ -24,7 +25,7 @@ def some_id() -> UUID:
 
 
 @dataclass(frozen=True, slots=True)
-class Market:
+class Market(Jobs):
     """Everybody's ids. Each verb runs in a transaction of its own and commits."""
 
     sessions: Sessions
@@ -122,6 +123,7 @@ class Market:
         key: UUID | None = None,
         grace_hours: int = 72,
         tags: tuple[str, ...] = (),
+        reserved_minutes: int | None = None,
     ) -> int:
         async with self.sessions.begin() as session:
             issued = await redemption.issue_voucher(
@@ -135,6 +137,7 @@ class Market:
                 actor_id=member or self.li,
                 grace_hours=grace_hours,
                 tags=tags,
+                reserved_minutes=reserved_minutes,
                 now=self.now,
             )
         return issued.voucher_id

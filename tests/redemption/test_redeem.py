@@ -78,8 +78,11 @@ async def test_answers_come_in_their_order(market: Market) -> None:
 async def test_states_that_wait_for_something_have_their_own_answer(
     market: Market, database: Database, state: str, verdict: str
 ) -> None:
-    voucher_id = await market.issue(await market.publish())
-    await as_superuser(database, f"UPDATE redemption.voucher SET state = '{state}'")
+    voucher_id = await market.issue(await market.publish(), reserved_minutes=10 if state == "RESERVED" else None)
+    if state == "LOCKED":
+        await market.lock(voucher_id)
+    elif state == "CANCEL_PENDING":
+        await as_superuser(database, f"UPDATE redemption.voucher SET state = '{state}'")
 
     assert (await market.scan(voucher_id, code_seq=9)).verdict == verdict
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from typing import Any
+from uuid import UUID
 
+import asyncpg
 import pytest
 
 import redemption
@@ -17,14 +19,16 @@ pytestmark = pytest.mark.anyio
 
 S = VoucherState
 FULLY_USED = {S.USED}
-PLANTED = {S.RESERVED, S.LOCKED, S.CANCEL_PENDING}
+PLANTED = {S.CANCEL_PENDING}
 
 
 async def bring_to(market: Market, database: Database, state: VoucherState) -> int:
     """A voucher for two, in this state. Where used at all, one use exists that could be taken back."""
     haircut = await market.publish(is_giftable=True)
-    voucher_id = await market.issue(haircut, quantity=2)
-    if state is S.PART_USED:
+    voucher_id = await market.issue(haircut, quantity=2, reserved_minutes=10 if state is S.RESERVED else None)
+    if state is S.LOCKED:
+        await market.lock(voucher_id)
+    elif state is S.PART_USED:
         await market.scan(voucher_id)
     elif state is S.USED:
         await market.scan(voucher_id, quantity=2)
@@ -76,7 +80,34 @@ async def void(market: Market, voucher_id: int) -> None:
     await market.decide(await market.propose(voucher_id, redemption.StaffStep.VOID))
 
 
+async def token_of(market: Market, database: Database, voucher_id: int) -> UUID:
+    """The lock's token; somebody's where nothing is locked."""
+    owner = await asyncpg.connect(database.owner_url)
+    try:
+        return (
+            await owner.fetchval("SELECT lock_token FROM redemption.voucher WHERE voucher_id = $1", voucher_id)
+            or some_id()
+        )
+    finally:
+        await owner.close()
+
+
+async def redeem_locked(market: Market, database: Database, voucher_id: int) -> None:
+    scan = await market.scan_locked(voucher_id, await token_of(market, database, voucher_id))
+    if not scan.is_accepted:
+        raise redemption.RedemptionRefusal({"verdict": scan.verdict})
+
+
+async def change(market: Market, database: Database, voucher_id: int) -> None:
+    """Dearer, and the member agrees."""
+    token = await token_of(market, database, voucher_id)
+    await market.answer_change(await market.propose_change(voucher_id, token, points=25))
+
+
 ACTIONS: dict[str, Callable[[Market, int], Awaitable[Any]]] = {
+    "confirm": lambda market, voucher_id: market.confirm_voucher(voucher_id),
+    "lock": lambda market, voucher_id: market.lock(voucher_id),
+    "unlock": lambda market, voucher_id: market.unlock(voucher_id),
     "redeem": redeem,
     "reverse": lambda market, voucher_id: market.reverse(voucher_id),
     "cancel": lambda market, voucher_id: market.cancel(voucher_id),
@@ -87,6 +118,10 @@ ACTIONS: dict[str, Callable[[Market, int], Awaitable[Any]]] = {
     "void": void,
     "extend": extend,
     "give": lambda market, voucher_id: market.give(voucher_id, some_id()),
+}
+BY_TOKEN: dict[str, Callable[[Market, Database, int], Awaitable[Any]]] = {
+    "redeem_locked": redeem_locked,
+    "change": change,
 }
 WORKING = [transition for transition in TRANSITIONS if transition.stands is Stands.WORKS]
 MOVES: dict[str, dict[VoucherState | None, tuple[VoucherState, ...]]] = {}
@@ -100,7 +135,7 @@ def test_the_seventeen_steps_are_all_there() -> None:
 
 
 def test_every_action_is_tried() -> None:
-    assert set(ACTIONS) | {"issue", "close"} == set(MOVES)
+    assert set(ACTIONS) | set(BY_TOKEN) | {"issue", "reserve", "close"} == set(MOVES)
 
 
 def test_what_comes_later_is_out_of_reach() -> None:
@@ -112,17 +147,23 @@ def test_what_comes_later_is_out_of_reach() -> None:
     assert by_uses == {UseState.ACCEPTED, UseState.REVERSED, UseState.SETTLED}
 
 
-@pytest.mark.parametrize("action", ACTIONS)
+@pytest.mark.parametrize("action", [*ACTIONS, *BY_TOKEN])
 @pytest.mark.parametrize("state", list(VoucherState))
 async def test_action_in_state(market: Market, database: Database, state: VoucherState, action: str) -> None:
     voucher_id = await bring_to(market, database, state)
     before = await market.voucher(voucher_id)
     assert before.state is state
     allowed = MOVES[action].get(state, ())
+    if action == "redeem_locked":
+        # What is not locked is an ordinary scan.
+        allowed += MOVES["redeem"].get(state, ())
 
     refused = None
     try:
-        await ACTIONS[action](market, voucher_id)
+        if action in BY_TOKEN:
+            await BY_TOKEN[action](market, database, voucher_id)
+        else:
+            await ACTIONS[action](market, voucher_id)
     except redemption.RedemptionRefusal as refusal:
         refused = refusal
 

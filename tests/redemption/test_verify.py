@@ -16,6 +16,9 @@ FAULTS = {
     "voucher_returned": "UPDATE redemption.voucher SET quantity_returned = 1 WHERE state = 'PART_USED'",
     "voucher_escrow": "UPDATE ledger.hold SET released = 1 WHERE captured = 0 AND released = 0",
     "voucher_history": "DELETE FROM redemption.voucher_event WHERE number = 2",
+    "voucher_price": "UPDATE redemption.change_order SET cash_fen_each = 99, old_cash_fen_each = 100 WHERE NOT is_dearer",
+    "change_people": "UPDATE redemption.change_answer a SET answered_by = o.proposed_by FROM redemption.change_order o"
+    " WHERE o.change_id = a.change_id AND o.is_dearer",
     "use_sequence": "UPDATE redemption.voucher SET use_seq = use_seq + 1",
     "use_price": "UPDATE redemption.voucher SET cash_fen_each = 1",
     "use_ledger": "UPDATE redemption.use SET journal_id = reversal_journal_id",
@@ -67,6 +70,14 @@ async def busy(market: Market) -> None:
             await day.pay(batch.settlement_id)
     await market.issue(haircut)
     await market.cancel(await market.issue(haircut))
+    for points in (1, 4):
+        job = await market.issue(haircut)
+        lock = await market.lock(job)
+        change = await market.propose_change(
+            job, lock.token, points=points, subsidy_points=1, payable_fen=1500, cash_fen=100
+        )
+        if points > 2:
+            await market.answer_change(change)
 
 
 def test_every_check_has_a_fault() -> None:

@@ -26,8 +26,8 @@ REFUSED = (401, 403, 404, 409)
 """A conflict too: whoever proposed a step may not agree to it."""
 BY_NOBODY = {"expire"}
 """What only time does has no address."""
-ELSEWHERE = {"close", "refund"}
-"""Tried by everybody in tests/access and test_settlement.py."""
+ELSEWHERE = {"close", "refund", "reserve", "confirm", "lock", "unlock", "redeem_locked", "change"}
+"""Tried by everybody in tests/access, test_settlement.py and, what belongs to a repair, in tests/repairs."""
 
 
 class Scene:

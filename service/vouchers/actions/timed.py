@@ -19,6 +19,10 @@ _WITH_DUE = sa.text(
     "SELECT DISTINCT v.community_id FROM redemption.voucher v"
     " WHERE v.due_at <= :now AND v.state IN ('RESERVED', 'ISSUED', 'PART_USED') ORDER BY 1"
 )
+_WITH_LOCKS = sa.text(
+    "SELECT DISTINCT v.community_id FROM redemption.voucher v"
+    " WHERE v.lock_until <= :now AND v.state = 'LOCKED' ORDER BY 1"
+)
 _TO_REMIND = sa.text("""
 INSERT INTO voucher_reminder (community_id, voucher_id, days_before, reminded_at)
 SELECT v.community_id, v.voucher_id, :days, :now
@@ -62,6 +66,15 @@ async def expire_vouchers(session: AsyncSession, now: datetime) -> int:
             )
         if round_.expired:
             return len(round_.expired)
+    return 0
+
+
+async def release_locks(session: AsyncSession, now: datetime) -> int:
+    """Let go of vouchers whose counter or job has had its time: one community a transaction."""
+    for community_id in (await session.execute(_WITH_LOCKS, {"now": now})).scalars():
+        round_ = await redemption.unlock_due(session, community_id, now=now, limit=BATCH)
+        if round_.released:
+            return len(round_.released)
     return 0
 
 

@@ -309,6 +309,7 @@ def _months(lines: Sequence[Line], *, starts_inside: bool, goes_on: bool) -> Seq
 RETURNS = frozenset(
     {
         chart.Reason.VOUCHER_CANCELLED,
+        chart.Reason.VOUCHER_CHANGED,
         chart.Reason.VOUCHER_EXPIRED,
         chart.Reason.VOUCHER_VOIDED,
         chart.Reason.VOUCHER_USE_REVERSED,
