@@ -24,11 +24,12 @@ from pgqueuer.models import Job
 from pgqueuer.queries import Queries
 from pgqueuer.types import JobId, QueueExecutionMode
 from sqlmodel import col
+from sqlmodel.ext.asyncio.session import AsyncSession
 
 from service import facts
 from service.kit.clock import Clock
 from service.kit.db import Sessions, is_connection_trouble, open_connection, raw, transaction
-from service.kit.manifest import Manifest, Subscriber, Timed, TimedWork, Watch
+from service.kit.manifest import Manifest, Reader, Subscriber, Timed, TimedWork, Watch
 from service.kit.outbox import Fact
 from service.kit.read_only import ReadOnly, is_about_writing
 from service.kit.tables import Outbox
@@ -37,6 +38,8 @@ os.environ.setdefault("PGQUEUER_SCHEMA", "jobs")
 
 RELAY_BATCH = 200
 RELAY_PAUSE_SECONDS = 0.5
+TOLD_TOGETHER = 50
+"""So many facts are told at once to those who read many: a message costs little beside a job and a transaction."""
 RECONNECT_SECONDS = 2.0
 TIMED_ROUNDS_MAX = 1000
 PARKED_SHOWN = 1000
@@ -47,7 +50,7 @@ log = structlog.get_logger("linli.worker")
 
 
 class Told(msgspec.Struct):
-    """What a job carries."""
+    """One fact, as a job carries it: a job for subscribers one, a job for readers many."""
 
     fact: str
     body: dict[str, object]
@@ -60,6 +63,25 @@ class Parked:
     job_id: int
     fact: str
     since: datetime
+
+
+def _told(job: Job) -> Sequence[Told]:
+    """What a job carries."""
+    told = msgspec.json.decode(job.payload or b"", type=Told | list[Told])
+    return told if isinstance(told, list) else [told]
+
+
+def _fact(told: Told) -> Fact:
+    """The fact in its own types; raises for one of another release."""
+    found: Fact = msgspec.convert(told.body, getattr(facts, told.fact))
+    return found
+
+
+async def _enqueue(session: AsyncSession, jobs: Sequence[tuple[str, bytes]]) -> None:
+    """Hand jobs to the queue in this transaction."""
+    names, bodies = zip(*jobs, strict=True)
+    queue = Queries(AsyncpgDriver(await raw(session)))
+    await queue.enqueue(list(names), list(bodies), [0] * len(jobs))
 
 
 @dataclass(slots=True)
@@ -82,6 +104,15 @@ class Worker:
         found: dict[str, list[Subscriber]] = {}
         for item in self.slices:
             for fact, listeners in item.subscribers.items():
+                found.setdefault(fact.__name__, []).extend(listeners)
+        return found
+
+    @property
+    def readers(self) -> Mapping[str, Sequence[Reader]]:
+        """Who wants to hear of what, many facts at once."""
+        found: dict[str, list[Reader]] = {}
+        for item in self.slices:
+            for fact, listeners in item.readers.items():
                 found.setdefault(fact.__name__, []).extend(listeners)
         return found
 
@@ -120,26 +151,50 @@ class Worker:
             )
             if not rows:
                 return 0
-            jobs = [msgspec.json.encode(Told(row.fact, row.payload)) for row in rows]
-            queue = Queries(AsyncpgDriver(await raw(session)))
-            await queue.enqueue(["fact"] * len(jobs), list(jobs), [0] * len(jobs))
+            # What is not known here goes alone: a worker of another release may know it, or it is parked.
+            kinds = self.readers.keys() - self.subscribers.keys()
+            read = [Told(row.fact, row.payload) for row in rows if row.fact in kinds]
+            alone = [
+                ("fact", msgspec.json.encode(Told(row.fact, row.payload))) for row in rows if row.fact not in kinds
+            ]
+            groups = [read[at : at + TOLD_TOGETHER] for at in range(0, len(read), TOLD_TOGETHER)]
+            await _enqueue(session, alone + [("facts", msgspec.json.encode(group)) for group in groups])
             for row in rows:
                 row.relayed_at = now
         return len(rows)
 
     async def tell(self, told: Told) -> None:
-        """Deliver one fact to every subscriber, each in a transaction of its own."""
-        kind = getattr(facts, told.fact)
-        fact: Fact = msgspec.convert(told.body, kind)
+        """Deliver one fact to everybody who wants to hear of it, each in a transaction of its own."""
+        fact = _fact(told)
+        for reader in self.readers.get(told.fact, ()):
+            async with transaction(self.sessions) as session:
+                await reader(session, [fact], self.clock())
         for listener in self.subscribers.get(told.fact, ()):
             async with transaction(self.sessions) as session:
                 await listener(session, fact, self.clock())
+
+    async def tell_together(self, told: Sequence[Told]) -> None:
+        """Deliver facts to those who read many, in one transaction. If that fails each comes again alone, to fail alone."""
+        try:
+            heard: dict[Reader, list[Fact]] = {}
+            for one in told:
+                for reader in self.readers.get(one.fact, ()):
+                    heard.setdefault(reader, []).append(_fact(one))
+            async with transaction(self.sessions) as session:
+                for reader, read in heard.items():
+                    await reader(session, read, self.clock())
+        except Exception as error:
+            if is_connection_trouble(error) or is_about_writing(error):
+                raise
+            log.warning("worker.told_one_by_one", error=type(error).__name__, facts=len(told))
+            async with transaction(self.sessions) as session:
+                await _enqueue(session, [("fact", msgspec.json.encode(one)) for one in told])
 
     async def parked(self) -> Sequence[Parked]:
         """Deliveries that failed too often and wait for somebody to look, the oldest first."""
         async with self._queue() as queue:
             jobs = await queue.list_failed_jobs(PARKED_SHOWN, order="ASC")
-        return [Parked(job.id, msgspec.json.decode(job.payload or b"", type=Told).fact, job.created) for job in jobs]
+        return [Parked(job.id, _told(job)[0].fact, job.created) for job in jobs]
 
     async def retry_parked(self) -> int:
         """Put parked deliveries back into the queue, once their cause is mended; answers how many."""
@@ -219,7 +274,12 @@ class Worker:
 
             @queue.entrypoint("fact", on_failure="hold", executor_factory=retry)
             async def fact(job: Job) -> None:
-                await self.tell(msgspec.json.decode(job.payload or b"", type=Told))
+                (one,) = _told(job)
+                await self.tell(one)
+
+            @queue.entrypoint("facts", on_failure="hold", executor_factory=retry)
+            async def facts_together(job: Job) -> None:
+                await self.tell_together(_told(job))
 
             stopper = asyncio.create_task(self._stop_queue(queue))
             try:

@@ -14,6 +14,10 @@ from service.kit.outbox import Fact
 Subscriber = Callable[[AsyncSession, Any, datetime], Awaitable[None]]
 """Told of a fact at least once, in a transaction of its own; so it must be idempotent."""
 
+Reader = Callable[[AsyncSession, Sequence[Any], datetime], Awaitable[None]]
+"""Told of many facts at once, of one kind or several, in one transaction; idempotent too. If one of them cannot be told, all of
+them come again one by one, so that it fails alone."""
+
 TimedWork = Callable[[AsyncSession, datetime], Awaitable[int]]
 """Does one batch of due work in a transaction of its own and answers how many it did; called again while it did any."""
 
@@ -65,6 +69,7 @@ class Manifest:
     name: str
     handlers: Sequence[ControllerRouterHandler] = ()
     subscribers: Mapping[type[Fact], Sequence[Subscriber]] = field(default_factory=dict)
+    readers: Mapping[type[Fact], Sequence[Reader]] = field(default_factory=dict)
     timed: Sequence[Timed] = ()
     watches: Sequence[Watch] = ()
     nav: Sequence[Nav] = ()

@@ -21,29 +21,35 @@ from service.notifications.rules import POST, Letter
 from service.notifications.tables import Message
 
 
-async def send(session: AsyncSession, fact: Fact, now: datetime) -> None:
-    """Leave a message with everybody a fact concerns. The same fact again changes nothing."""
-    encoded = msgspec.json.encode(fact)
-    key = hashlib.sha256(type(fact).__name__.encode() + encoded).digest()[:16]
-    numbers = {name: value for name, value in msgspec.to_builtins(fact).items() if type(value) is int}
-    # A coded word of a closed set is said in the reader's language; any other text stays out of messages.
-    codes = {name: value.value for name in fact.__struct_fields__ if isinstance(value := getattr(fact, name), StrEnum)}
-    rows = [
-        {
-            "community_id": fact.community_id,
-            "message_id": new_id(),
-            "member_id": member_id,
-            "fact": type(fact).__name__,
-            "fact_key": key,
-            "numbers": {**numbers, **codes},
-            "url": letter.url,
-            "sent_at": now,
+async def send(session: AsyncSession, told: Sequence[Fact], now: datetime) -> None:
+    """Leave a message with everybody the facts concern. The same facts again change nothing."""
+    known: dict[tuple[int, Letter], Sequence[UUID]] = {}
+    rows = []
+    for fact in told:
+        key = hashlib.sha256(type(fact).__name__.encode() + msgspec.json.encode(fact)).digest()[:16]
+        numbers = {name: value for name, value in msgspec.to_builtins(fact).items() if type(value) is int}
+        # A coded word of a closed set is said in the reader's language; any other text stays out of messages.
+        codes = {
+            name: value.value for name in fact.__struct_fields__ if isinstance(value := getattr(fact, name), StrEnum)
         }
-        for letter in POST[type(fact)](fact)
-        for member_id in await _readers(session, fact.community_id, letter, now)
-    ]
+        for letter in POST[type(fact)](fact):
+            if (fact.community_id, letter) not in known:
+                known[fact.community_id, letter] = await _readers(session, fact.community_id, letter, now)
+            rows += [
+                {
+                    "community_id": fact.community_id,
+                    "message_id": new_id(),
+                    "member_id": member_id,
+                    "fact": type(fact).__name__,
+                    "fact_key": key,
+                    "numbers": {**numbers, **codes},
+                    "url": letter.url,
+                    "sent_at": now,
+                }
+                for member_id in known[fact.community_id, letter]
+            ]
     if rows:
-        await session.execute(insert(Message).values(rows).on_conflict_do_nothing())
+        await session.execute(insert(Message).on_conflict_do_nothing(), rows)
 
 
 async def _readers(session: AsyncSession, community_id: int, letter: Letter, now: datetime) -> Sequence[UUID]:

@@ -8,5 +8,5 @@ from service.notifications.rules import POST
 MANIFEST = Manifest(
     name="notifications",
     handlers=[pages.messages_page, pages.read_all, api.my_messages, api.read_all],
-    subscribers={fact: [send] for fact in POST},
+    readers={fact: [send] for fact in POST},
 )

@@ -24,7 +24,7 @@ def arrive(app: Litestar) -> Arrive:
                 fact = facts.WishApproved(
                     community_id=whom.actor.community_id, wish_id=new_id(), asked_by=whom.actor.member_id
                 )
-                await send(session, fact, app.state.clock())
+                await send(session, [fact], app.state.clock())
 
     return do
 

@@ -42,7 +42,7 @@ async def test_hours_and_points_are_said_as_people_say_them(app: Litestar, li: C
             minutes=90,
             points_hundredths=1250,
         )
-        await send(session, fact, app.state.clock())
+        await send(session, [fact], app.state.clock())
 
     text = (await li.get("/api/messages", headers={"accept-language": "en"})).json()["items"][0]["text"]
 
@@ -148,8 +148,8 @@ async def test_every_letter_has_its_sentence_in_both_languages(app: Litestar, to
         else:
             made[name] = msgspec.convert("2026-11-22T02:00:00Z" if "datetime" in str(kind) else "x", kind)
     async with app.state.sessions.begin() as session:
-        await send(session, fact(**made), app.state.clock())
-        await send(session, fact(**made), app.state.clock())
+        await send(session, [fact(**made)], app.state.clock())
+        await send(session, [fact(**made)], app.state.clock())
 
     for locale in ("zh-CN", "en"):
         assert catalogue(locale).ugettext(f"fact.{fact.__name__}") != f"fact.{fact.__name__}"

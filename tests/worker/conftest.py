@@ -34,9 +34,19 @@ def a_worker(town_sessions: Sessions, town_database: Database) -> Subscribe:
     """Makes a worker with the messages' subscribers and those of the test; it tries again without a pause."""
 
     def make(
-        *subscribers: Any, timed: Sequence[Timed] = (), watches: Sequence[Watch] = (), messages: bool = True
+        *subscribers: Any,
+        readers: Sequence[Any] = (),
+        timed: Sequence[Timed] = (),
+        watches: Sequence[Watch] = (),
+        messages: bool = True,
     ) -> Worker:
-        own = Manifest(name="probe", subscribers={facts.WishApproved: subscribers}, timed=timed, watches=watches)
+        own = Manifest(
+            name="probe",
+            subscribers={facts.WishApproved: subscribers} if subscribers else {},
+            readers={facts.WishApproved: readers},
+            timed=timed,
+            watches=watches,
+        )
         slices = [MANIFEST, own] if messages else [own]
         return Worker(town_sessions, lambda: START, slices, town_database.app_url, first_pause=timedelta(0))
 

@@ -20,13 +20,16 @@ from tests.cast import KEYRING, START
 async def main(url: str, when: str) -> None:
     """Deliver, say so, and hang."""
 
+    async def tell(session: AsyncSession, fact: facts.WishApproved, now: datetime) -> None:
+        await send(session, [fact], now)
+
     async def hang(session: AsyncSession, fact: facts.WishApproved, now: datetime) -> None:
         if when == "before":
-            await send(session, fact, now)
+            await tell(session, fact, now)
         print("delivering", flush=True)  # noqa: T201 (it tells its parent)
         await asyncio.Event().wait()
 
-    listeners = [hang] if when == "before" else [send, hang]
+    listeners = [hang] if when == "before" else [tell, hang]
     slices = [Manifest(name="hanging", subscribers={facts.WishApproved: listeners})]
     engine = make_engine(url)
     await Worker(make_sessions(engine, KEYRING), lambda: START, slices, url).run()

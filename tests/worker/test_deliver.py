@@ -4,8 +4,8 @@ import asyncio
 import os
 import signal
 import sys
-from collections.abc import Awaitable, Callable
-from datetime import datetime
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import anyio
@@ -18,6 +18,7 @@ from service.kit import outbox
 from service.kit.db import Sessions
 from service.kit.ids import new_id
 from service.notifications.actions import send
+from service.worker import TOLD_TOGETHER
 from tests.cast import HERE, START
 from tests.db import Database
 from tests.worker.conftest import Subscribe, fails
@@ -140,6 +141,37 @@ async def test_one_broken_delivery_does_not_hold_up_the_others(
     assert await counted("messages") == 6
 
 
+async def test_many_are_read_together_and_one_that_cannot_be_read_fails_alone(
+    a_worker: Subscribe, record: Record, counted: Counted, fact: facts.WishApproved
+) -> None:
+    good = [
+        facts.WishApproved(community_id=HERE, wish_id=new_id(), asked_by=fact.asked_by) for _ in range(TOLD_TOGETHER)
+    ]
+    read: list[int] = []
+
+    async def fails_for_one(_: AsyncSession, told: Sequence[facts.WishApproved], __: datetime) -> None:
+        read.append(len(told))
+        if fact in told:
+            raise RuntimeError("this one")
+
+    await record(*good)
+    worker = a_worker(readers=[fails_for_one])
+    worker.first_pause = timedelta(hours=1)
+    await worker.relay()
+    await record(fact, *good[:3])
+    await worker.relay()
+    running = asyncio.create_task(worker.run())
+
+    async def only_the_broken_one_waits() -> bool:
+        # Its message was left all the same, by the reader that works.
+        return (await counted("messages"), await counted("jobs")) == (TOLD_TOGETHER + 1, 1)
+
+    await _until(only_the_broken_one_waits)
+    worker.stop.set()
+    await running
+    assert sorted(read) == [1, 1, 1, 1, 4, TOLD_TOGETHER]
+
+
 async def test_two_workers_relay_and_deliver_without_doubles(
     a_worker: Subscribe, record: Record, counted: Counted, fact: facts.WishApproved
 ) -> None:
@@ -258,7 +290,7 @@ async def test_what_a_failing_subscriber_wrote_is_undone(
     a_worker: Subscribe, record: Record, counted: Counted, fact: facts.WishApproved
 ) -> None:
     async def sends_and_fails(session: AsyncSession, one: facts.WishApproved, now: datetime) -> None:
-        await send(session, one, now)
+        await send(session, [one], now)
         raise RuntimeError("after the message")
 
     await record(fact)
