@@ -36,6 +36,7 @@ from redemption.offers import (
     publish_offer,
     withdraw_offer,
 )
+from redemption.offline.rules import ORDER as OFFLINE_REASONS
 from redemption.payments import (
     Invoice,
     Payment,
@@ -152,6 +153,7 @@ __all__ = [
     "COUNTER_LOCK_MINUTES",
     "EVERY_DAY",
     "NOBODY",
+    "OFFLINE_REASONS",
     "OVER",
     "REDEEM_ORDER",
     "SETTLEMENT_STEPS",

@@ -4,11 +4,14 @@ import { createHash } from 'node:crypto';
 import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { icon } from './icons.mjs';
 
 const here = dirname(fileURLToPath(import.meta.url));
 const out = resolve(process.env.LINLI_STATIC_OUT ?? join(here, '..', 'static'));
-const entries = ['app.css', 'print.css', 'app.js', 'desk.js', 'scan.js', 'scan-worker.js', 'checkin.js', 'kiosk.js', 'export.js', 'voucher.js'];
+const entries = ['app.css', 'print.css', 'app.js', 'desk.js', 'scan.js', 'scan-worker.js', 'checkin.js', 'kiosk.js', 'export.js', 'voucher.js',
+  'shop/worker.js', 'shop-device.js', 'shop-enrol.js', 'shop-today.js', 'leave.js'];
 const copied = ['icon.svg'];
+const iconSizes = [180, 192, 512];
 
 // Nothing is written before the build has succeeded: a broken source leaves the last good files in place.
 const result = await build({
@@ -32,8 +35,9 @@ for (const [file, info] of Object.entries(result.metafile.outputs)) {
   if (info.entryPoint) manifest[info.entryPoint.replace(/^src\//, '')] = file.split('/').pop();
 }
 const files = result.outputFiles.map((file) => [file.path.split('/').pop(), file.contents]);
-for (const name of copied) {
-  const body = await readFile(join(here, 'src', name));
+const whole = await Promise.all(copied.map(async (name) => [name, await readFile(join(here, 'src', name))]));
+whole.push(...iconSizes.map((size) => [`icon-${size}.png`, icon(size)]));
+for (const [name, body] of whole) {
   const hash = createHash('sha256').update(body).digest('hex').slice(0, 8);
   manifest[name] = name.replace('.', `-${hash}.`);
   files.push([manifest[name], body]);

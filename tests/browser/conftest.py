@@ -91,7 +91,8 @@ class Visitor:
 
     def _heard(self, message: object) -> None:
         kind, text = getattr(message, "type", ""), getattr(message, "text", "")
-        if kind == "error" and "Failed to load resource" not in text:
+        # What Chromium itself says of a network that is not there, for a page's files and for its worker.
+        if kind == "error" and not any(words in text for words in ("Failed to load resource", "fetching the script")):
             self.troubles.append(f"console: {text}")
 
     def _asked(self, url: str) -> None:

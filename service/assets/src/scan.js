@@ -1,5 +1,15 @@
-// The shop's scanner (kit/scanner.html): a code is seen, one request goes out, one full-screen answer comes back.
+// The shop's scanner (vouchers/scanner.html): a code is seen, one request goes out, one full-screen answer comes back; without
+// an answer a phone that is a device of the shop answers for itself.
 import { camera } from './camera.js';
+import { uuid7 } from './shop/bytes.js';
+import { trusted } from './shop/clock.js';
+import { prepare, remembered, takeHere } from './shop/counter.js';
+import { install } from './shop/install.js';
+import { failed, isDown, onLine, worked } from './shop/line.js';
+import { clerkHere } from './shop/lock.js';
+import { unsent } from './shop/log.js';
+import { isRefused, keepSending, onChange, sync } from './shop/sync.js';
+import { learnWords, say } from './shop/words.js';
 import { headers } from './token.js';
 import { stayAwake } from './wake.js';
 
@@ -8,6 +18,8 @@ const result = document.querySelector('[data-result]');
 const part = (name) => document.querySelector(`[data-${name}]`);
 const SAME_CODE_MS = 5000;
 const ANSWER_MS = 4000;
+const BUDGET_MS = 1500;
+const RELOAD_AFTER_MS = 30_000;
 const GREEN_MS = 2500;
 // Frequency, seconds, times, and the pattern of the phone's motor. Either alone tells the states apart.
 const FEEL = {
@@ -21,10 +33,8 @@ let leave = 0;
 let sound = null;
 let undoable = null;
 let again = null;
-
-// randomUUID exists on https only; a trial on the local network has none.
-const nonce = () => crypto.randomUUID?.() ?? '10000000-1000-4000-8000-100000000000'.replace(/[018]/g, (digit) => (
-  Number(digit) ^ (crypto.getRandomValues(new Uint8Array(1))[0] & (15 >> (Number(digit) / 4)))).toString(16));
+let own = null;
+let clerk = null;
 
 function feel(state) {
   const [pitch, seconds, times, pattern] = FEEL[state];
@@ -61,6 +71,7 @@ function show(answer) {
   part('title').textContent = answer.title ?? '';
   part('what').textContent = [answer.item, answer.value, answer.who].filter(Boolean).join(' ');
   part('detail').textContent = answer.detail ?? '';
+  if (performance.getEntriesByName('seen').length) performance.measure('verdict', 'seen');
   const way = part('answer');
   way.hidden = !answer.url;
   if (answer.url) {
@@ -76,12 +87,12 @@ function show(answer) {
   feel(state);
   if (answer.today_count !== undefined) part('count').textContent = answer.today_count;
   if (answer.today_points !== undefined) part('points').textContent = answer.today_points;
-  if (state === 'ok') leave = setTimeout(close, GREEN_MS);
+  if (state === 'ok' || answer.leave) leave = setTimeout(close, GREEN_MS);
 }
 
-async function post(url, body) {
+async function post(url, body, budget = ANSWER_MS) {
   const patience = new AbortController();
-  const timer = setTimeout(() => patience.abort(), ANSWER_MS);
+  const timer = setTimeout(() => patience.abort(), budget);
   try {
     const reply = await fetch(url, {
       method: 'POST', credentials: 'same-origin', signal: patience.signal, body: JSON.stringify(body),
@@ -98,18 +109,29 @@ async function post(url, body) {
 }
 
 // One retry with the same nonce: if the first request did arrive, the server gives its answer again and nothing is used twice.
-async function ask(url, body, done) {
+async function reach(url, body) {
+  try {
+    // A device of the shop does not wait: what the server did not say in time, the phone says, and the number stays the same.
+    const answer = own ? await post(url, body, BUDGET_MS) : await post(url, body).catch(() => post(url, body));
+    worked();
+    return { answer };
+  } catch (trouble) {
+    failed();
+    return { said: trouble.said ?? null };
+  }
+}
+
+async function ask(url, body, done, instead) {
   again = null;
   eye.pause(true);
   part('msg').textContent = root.dataset.asking;
-  let said = null;
-  const answer = await post(url, body).catch(() => post(url, body)).catch((trouble) => {
-    said = trouble.said ?? null;
-    return null;
-  });
-  if (!answer) again = () => ask(url, body, done);
-  show(answer ?? { state: 'offline', title: said ? root.dataset.failed : root.dataset.offline, detail: said ?? root.dataset.offlineDetail });
+  const { answer, said } = own && instead && isDown() ? {} : await reach(url, body);
+  const shown = answer ?? (own && instead ? await instead() : null)
+    ?? { state: 'question', title: said ? root.dataset.failed : root.dataset.offline, detail: said ?? root.dataset.offlineDetail, repeat: true };
+  if (shown.repeat) again = () => ask(url, body, done, instead);
+  show(shown);
   if (answer) done(answer);
+  else count();
 }
 
 function offerUndo(body, until) {
@@ -122,8 +144,14 @@ function offerUndo(body, until) {
 }
 
 function redeem(code) {
-  const body = { nonce: nonce(), code, scanned_at: new Date().toISOString() };
-  return ask(root.dataset.action, body, (answer) => answer.undo_until && offerUndo(body, answer.undo_until));
+  performance.clearMarks('seen');
+  performance.mark('seen');
+  const now = trusted().trusted_at;
+  const body = { nonce: uuid7(now), code, scanned_at: new Date(now).toISOString() };
+  return ask(root.dataset.action, body, (answer) => {
+    if (answer.state === 'ok') remembered(code);
+    if (answer.undo_until) offerUndo(body, answer.undo_until);
+  }, clerk && (() => takeHere(body, clerk)));
 }
 
 function seen(code, deliberate = false) {
@@ -141,8 +169,59 @@ function seen(code, deliberate = false) {
   if (!same && !open) redeem(code);
 }
 
+async function count() {
+  const waiting = await unsent().catch(() => 0);
+  const line = part('unsent');
+  line.hidden = !waiting;
+  line.querySelector('b').textContent = waiting;
+  if (isRefused()) net(isRefused());
+}
+
+function net(text) {
+  part('net').hidden = !text;
+  part('net').textContent = text;
+}
+
+// A phone that is a device of the shop: it goes on without the network, and brings what it took to the server.
+async function serve() {
+  own = await prepare();
+  if (!own) {
+    if (root.dataset.shell) net(say('not_enrolled'));
+    return;
+  }
+  await learnWords('/shop/shell/scan').catch(() => {});
+  // The banner below says it, and that the work goes on.
+  document.getElementById('said').dataset.offline = '';
+  if (root.dataset.shell) part('shop').textContent = own.shop.name;
+  onChange(count);
+  keepSending().catch(() => {});
+  count();
+  root.inert = !root.dataset.clerk;
+  eye.pause(root.inert);
+  const found = await clerkHere(root.dataset.clerk, part('lock'));
+  clerk = found.clerk;
+  root.inert = open;
+  eye.pause(open);
+  part('choose-pin').hidden = found.hasPin;
+}
+
+// Opened from what the phone kept, with the network back and nobody at work: the real page again, but not over and over.
+function back() {
+  const last = Number(sessionStorage.getItem('linli-reload'));
+  if (!root.dataset.shell || clerk || Date.now() - last < RELOAD_AFTER_MS) return;
+  sessionStorage.setItem('linli-reload', Date.now());
+  location.reload();
+}
+
+onLine((up) => {
+  net(up ? '' : say(own ? 'offline' : 'not_enrolled'));
+  if (up && own) sync().finally(back);
+  else if (up) back();
+});
 const eye = camera(part('camera'), seen);
 stayAwake();
+install(root.dataset.worker);
+serve();
 
 const typed = part('typed');
 const box = typed.querySelector('input[name=code]');
@@ -165,7 +244,7 @@ box.addEventListener('input', () => {
 });
 document.addEventListener('keydown', (event) => {
   if (event.key === 'Escape') close();
-  if (event.key.length !== 1 || event.key === ' ' || event.ctrlKey || event.metaKey || event.target.closest('input')) return;
+  if (event.key.length !== 1 || event.key === ' ' || event.ctrlKey || event.metaKey || event.target.closest('input, select') || !part('lock').hidden) return;
   close();
   box.focus();
 });

@@ -1,5 +1,6 @@
-// The page carries its anti-forgery token in one hidden form (kit/said.html).
+// The anti-forgery token: the cookie has it, also on a page that was opened without the network; else the page's hidden form.
 export const headers = () => {
-  const field = document.querySelector('#token input');
-  return field ? { 'X-CSRFToken': field.value } : {};
+  const kept = document.cookie.match(/(?:^|; )csrftoken=([^;]+)/)?.[1];
+  const token = kept ?? document.querySelector('#token input')?.value;
+  return token ? { 'X-CSRFToken': token } : {};
 };

@@ -32,6 +32,7 @@ from service.vouchers.browser import (
     use_mark,
     uuid_cookie,
 )
+from service.vouchers.pages.device import QUEUE_WORDS, scanner_context, worker_url
 from service.vouchers.payloads import ReasonForm, ScanOut, ShopForm, TypedForm
 from service.vouchers.queries.counter import shops_of, today
 from service.vouchers.rules import ChooseShop, key_for
@@ -69,16 +70,16 @@ async def scanner_page(
     found = await today(session, actor, shop, now=now, undo_minutes=0)
     answer = page(
         request,
-        "kit/scanner.html",
+        "vouchers/scanner.html",
         title=_("扫码核销"),
-        scan_action="/api/scans",
-        undo_action="/api/scans/undo",
-        typed_action="/shop/redeem",
-        shop_name=shop.name,
-        today_count=found.count,
-        today_points=points(found.points * 100),
-        today_url="/shop/today",
-        back_url="/shop/today",
+        **scanner_context()
+        | {
+            "shop_name": shop.name,
+            "today_count": found.count,
+            "today_points": points(found.points * 100),
+            "clerk": actor.member_id,
+            "worker_url": worker_url(request),
+        },
     )
     # The phone gets a number of its own once: its scans are told apart by it, also after another clerk signs in.
     if uuid_cookie(request, DEVICE_COOKIE) is None:
@@ -183,6 +184,8 @@ async def today_page(
         shop=shop,
         several=len(shops) > 1,
         found=found,
+        worker_url=worker_url(request),
+        offline_words=QUEUE_WORDS,
         next_url=f"/shop/today?after={cursor}" if cursor else None,
         first_url="/shop/today" if after else None,
     )

@@ -1,0 +1,119 @@
+// Brings the log to the server. A record leaves this phone only on the verdict for its own number.
+import { trusted } from './clock.js';
+import { call, refresh } from './device.js';
+import { asked, kept, within } from './store.js';
+
+const BATCH = 200;
+const FIRST_PAUSES = 5;
+const PAUSE_MS = 5000;
+const LONG_PAUSE_MS = 40_000;
+const EVERY_MS = 60_000;
+// A snapshot costs the server work for every voucher in it.
+const FRESH_MS = 300_000;
+
+let failures = 0;
+let again = 0;
+let size = BATCH;
+let changed = () => {};
+let refused = '';
+
+export const onChange = (work) => { changed = work; };
+export const isRefused = () => refused;
+
+const waiting = async () => (await within(['log'], 'readonly', (stores) => asked(stores.log.getAll()))).filter((row) => !row.parked);
+
+const park = (rows, why) => within(['log'], 'readwrite', async (stores) => {
+  for (const { seq } of rows) {
+    const row = await asked(stores.log.get(seq));
+    if (row) await asked(stores.log.put({ ...row, parked: why }));
+  }
+});
+
+export const unpark = () => within(['log'], 'readwrite', async (stores) => {
+  for (const row of await asked(stores.log.getAll())) if (row.parked) await asked(stores.log.put({ ...row, parked: '' }));
+});
+
+// Each verdict ends its own record. A conflict or a review stays on the phone, in red, until somebody has read it.
+const settle = (rows, verdicts) => within(['log', 'told', 'used'], 'readwrite', async (stores) => {
+  const byNonce = new Map(verdicts.map((verdict) => [verdict.nonce, verdict]));
+  let settled = 0;
+  for (const row of rows) {
+    const verdict = byNonce.get(row.nonce);
+    if (!['accepted', 'already', 'conflict', 'review'].includes(verdict?.verdict)) continue;
+    settled += 1;
+    await asked(stores.log.delete(row.seq));
+    const used = await asked(stores.used.get(row.voucher));
+    if (used) await asked(stores.used.put({ ...used, settled: true }));
+    if (['conflict', 'review'].includes(verdict.verdict)) {
+      await asked(stores.told.put({ nonce: row.nonce, at: row.trusted_at, item: row.title, tail: row.tail, ...verdict }));
+    }
+  }
+  return settled;
+});
+
+// One batch, in the order of the log. True when there may be more to send.
+async function send() {
+  const rows = (await waiting()).slice(0, size);
+  if (!rows.length) return false;
+  const { status, answer } = await call('/api/devices/sync', { records: rows.map((row) => row.text) });
+  if (status === 200 && Array.isArray(answer.verdicts)) {
+    const settled = await settle(rows, answer.verdicts);
+    const unread = (answer.unread ?? []).map((place) => rows[place]).filter(Boolean);
+    await park(unread, 'unread');
+    if (settled + unread.length === 0) throw new Error('no verdict');
+    size = BATCH;
+    refused = '';
+    return true;
+  }
+  if (answer.code === 'redemption.device_refused') {
+    refused = answer.title ?? answer.code;
+    return false;
+  }
+  // Something in the batch cannot be taken: smaller batches find it, it is put aside, and the others go on.
+  if (status >= 400 && status < 500 && status !== 429) {
+    if (rows.length === 1) await park(rows, 'refused');
+    size = Math.max(1, Math.floor(rows.length / 2));
+    return true;
+  }
+  throw new Error(String(status));
+}
+
+async function everything() {
+  clearTimeout(again);
+  try {
+    while (await send()) changed();
+    failures = 0;
+    return true;
+  } catch {
+    failures += 1;
+    again = setTimeout(sync, failures <= FIRST_PAUSES ? PAUSE_MS : LONG_PAUSE_MS);
+    return false;
+  } finally {
+    changed();
+  }
+}
+
+// One page of this phone sends at a time; another that asks meanwhile has nothing to do.
+export function sync() {
+  if (!navigator.locks) return everything();
+  return navigator.locks.request('linli-sync', { ifAvailable: true }, (lock) => (lock ? everything() : false));
+}
+
+async function catchUp() {
+  if (!await sync()) return;
+  const snapshot = await kept('snapshot');
+  if (snapshot?.lease && trusted().trusted_at - snapshot.server_time < FRESH_MS) return;
+  const { status, answer } = await refresh();
+  if (answer.code === 'redemption.device_refused') refused = answer.title ?? answer.code;
+  else if (status === 200) refused = '';
+  changed();
+}
+
+export function keepSending() {
+  const look = () => { if (document.visibilityState === 'visible') catchUp().catch(() => {}); };
+  window.addEventListener('online', look);
+  window.addEventListener('focus', look);
+  document.addEventListener('visibilitychange', look);
+  setInterval(look, EVERY_MS);
+  return unpark().then(catchUp);
+}
