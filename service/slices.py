@@ -26,6 +26,7 @@ SLICES = (
     "audits",
     "fund",
     "payouts",
+    "households",
 )
 """In the order in which their routes are registered."""
 

@@ -5,6 +5,7 @@ from decimal import Decimal
 from uuid import UUID
 
 from redemption import OfferKind, OfferTerms
+from service.households import care_tag
 from service.kit.clock import FIRST_DAY, LAST_DAY, day_begins, local_day
 from service.kit.refusals import Invalid
 from service.vouchers.days import mask_of
@@ -53,7 +54,7 @@ def _perk_wrong(given: OfferIn) -> dict[str, str]:
         problems["price_points"] = "perk_is_free"
     if given.cash_fen:
         problems["cash_yuan"] = "perk_is_free"
-    if not given.for_roles and not given.for_stars:
+    if not given.for_roles and not given.for_stars and not given.for_words:
         problems["for_roles"] = "perk_for_whom"
     if given.is_giftable:
         problems["is_giftable"] = "perk_not_given"
@@ -112,7 +113,8 @@ def terms_of(offer_id: UUID, given: OfferIn, *, default_days: int) -> OfferTerms
 def requires_of(given: OfferIn) -> tuple[str, ...]:
     """The tags of which one is enough; none when the offer is for everybody."""
     roles = [role_tag(role) for role in ROLES_ASKED if role in given.for_roles]
-    return (*roles, *([stars_tag(given.for_stars)] if given.for_stars else []))
+    words = [care_tag(word) for word in dict.fromkeys(given.for_words)]
+    return (*roles, *([stars_tag(given.for_stars)] if given.for_stars else []), *words)
 
 
 def offer_in(form: OfferForm) -> OfferIn:
@@ -138,6 +140,7 @@ def offer_in(form: OfferForm) -> OfferIn:
         usable_on=form.usable_on,
         for_roles=form.for_roles,
         for_stars=form.for_stars,
+        for_words=form.for_words.split(),
         price_list_version=form.price_list_version.strip() or None,
         is_giftable=form.is_giftable,
         voucher_days=form.voucher_days,

@@ -49,6 +49,12 @@ SELECT community_id, gen_random_uuid(), voucher_id, gen_random_uuid(), true, 1, 
        member_id, NULL, now()
   FROM redemption.voucher LIMIT 1;
 INSERT INTO redemption.change_answer SELECT community_id, change_id, false, proposed_by, NULL, now() FROM redemption.change_order;
+INSERT INTO household_class
+SELECT h.community_id, gen_random_uuid(), h.household_id, '\\x00', '\\x00', true, 'proposed', m.member_id, now(),
+       NULL, NULL, NULL, NULL, NULL, NULL FROM household h JOIN member m USING (community_id) LIMIT 1;
+INSERT INTO entitlement
+SELECT community_id, gen_random_uuid(), 'lonely', NULL, NULL, 'meal', '2030-01-01', NULL, member_id, now(), NULL
+  FROM member LIMIT 1;
 INSERT INTO message (community_id, message_id, member_id, fact, fact_key, numbers, url, sent_at)
 SELECT community_id, gen_random_uuid(), member_id, 'WishPosted', '\\x00', '{}', '/', now() FROM member LIMIT 1;
 INSERT INTO ledger.marked (community_id, seq) SELECT community_id, 0 FROM ledger.book LIMIT 1;

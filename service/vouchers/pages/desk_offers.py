@@ -14,6 +14,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 import redemption
 from redemption import CapPeriod, OfferKind, OfferState
 from service.communities import organisations_by_ids, setting
+from service.households import care_tag
 from service.identity import people_by_ids
 from service.kit.access import Actor, Role, allow
 from service.kit.clock import HOME_ZONE, local_day
@@ -91,6 +92,7 @@ def _blank(now: datetime) -> Mapping[str, object]:
         "per_period": CapPeriod.QUARTER.value,
         "period_cap_per": CapPeriod.WEEK.value,
         "for_stars": 0,
+        "for_words": "",
         "weekdays": [],
         "for_roles": [],
         "kind": OfferKind.GOODS.value,
@@ -122,6 +124,7 @@ def _filled(offer: redemption.Offer) -> Mapping[str, object]:
         "usable_on": local_day(offer.usable_from).isoformat() if offer.usable_from else "",
         "for_roles": [role.value for role in ROLES_ASKED if role_tag(role) in offer.requires],
         "for_stars": next((count for count in range(1, STARS_MOST + 1) if stars_tag(count) in offer.requires), 0),
+        "for_words": " ".join(words_of(offer)),
         "is_giftable": offer.is_giftable,
         "price_list_version": offer.price_list_version or "",
         "valid_from": offer.valid_from.astimezone(HOME_ZONE).date().isoformat(),
@@ -234,7 +237,13 @@ def for_whom(offer: redemption.Offer) -> str:
     """Who may take it, in words."""
     roles = [translate(f"role.{role}") for role in ROLES_ASKED if role_tag(role) in offer.requires]
     stars = [stars_said(count) for count in range(1, STARS_MOST + 1) if stars_tag(count) in offer.requires]
-    return _("、").join([*roles, *stars]) or _("所有人")
+    words = [_("权益 {word}").format(word=word) for word in words_of(offer)]
+    return _("、").join([*roles, *stars, *words]) or _("所有人")
+
+
+def words_of(offer: redemption.Offer) -> list[str]:
+    """The entitlements that it asks for, by their words."""
+    return [tag.removeprefix(care_tag("")) for tag in offer.requires if tag.startswith(care_tag(""))]
 
 
 async def _shown(session: AsyncSession, actor: Actor, offer_id: UUID) -> dict[str, Any]:

@@ -70,6 +70,8 @@ class OfferIn(msgspec.Struct):
     usable_on: date | None = None
     for_roles: list[AskedRole] = []
     for_stars: Stars = 0
+    for_words: list[Annotated[str, msgspec.Meta(pattern="^[a-z0-9-]{2,24}$")]] = []
+    """What households can be entitled to; the words say nothing about why."""
     price_list_version: Version | None = None
     is_giftable: bool = False
     voucher_days: Annotated[int, msgspec.Meta(ge=1, le=365)] | None = None
@@ -117,6 +119,7 @@ class OfferForm(msgspec.Struct):
     usable_on: date | None = None
     for_roles: list[AskedRole] = []
     for_stars: Stars = 0
+    for_words: Annotated[str, msgspec.Meta(pattern="^([a-z0-9-]{2,24} *)*$", max_length=100)] = ""
     price_list_version: Version = ""
     is_giftable: bool = False
     voucher_days: Annotated[int, msgspec.Meta(ge=1, le=365)] | None = None

@@ -1,0 +1,2 @@
+DROP TABLE entitlement;
+DROP TABLE household_class;
