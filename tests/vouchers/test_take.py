@@ -106,7 +106,7 @@ async def test_the_voucher_page_shows_a_code_and_flips_when_it_is_used(li, phone
     etag = first.headers["etag"]
     same = await li.get(f"{address}/code", headers={"if-none-match": etag})
     assert (same.status_code, same.content) == (304, b"")
-    clock.move(seconds=31)
+    clock.move(seconds=61)
     turned = await li.get(f"{address}/code", headers={"if-none-match": etag})
     assert turned.status_code == 200
     await phone.post("/api/scans", json=scan_of(code_of(haircut, clock.now)))
