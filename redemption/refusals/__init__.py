@@ -39,6 +39,7 @@ from redemption.refusals.offers import (
     PointsShort,
     QuantityWrong,
 )
+from redemption.refusals.papers import BatchUnknown, BatchVoided, NothingToPrint
 from redemption.refusals.payouts import (
     AmountWrong,
     InvoiceTaken,
@@ -109,6 +110,8 @@ __all__ = [
     "AlreadyReversed",
     "AmountWrong",
     "BankReferenceMissing",
+    "BatchUnknown",
+    "BatchVoided",
     "BudgetShort",
     "ChangeAnswered",
     "ChangeNotYours",
@@ -141,6 +144,7 @@ __all__ = [
     "NotEligible",
     "NotGiftable",
     "NotYourUse",
+    "NothingToPrint",
     "NothingToSettle",
     "OfferCap",
     "OfferChanged",

@@ -6,6 +6,7 @@ No table names a person: members, clerks and organisations are opaque UUIDs, a h
 
 from redemption.tables.columns import metadata
 from redemption.tables.offers import merchant, offer, offer_merchant, offer_period
+from redemption.tables.papers import paper, paper_batch
 from redemption.tables.payouts import invoice, payee, payment, rhythm
 from redemption.tables.settlement import command, dispute, settlement, settlement_line
 from redemption.tables.vouchers import change_answer, change_order, device, use, voucher, voucher_event, voucher_request
@@ -22,6 +23,8 @@ __all__ = [
     "offer",
     "offer_merchant",
     "offer_period",
+    "paper",
+    "paper_batch",
     "payee",
     "payment",
     "rhythm",

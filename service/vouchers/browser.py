@@ -1,6 +1,6 @@
 """What pages and API both know of a clerk's browser: its device, its shop, and where a list goes on."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -11,7 +11,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 import redemption
 from service.kit.access import Actor, Role
 from service.kit.clock import local_day
-from service.kit.paging import decode_cursor, encode_cursor
+from service.kit.paging import PAGE_SIZE, decode_cursor, encode_cursor
 from service.vouchers.queries.counter import Shop, shops_of
 from service.vouchers.rules import ChooseShop
 
@@ -79,3 +79,16 @@ def settlement_mark(cursor: str | None) -> redemption.SettlementMark | None:
 def settlement_cursor(mark: redemption.SettlementMark | None) -> str | None:
     """The same for the address."""
     return encode_cursor(mark.closed_at.isoformat(), mark.settlement_id.hex) if mark else None
+
+
+def batch_mark(cursor: str | None) -> tuple[datetime, UUID] | None:
+    """Where a list of batches of paper goes on."""
+    values = decode_cursor(cursor, str, str)
+    return (datetime.fromisoformat(str(values[0])), UUID(str(values[1]))) if values else None
+
+
+def batch_cursor(found: Sequence[redemption.PaperBatch]) -> str | None:
+    """The same for the address; nothing at the end."""
+    if len(found) < PAGE_SIZE:
+        return None
+    return encode_cursor(found[-1].printed_at.isoformat(), found[-1].batch_id.hex)

@@ -3,12 +3,13 @@
 from service.kit.access import Role
 from service.kit.manifest import Manifest, Nav, Timed
 from service.vouchers.actions import timed
-from service.vouchers.api import counter, offers, payments, settlements, staff
+from service.vouchers.api import counter, offers, papers, payments, settlements, staff
 from service.vouchers.pages import (
     code,
     desk_disputes,
     desk_help,
     desk_offers,
+    desk_papers,
     desk_payments,
     desk_settlements,
     desk_voucher,
@@ -75,9 +76,20 @@ MANIFEST = Manifest(
         desk_offers.pledge,
         desk_help.help_page,
         desk_help.take_for_many,
-        desk_help.print_page,
         desk_help.give_back,
         desk_help.print_again,
+        desk_papers.papers_page,
+        desk_papers.choose_page,
+        desk_papers.sample_page,
+        desk_papers.print_batch,
+        desk_papers.batch_page,
+        desk_papers.print_page,
+        desk_papers.export,
+        desk_papers.void_batch,
+        papers.batches,
+        papers.batch,
+        papers.print_batch,
+        papers.void_batch,
         desk_voucher.voucher_page,
         desk_voucher.freeze,
         desk_voucher.unfreeze,

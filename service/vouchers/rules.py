@@ -17,6 +17,7 @@ UNDO_SECONDS = 60
 """How long the counter offers to undo with one press; later it takes a reason."""
 REMINDER_DAYS = (7, 1)
 PRINTED_CARDS_MAX = 400
+PER_SHEET = 8
 RULE_LINES_MAX = 3
 TAKEN_AT_ONCE_MAX = 200
 SATURDAY = 5
@@ -96,6 +97,12 @@ class RecipientUnknown(NotFound):
     """No member has this card and this name together."""
 
     code: ClassVar[str] = "vouchers.recipient_unknown"
+
+
+class BatchNotFound(NotFound):
+    """No such batch of paper."""
+
+    code: ClassVar[str] = "vouchers.batch_not_found"
 
 
 class DisputeNotFound(NotFound):

@@ -55,6 +55,11 @@ SELECT h.community_id, gen_random_uuid(), h.household_id, '\\x00', '\\x00', true
 INSERT INTO entitlement
 SELECT community_id, gen_random_uuid(), 'lonely', NULL, NULL, 'meal', '2030-01-01', NULL, member_id, now(), NULL
   FROM member LIMIT 1;
+INSERT INTO redemption.paper_batch (community_id, batch_id, papers, key_number, printed_by, printed_at)
+SELECT community_id, gen_random_uuid(), 1, 1, member_id, now() FROM member LIMIT 1;
+INSERT INTO redemption.paper (community_id, batch_id, number, voucher_id, code_seq)
+SELECT v.community_id, b.batch_id, 1, v.voucher_id, 1 FROM redemption.voucher v
+  JOIN redemption.paper_batch b ON b.community_id = v.community_id LIMIT 1;
 INSERT INTO message (community_id, message_id, member_id, fact, fact_key, numbers, url, sent_at)
 SELECT community_id, gen_random_uuid(), member_id, 'WishPosted', '\\x00', '{}', '/', now() FROM member LIMIT 1;
 INSERT INTO ledger.marked (community_id, seq) SELECT community_id, 0 FROM ledger.book LIMIT 1;

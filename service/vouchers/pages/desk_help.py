@@ -6,24 +6,23 @@ from typing import Any
 from urllib.parse import urlencode
 
 from litestar import Request, get, post
-from litestar.datastructures import State
 from litestar.di import NamedDependency
 from litestar.params import FromPath, FromQuery
 from litestar.response import Redirect, Template
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 import redemption
-from service.identity import members_by_card, normal_card, people_by_ids
+from service.identity import members_by_card, normal_card
 from service.kit import audit
 from service.kit.access import Actor, Role, allow
 from service.kit.i18n import _, translate
+from service.kit.ids import new_id
 from service.kit.once import once_page
 from service.kit.pages import form_of, page, refill
 from service.kit.refusals import Invalid
-from service.vouchers.actions import taking
-from service.vouchers.pages.resident import printed
+from service.vouchers.actions import papers, taking
 from service.vouchers.payloads import CancelForm, ManyForm
-from service.vouchers.queries.catalogue import usable_by_ids, voucher_cards
+from service.vouchers.queries.catalogue import voucher_cards
 from service.vouchers.rules import PRINTED_CARDS_MAX, TAKEN_AT_ONCE_MAX
 
 AnyRequest = Request[Any, Any, Any]
@@ -142,35 +141,6 @@ async def take_for_many(
         return await once_page(request, session, actor, now, work)
 
 
-@get("/desk/vouchers/print", opt=HELPERS, include_in_schema=False)
-async def print_page(
-    request: AnyRequest,
-    state: State,
-    session: NamedDependency[AsyncSession],
-    actor: NamedDependency[Actor],
-    now: NamedDependency[datetime],
-    ids: FromQuery[list[str] | None] = None,
-) -> Template:
-    """Vouchers on A4, eight to a sheet, each with the name of whoever it is for. The batch is logged."""
-    found = await usable_by_ids(session, actor.community_id, _ids("-".join(ids or [])), now=now)
-    people = await people_by_ids(session, actor.community_id, {member_id for member_id, _card in found})
-    holders = {
-        card.voucher_id: f"{people[member_id].name} {people[member_id].card_no}"
-        for member_id, card in found
-        if member_id in people
-    }
-    audit.record(session, actor, "vouchers.printed", kind="voucher", id="batch", now=now, detail={"count": len(found)})
-    return page(
-        request,
-        "vouchers/print.html",
-        title=_("打印券"),
-        cards=[printed(state, actor.community_id, card, now) for _member_id, card in found],
-        holders=holders,
-        back_url="/desk/vouchers",
-        again_url=None,
-    )
-
-
 @post("/desk/vouchers/{voucher_id:int}/cancel", opt=HELPERS, include_in_schema=False)
 async def give_back(
     request: AnyRequest,
@@ -198,10 +168,11 @@ async def print_again(
     actor: NamedDependency[Actor],
     now: NamedDependency[datetime],
 ) -> Redirect:
-    """Somebody lost the paper: the old code dies and a new one is printed."""
+    """Somebody lost the paper: the old code dies and a new one is printed, as a batch of one."""
+    key = str((await request.form()).get("_key") or new_id().hex)
 
     async def work() -> str:
-        await taking.print_again(session, actor=actor, voucher_id=voucher_id, now=now)
-        return f"/desk/vouchers/print?ids={voucher_id}"
+        batch_id = await papers.print_batch(session, actor=actor, voucher_ids=[voucher_id], key=key, now=now)
+        return f"/desk/papers/{batch_id}/print"
 
     return await once_page(request, session, actor, now, work)

@@ -325,10 +325,12 @@ class Printed(msgspec.Struct, frozen=True):
     voucher: VoucherCard
     svg: str
     short_code: str
+    is_signed: bool
 
 
 def printed(state: State, community_id: int, card: VoucherCard, now: datetime) -> Printed:
     """The voucher with its code for paper; Q, because paper gets thumbed."""
     keys = code_keys(cast("Keyring", state.keyring), now)
     url = redemption.code_url(state.settings.origin, paper_code(keys, community_id, card))
-    return Printed(card, redemption.qr_svg(url, ecc="Q"), redemption.in_groups(card.short_code))
+    is_signed = card.offline_class is redemption.OfflineClass.ROAMING
+    return Printed(card, redemption.qr_svg(url, ecc="Q"), redemption.in_groups(card.short_code), is_signed)
