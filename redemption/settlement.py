@@ -11,8 +11,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from redemption.calls import act, aware, rows
 from redemption.refusals import SettlementUnknown
-from redemption.rules import DisputeState, LineKind, SettlementState
+from redemption.rules import DisputeState, LineKind, SettlementState, Watch
 from redemption.statements import Sums
+from redemption.watch import asked_for
 
 NOBODY = UUID(int=0)
 """Who closed a batch that the calendar closed. No member has this id."""
@@ -130,12 +131,14 @@ async def close_settlement(
     merchant_id: UUID,
     received_until: datetime,
     actor_id: UUID,
+    watch: Watch | None = None,
     now: datetime,
 ) -> Settlement:
     """Close a merchant's running batch over what the server received before `received_until`.
 
-    Refuses with the figures unless uses, frozen prices and ledger agree. settlement_id is the caller's key: the same
-    again returns the same batch.
+    What looks odd by the community's watch, or did before and nobody has looked yet, stays out until somebody has. Refuses with
+    the figures unless uses, frozen prices and ledger agree. settlement_id is the caller's key: the same again returns the
+    same batch.
     """
     await act(
         session,
@@ -146,6 +149,7 @@ async def close_settlement(
         aware(received_until),
         actor_id,
         aware(now),
+        asked_for(watch),
     )
     return await settlement(session, book, settlement_id)
 
@@ -262,15 +266,18 @@ async def settlement_lines(
 
 
 async def open_batches(session: AsyncSession, book: int, *, received_until: datetime) -> dict[UUID, Sums]:
-    """By merchant, what closing now would settle, with lines decided for it. A merchant with nothing open is not in it."""
+    """By merchant, what closing now would settle, without what waits for a look. A merchant with nothing open is not in it."""
     found = await rows(
         session,
         """
         SELECT merchant_id, count(*) AS count, sum(points + subsidy_points)::bigint AS points,
                sum(payable_fen)::bigint AS payable_fen, sum(cash_fen)::bigint AS cash_fen
           FROM (SELECT merchant_id, points, subsidy_points, payable_fen, cash_fen
-                  FROM redemption.use
+                  FROM redemption.use u
                  WHERE community_id = :book AND state = 'ACCEPTED' AND received_at < :received_until
+                   AND NOT EXISTS (SELECT FROM redemption.alarm a
+                                    WHERE a.community_id = u.community_id AND a.voucher_id = u.voucher_id AND a.use_seq = u.seq
+                                      AND a.state = 'OPEN')
                  UNION ALL
                 SELECT s.merchant_id, l.points, l.subsidy_points, l.payable_fen, l.cash_fen
                   FROM redemption.dispute d

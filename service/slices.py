@@ -27,6 +27,7 @@ SLICES = (
     "fund",
     "payouts",
     "households",
+    "alarms",
 )
 """In the order in which their routes are registered."""
 

@@ -84,6 +84,7 @@ from redemption.refusals.scans import (
     WrongMerchant,
 )
 from redemption.refusals.settlements import (
+    AlarmDecided,
     AlreadyDisputed,
     BankReferenceMissing,
     DisputeResolved,
@@ -91,6 +92,8 @@ from redemption.refusals.settlements import (
     MerchantUnknown,
     NotDisputed,
     NothingToSettle,
+    OpeningDayWrong,
+    OpeningWrong,
     PeriodWrong,
     SettlementStateWrong,
     SettlementUnknown,
@@ -106,6 +109,7 @@ BY_CODE: dict[str, type[RedemptionRefusal]] = {
 __all__ = [
     "BY_CODE",
     "ActorMissing",
+    "AlarmDecided",
     "AlreadyDisputed",
     "AlreadyReversed",
     "AmountWrong",
@@ -154,6 +158,8 @@ __all__ = [
     "OfferOver",
     "OfferUnknown",
     "OfferWrong",
+    "OpeningDayWrong",
+    "OpeningWrong",
     "OutOfStock",
     "OwnVoucher",
     "PayeeDecided",

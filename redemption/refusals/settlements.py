@@ -87,3 +87,24 @@ class DisputeResolved(RedemptionRefusal):
     code = "redemption.dispute_resolved"
     state: str = ""
     resolved_at: datetime | None = None
+
+
+@dataclass(eq=False)
+class AlarmDecided(RedemptionRefusal):
+    """Nothing is open about these uses: somebody was faster."""
+
+    code = "redemption.alarm_decided"
+
+
+@dataclass(eq=False)
+class OpeningDayWrong(RedemptionRefusal):
+    """Opening hours change from tomorrow at the earliest."""
+
+    code = "redemption.opening_day_wrong"
+
+
+@dataclass(eq=False)
+class OpeningWrong(RedemptionRefusal):
+    """Opening hours end after they begin and do not overlap."""
+
+    code = "redemption.opening_wrong"

@@ -9,6 +9,8 @@ from redemption.rules.states import (
     SETTLEMENT_STEPS,
     USABLE,
     USED_UP,
+    AlarmRule,
+    AlarmState,
     CapPeriod,
     DeviceKind,
     DisputeState,
@@ -25,6 +27,7 @@ from redemption.rules.states import (
     VoucherState,
 )
 from redemption.rules.transitions import TRANSITIONS, Party, Stands, Transition
+from redemption.rules.watch import WATCH, Watch, WatchRule
 
 __all__ = [
     "OVER",
@@ -33,6 +36,9 @@ __all__ = [
     "TRANSITIONS",
     "USABLE",
     "USED_UP",
+    "WATCH",
+    "AlarmRule",
+    "AlarmState",
     "CapPeriod",
     "DeviceKind",
     "DisputeState",
@@ -50,4 +56,6 @@ __all__ = [
     "Transition",
     "UseState",
     "VoucherState",
+    "Watch",
+    "WatchRule",
 ]

@@ -125,6 +125,25 @@ class DisputeState(StrEnum):
     REVERSED = "REVERSED"
 
 
+class AlarmRule(StrEnum):
+    """What a use can look odd by; rules.WATCH says each in words. Only the last is raised by a person."""
+
+    OUTSIDE_HOURS = "outside_hours"
+    TOO_FAST = "too_fast"
+    MEMBER_OFTEN = "member_often"
+    DAY_UNUSUAL = "day_unusual"
+    TYPED_MUCH = "typed_much"
+    DENIED = "denied"
+
+
+class AlarmState(StrEnum):
+    """Open keeps the use out of every batch. Cleared lets it in; disputed too, as a line in dispute."""
+
+    OPEN = "OPEN"
+    CLEARED = "CLEARED"
+    DISPUTED = "DISPUTED"
+
+
 class DeviceKind(StrEnum):
     """A browser is known by its first scan; an enrolled device has a key and belongs to one shop."""
 

@@ -10,6 +10,7 @@ GRANT EXECUTE ON FUNCTION
     redemption.give_voucher, redemption.propose_step, redemption.decide_step, redemption.pay_settlement, redemption.return_payment,
     redemption.note_invoice, redemption.withdraw_invoice, redemption.choose_rhythm, redemption.propose_payee, redemption.decide_payee,
     redemption.dispute_line, redemption.resolve_dispute, redemption.confirm_voucher, redemption.take_lock, redemption.release_lock,
-    redemption.release_locks_due, redemption.redeem_locked, redemption.propose_change, redemption.answer_change
+    redemption.release_locks_due, redemption.redeem_locked, redemption.propose_change, redemption.answer_change,
+    redemption.watch_uses, redemption.raise_alarm, redemption.decide_alarms, redemption.set_opening
     TO linli_app;
 GRANT EXECUTE ON FUNCTION redemption.settlement_hash, redemption.micros, redemption.moved TO linli_app, linli_audit;

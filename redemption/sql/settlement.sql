@@ -1,36 +1,33 @@
 -- Settlement: what each shop is owed, closed, confirmed, approved by a second person, paid.
 
--- Three independent sums over the same uses: what the uses say, what the vouchers' frozen prices say (the lines),
+-- Three independent sums over the lines of a batch: what their uses say, what the vouchers' frozen prices say (the lines),
 -- and what the ledger credited the merchant. Points in the ledger's hundredths.
-CREATE FUNCTION redemption.three_sums(p_community bigint, p_merchant uuid, p_uses redemption.use[]) RETURNS jsonb
+CREATE FUNCTION redemption.three_sums(p_settlement redemption.settlement) RETURNS jsonb
     LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
-    WITH taken AS (
-        SELECT u.* FROM unnest(p_uses) u
+    WITH priced AS (
+        SELECT l.journal_id, u.points + u.subsidy_points AS use_points, u.payable_fen AS use_fen,
+               l.quantity * (v.points_each + v.subsidy_points_each)::bigint AS points, l.quantity * v.payable_fen_each AS fen
+          FROM redemption.settlement_line l
+          JOIN redemption.use u ON u.community_id = l.community_id AND u.voucher_id = l.voucher_id AND u.seq = l.use_seq
+          JOIN redemption.voucher v ON v.community_id = l.community_id AND v.voucher_id = l.voucher_id
+         WHERE l.community_id = p_settlement.community_id AND l.settlement_id = p_settlement.settlement_id
+    ), summed AS (
+        SELECT count(*) AS n, coalesce(sum(p.use_points), 0) AS use_points, coalesce(sum(p.use_fen), 0) AS use_fen,
+               coalesce(sum(p.points), 0) AS points, coalesce(sum(p.fen), 0) AS fen
+          FROM priced p
     ), credited AS (
-        SELECT t.unit, t.amount
-          FROM taken u
-          JOIN ledger.journal j ON j.community_id = p_community AND j.journal_id = u.journal_id
-          JOIN ledger.transfer t ON t.community_id = p_community AND t.seq >= j.journal_id AND t.seq < j.journal_id + j.transfers
-          JOIN ledger.account a ON a.community_id = p_community AND a.account_id = t.credit
-           AND a.code = redemption.account('merchant', p_merchant)
+        SELECT coalesce(sum(t.amount) FILTER (WHERE t.unit = 'point'), 0) AS points, coalesce(sum(t.amount) FILTER (WHERE t.unit = 'fen'), 0) AS fen
+          FROM redemption.settlement_line l
+          JOIN ledger.journal j ON j.community_id = l.community_id AND j.journal_id = l.journal_id
+          JOIN ledger.transfer t ON t.community_id = l.community_id AND t.seq >= j.journal_id AND t.seq < j.journal_id + j.transfers
+          JOIN ledger.account a ON a.community_id = l.community_id AND a.account_id = t.credit
+           AND a.code = redemption.account('merchant', p_settlement.merchant_id)
+         WHERE l.community_id = p_settlement.community_id AND l.settlement_id = p_settlement.settlement_id
     )
-    SELECT jsonb_build_object(
-        'uses', (SELECT jsonb_build_object('count', count(*), 'points', 100 * coalesce(sum(u.points + u.subsidy_points), 0),
-                                           'fen', coalesce(sum(u.payable_fen), 0)) FROM taken u),
-        'lines', (SELECT jsonb_build_object('count', count(*),
-                                            'points', 100 * coalesce(sum(u.quantity * (v.points_each + v.subsidy_points_each)::bigint), 0),
-                                            'fen', coalesce(sum(u.quantity * v.payable_fen_each), 0))
-                    FROM taken u JOIN redemption.voucher v ON v.community_id = p_community AND v.voucher_id = u.voucher_id
-                   WHERE NOT EXISTS (SELECT FROM redemption.settlement_line l
-                                      WHERE l.community_id = p_community AND l.voucher_id = u.voucher_id AND l.use_seq = u.seq AND l.part = 0)
-                      OR EXISTS (SELECT FROM redemption.settlement_line l
-                                   JOIN redemption.dispute d ON d.community_id = l.community_id AND d.settlement_id = l.settlement_id
-                                                            AND d.line_no = l.line_no
-                                  WHERE l.community_id = p_community AND l.voucher_id = u.voucher_id AND l.use_seq = u.seq
-                                    AND d.state = 'UPHELD' AND d.carried_settlement IS NULL)),
-        'ledger', jsonb_build_object(
-            'points', (SELECT coalesce(sum(c.amount), 0) FROM credited c WHERE c.unit = 'point'),
-            'fen', (SELECT coalesce(sum(c.amount), 0) FROM credited c WHERE c.unit = 'fen')))
+    SELECT jsonb_build_object('uses', jsonb_build_object('count', s.n, 'points', 100 * s.use_points, 'fen', s.use_fen),
+                              'lines', jsonb_build_object('count', p_settlement.line_count, 'points', 100 * s.points, 'fen', s.fen),
+                              'ledger', jsonb_build_object('points', c.points, 'fen', c.fen))
+      FROM summed s CROSS JOIN credited c
 $$;
 
 CREATE FUNCTION redemption.micros(p_at timestamptz) RETURNS bigint
@@ -54,57 +51,96 @@ CREATE FUNCTION redemption.settlement_hash(p_settlement redemption.settlement) R
              WHERE l.community_id = p_settlement.community_id AND l.settlement_id = p_settlement.settlement_id), ''), 'UTF8'))
 $$;
 
-CREATE FUNCTION redemption.add_lines(p_settlement redemption.settlement, p_uses redemption.use[]) RETURNS void
+-- The uses that the batch takes: what the server received before its end and nobody has to look at. One statement, so that
+-- exactly what the rules of the watch have seen is taken: a scan that commits from here on belongs to the next batch, whatever its
+-- time says. The update locks each use and asks again whether a reversal was faster.
+CREATE FUNCTION redemption.take_uses(p_settlement redemption.settlement, p_watch jsonb, p_now timestamptz) RETURNS bigint
     LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    v_count bigint;
 BEGIN
+    WITH found AS MATERIALIZED (
+        SELECT s.* FROM redemption.suspicions(p_settlement.community_id, p_settlement.merchant_id, p_settlement.received_until, p_watch) s
+    ), raised AS (
+        INSERT INTO redemption.alarm (community_id, voucher_id, use_seq, rule, merchant_id, state, seen, allowed, raised_at)
+        SELECT p_settlement.community_id, f.voucher_id, f.use_seq, f.rule, p_settlement.merchant_id, 'OPEN', f.seen, f.allowed, p_now FROM found f
+            ON CONFLICT DO NOTHING
+        RETURNING voucher_id, use_seq
+    ), taken AS (
+        UPDATE redemption.use u SET state = 'SETTLED'
+         WHERE u.community_id = p_settlement.community_id AND u.merchant_id = p_settlement.merchant_id AND u.state = 'ACCEPTED'
+           AND u.received_at < p_settlement.received_until
+           AND (u.voucher_id, u.seq) NOT IN (
+               SELECT r.voucher_id, r.use_seq FROM raised r
+                UNION ALL
+               SELECT a.voucher_id, a.use_seq FROM redemption.alarm a
+                WHERE a.community_id = p_settlement.community_id AND a.merchant_id = p_settlement.merchant_id AND a.state = 'OPEN')
+        RETURNING u.*
+    )
     INSERT INTO redemption.settlement_line (community_id, settlement_id, line_no, kind, voucher_id, use_seq, quantity,
                                             points, subsidy_points, payable_fen, cash_fen, received_at, journal_id)
     SELECT t.community_id, p_settlement.settlement_id, row_number() OVER (ORDER BY t.received_at, t.voucher_id, t.seq), 'use',
            t.voucher_id, t.seq, t.quantity, t.points, t.subsidy_points, t.payable_fen, t.cash_fen, t.received_at, t.journal_id
-      FROM unnest(p_uses) t;
-    UPDATE redemption.use u SET state = 'SETTLED'
-      FROM unnest(p_uses) t
-     WHERE u.community_id = p_settlement.community_id AND u.voucher_id = t.voucher_id AND u.seq = t.seq;
+      FROM taken t;
+    GET DIAGNOSTICS v_count = ROW_COUNT;
+    -- What a person did not let through is in the statement for all to see, in dispute from the first moment, and not paid with it.
+    INSERT INTO redemption.dispute (community_id, settlement_id, line_no, state, reason, raised_by, raised_at)
+    SELECT DISTINCT ON (l.line_no) l.community_id, l.settlement_id, l.line_no, 'DISPUTED', a.reason, a.decided_by, p_now
+      FROM redemption.alarm a
+      JOIN redemption.settlement_line l ON l.community_id = a.community_id AND l.settlement_id = p_settlement.settlement_id
+       AND l.voucher_id = a.voucher_id AND l.use_seq = a.use_seq AND l.part = 0
+     WHERE a.community_id = p_settlement.community_id AND a.merchant_id = p_settlement.merchant_id AND a.state = 'DISPUTED'
+     ORDER BY l.line_no, a.rule;
+    RETURN v_count;
 END $$;
 
 -- Lines of earlier batches that were decided for the shop join this one, once, after its own lines.
-CREATE FUNCTION redemption.carry_lines(p_settlement redemption.settlement, p_disputes redemption.dispute[], p_after int) RETURNS void
+CREATE FUNCTION redemption.carry_lines(p_settlement redemption.settlement, p_after bigint) RETURNS bigint
     LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    v_count bigint;
 BEGIN
+    WITH upheld AS (
+        SELECT d.settlement_id, d.line_no FROM redemption.dispute d
+         WHERE d.community_id = p_settlement.community_id AND d.state = 'UPHELD' AND d.carried_settlement IS NULL
+           AND d.resolved_at < p_settlement.received_until
+           AND EXISTS (SELECT FROM redemption.settlement s
+                        WHERE s.community_id = d.community_id AND s.settlement_id = d.settlement_id AND s.merchant_id = p_settlement.merchant_id)
+         ORDER BY d.settlement_id, d.line_no FOR NO KEY UPDATE OF d
+    )
     INSERT INTO redemption.settlement_line (community_id, settlement_id, line_no, kind, voucher_id, use_seq, part, quantity,
                                             points, subsidy_points, payable_fen, cash_fen, received_at, journal_id)
     SELECT l.community_id, p_settlement.settlement_id, p_after + row_number() OVER (ORDER BY l.received_at, l.voucher_id, l.use_seq), 'carried',
            l.voucher_id, l.use_seq, l.part + 1, l.quantity, l.points, l.subsidy_points, l.payable_fen, l.cash_fen, l.received_at, l.journal_id
-      FROM unnest(p_disputes) d
+      FROM upheld d
       JOIN redemption.settlement_line l
         ON l.community_id = p_settlement.community_id AND l.settlement_id = d.settlement_id AND l.line_no = d.line_no;
+    GET DIAGNOSTICS v_count = ROW_COUNT;
     UPDATE redemption.dispute d SET carried_settlement = n.settlement_id, carried_line_no = n.line_no
-      FROM unnest(p_disputes) t
+      FROM redemption.settlement_line n
       JOIN redemption.settlement_line l
-        ON l.community_id = p_settlement.community_id AND l.settlement_id = t.settlement_id AND l.line_no = t.line_no
-      JOIN redemption.settlement_line n
-        ON n.community_id = l.community_id AND n.settlement_id = p_settlement.settlement_id AND n.kind = 'carried'
-       AND n.voucher_id = l.voucher_id AND n.use_seq = l.use_seq
-     WHERE d.community_id = p_settlement.community_id AND d.settlement_id = t.settlement_id AND d.line_no = t.line_no;
+        ON l.community_id = n.community_id AND l.voucher_id = n.voucher_id AND l.use_seq = n.use_seq AND l.part = n.part - 1
+     WHERE n.community_id = p_settlement.community_id AND n.settlement_id = p_settlement.settlement_id AND n.kind = 'carried'
+       AND d.community_id = l.community_id AND d.settlement_id = l.settlement_id AND d.line_no = l.line_no;
+    RETURN v_count;
 END $$;
 
 -- Closes what the server received before p_until, and what was decided for the shop before then. The client's settlement id is the key.
+-- p_watch is what the community looks for (watch.sql); nothing looks at nothing.
 CREATE FUNCTION redemption.close_settlement(
-    p_community bigint, p_settlement uuid, p_merchant uuid, p_until timestamptz, p_actor uuid, p_now timestamptz
+    p_community bigint, p_settlement uuid, p_merchant uuid, p_until timestamptz, p_actor uuid, p_now timestamptz, p_watch jsonb DEFAULT NULL
 ) RETURNS redemption.verdict
     LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     v_request jsonb := jsonb_build_object('merchant', p_merchant, 'until', redemption.micros(p_until));
     v_before redemption.verdict;
     v_merchant redemption.merchant;
-    v_uses redemption.use[];
-    v_upheld redemption.dispute[];
-    v_all redemption.use[];
+    v_taken bigint;
     v_sums jsonb;
     v redemption.settlement;
     v_detail jsonb;
 BEGIN
-    -- The merchant's row orders its batches; the uses are locked before they are summed, so no reversal slips between.
+    -- The merchant's row orders its batches, and whoever raises alarms.
     SELECT * INTO v_merchant FROM redemption.merchant m
      WHERE m.community_id = p_community AND m.merchant_id = p_merchant FOR NO KEY UPDATE;
     v_before := redemption.remembered(p_community, p_settlement, 'close', v_request);
@@ -117,46 +153,50 @@ BEGIN
     ELSIF p_until > p_now OR p_until <= v_merchant.settled_until THEN
         RETURN redemption.said('period_wrong', jsonb_build_object('settled_until', v_merchant.settled_until));
     END IF;
-    -- Exactly these uses: a scan that commits from here on belongs to the next batch, whatever its time says.
-    v_uses := ARRAY(
-        SELECT u FROM redemption.use u
-         WHERE u.community_id = p_community AND u.merchant_id = p_merchant AND u.state = 'ACCEPTED' AND u.received_at < p_until
-         ORDER BY u.voucher_id, u.seq FOR NO KEY UPDATE);
-    v_upheld := ARRAY(
-        SELECT d FROM redemption.dispute d
-         WHERE d.community_id = p_community AND d.state = 'UPHELD' AND d.carried_settlement IS NULL AND d.resolved_at < p_until
-           AND EXISTS (SELECT FROM redemption.settlement s
-                        WHERE s.community_id = d.community_id AND s.settlement_id = d.settlement_id AND s.merchant_id = p_merchant)
-         ORDER BY d.settlement_id, d.line_no FOR NO KEY UPDATE);
-    v_all := v_uses || ARRAY(
-        SELECT u FROM unnest(v_upheld) d
-          JOIN redemption.settlement_line l ON l.community_id = p_community AND l.settlement_id = d.settlement_id AND l.line_no = d.line_no
-          JOIN redemption.use u ON u.community_id = p_community AND u.voucher_id = l.voucher_id AND u.seq = l.use_seq);
-    IF cardinality(v_all) = 0 THEN
-        RETURN redemption.said('nothing_to_settle');
-    END IF;
-    v_sums := redemption.three_sums(p_community, p_merchant, v_all);
-    IF v_sums -> 'uses' IS DISTINCT FROM v_sums -> 'lines' OR (v_sums -> 'uses') - 'count' IS DISTINCT FROM v_sums -> 'ledger' THEN
+    -- Written first and summed afterwards, in sets: nothing of it is held in memory. What does not agree is rolled back as if never written.
+    BEGIN
+        v.community_id := p_community;
+        v.settlement_id := p_settlement;
+        v.merchant_id := p_merchant;
+        v.number := v_merchant.settled_number + 1;
+        v.received_from := '-infinity';
+        v.received_until := p_until;
+        v.state := 'CLOSED';
+        v.line_count := 1;
+        v.points := 0;
+        v.subsidy_points := 0;
+        v.payable_fen := 0;
+        v.cash_fen := 0;
+        v.previous_hash := coalesce(v_merchant.settled_hash, sha256(''));
+        v.hash := ''::bytea;
+        v.paid_points := 0;
+        v.paid_fen := 0;
+        v.closed_by := p_actor;
+        v.closed_at := p_now;
+        INSERT INTO redemption.settlement SELECT v.*;
+        v_taken := redemption.take_uses(v, p_watch, p_now);
+        PERFORM redemption.carry_lines(v, v_taken);
+        SELECT count(*), coalesce(sum(l.points), 0), coalesce(sum(l.subsidy_points), 0), coalesce(sum(l.payable_fen), 0), coalesce(sum(l.cash_fen), 0),
+               least(v_merchant.settled_until, min(l.received_at) FILTER (WHERE l.kind = 'use'))
+          INTO v.line_count, v.points, v.subsidy_points, v.payable_fen, v.cash_fen, v.received_from
+          FROM redemption.settlement_line l WHERE l.community_id = p_community AND l.settlement_id = p_settlement;
+        IF v.line_count = 0 THEN
+            -- The alarms stay: everything waits for somebody to look.
+            DELETE FROM redemption.settlement s WHERE s.community_id = p_community AND s.settlement_id = p_settlement;
+            RETURN redemption.said('nothing_to_settle');
+        END IF;
+        v_sums := redemption.three_sums(v);
+        IF v_sums -> 'uses' IS DISTINCT FROM v_sums -> 'lines' OR (v_sums -> 'uses') - 'count' IS DISTINCT FROM v_sums -> 'ledger' THEN
+            RAISE EXCEPTION USING ERRCODE = 'LS001';
+        END IF;
+    EXCEPTION WHEN SQLSTATE 'LS001' THEN
         RETURN redemption.said('sums_differ', v_sums);
-    END IF;
-
-    SELECT p_community, p_settlement, p_merchant, v_merchant.settled_number + 1,
-           least(v_merchant.settled_until, (SELECT min(t.received_at) FROM unnest(v_uses) t)), p_until, 'CLOSED', count(*),
-           sum(u.points), sum(u.subsidy_points), sum(u.payable_fen), sum(u.cash_fen)
-      INTO v.community_id, v.settlement_id, v.merchant_id, v.number, v.received_from, v.received_until, v.state, v.line_count,
-           v.points, v.subsidy_points, v.payable_fen, v.cash_fen
-      FROM unnest(v_all) u;
-    v.previous_hash := coalesce(v_merchant.settled_hash, sha256(''));
-    v.hash := ''::bytea;
-    v.paid_points := 0;
-    v.paid_fen := 0;
-    v.closed_by := p_actor;
-    v.closed_at := p_now;
-    INSERT INTO redemption.settlement SELECT v.*;
-    PERFORM redemption.add_lines(v, v_uses);
-    PERFORM redemption.carry_lines(v, v_upheld, cardinality(v_uses));
+    END;
     v.hash := redemption.settlement_hash(v);
-    UPDATE redemption.settlement s SET hash = v.hash WHERE s.community_id = p_community AND s.settlement_id = p_settlement;
+    UPDATE redemption.settlement s
+       SET hash = v.hash, received_from = v.received_from, line_count = v.line_count, points = v.points, subsidy_points = v.subsidy_points,
+           payable_fen = v.payable_fen, cash_fen = v.cash_fen
+     WHERE s.community_id = p_community AND s.settlement_id = p_settlement;
     UPDATE redemption.merchant m SET settled_number = v.number, settled_hash = v.hash, settled_until = p_until
      WHERE m.community_id = p_community AND m.merchant_id = p_merchant;
     v_detail := jsonb_build_object('settlement_id', p_settlement, 'number', v.number, 'sums', v_sums, 'line_count', v.line_count,
@@ -226,7 +266,12 @@ BEGIN
     END IF;
     IF v_before.code IS NOT NULL THEN
         RETURN v_before;
-    ELSIF p_actor IS NULL OR p_actor = v.closed_by THEN
+    ELSIF p_actor IS NULL OR p_actor = v.closed_by OR EXISTS (
+        -- Whoever let an odd use through does not also let it be paid.
+        SELECT FROM redemption.alarm a
+          JOIN redemption.settlement_line l ON l.community_id = a.community_id AND l.voucher_id = a.voucher_id AND l.use_seq = a.use_seq
+         WHERE a.community_id = p_community AND a.merchant_id = v.merchant_id AND a.state = 'CLEARED' AND a.decided_by = p_actor
+           AND l.settlement_id = p_settlement) THEN
         RETURN redemption.said('same_person');
     END IF;
     -- What is due no longer changes: lines are disputed before the shop agrees. After a returned payment a part may be paid already.

@@ -10,8 +10,10 @@ from redemption.tables.papers import paper, paper_batch
 from redemption.tables.payouts import invoice, payee, payment, rhythm
 from redemption.tables.settlement import command, dispute, settlement, settlement_line
 from redemption.tables.vouchers import change_answer, change_order, device, use, voucher, voucher_event, voucher_request
+from redemption.tables.watch import alarm, opening
 
 __all__ = [
+    "alarm",
     "change_answer",
     "change_order",
     "command",
@@ -25,6 +27,7 @@ __all__ = [
     "offer_period",
     "paper",
     "paper_batch",
+    "opening",
     "payee",
     "payment",
     "rhythm",

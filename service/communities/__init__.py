@@ -30,6 +30,7 @@ from service.communities.queries import (
     settings_on_days,
 )
 from service.communities.rules import OrganisationKind, OrganisationNotFound, SettingUnknown
+from service.communities.watch import watch_on
 
 __all__ = [
     "SETTINGS",
@@ -62,4 +63,5 @@ __all__ = [
     "settings_in_force",
     "settings_on",
     "settings_on_days",
+    "watch_on",
 ]

@@ -26,6 +26,7 @@ _GROUPS = {
     "voucher": SettingGroup.VOUCHERS,
     "invalid_scans": SettingGroup.VOUCHERS,
     "settlement": SettingGroup.VOUCHERS,
+    "watch": SettingGroup.VOUCHERS,
     "presence": SettingGroup.HOURS,
     "checkin": SettingGroup.HOURS,
     "shift": SettingGroup.HOURS,
@@ -111,6 +112,13 @@ _ALL = (
     Setting("settlement_confirm_days", 5, 0, 60),
     # A new bank account of a shop gets nothing for so many days.
     Setting("settlement_freeze_days", 3, 0, 60),
+    # The watch over uses: a rule whose figure is 0 is off.
+    Setting("watch_hours_grace_minutes", 15, 0, 720),
+    Setting("watch_seconds_between", 5, 0, 3600),
+    Setting("watch_member_uses_per_day", 3, 0, 1000),
+    Setting("watch_sigmas", 4, 0, 100),
+    Setting("watch_typed_fen_per_day", 5000, 0, 100_000_000),
+    Setting("watch_calls_per_mille", 10, 0, 1000),
     # Between communities: the most that one partner may be owed, and that one member may send in a month.
     Setting("clearing_open_minutes_max", 60_000, 0, 100_000_000),
     Setting("clearing_open_points_max", 1000, 0, 10_000_000),

@@ -6,7 +6,7 @@ from uuid import UUID
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 import redemption
-from service.communities import communities, setting
+from service.communities import communities, setting, watch_on
 from service.facts import SettlementClosed
 from service.kit import audit, outbox
 from service.kit.clock import local_day
@@ -46,6 +46,7 @@ async def _close(session: AsyncSession, community_id: int, shop: UUID, until: da
             merchant_id=shop,
             received_until=until,
             actor_id=redemption.NOBODY,
+            watch=await watch_on(session, community_id, local_day(now)),
             now=now,
         )
     except (redemption.SumsDiffer, redemption.PeriodWrong, redemption.NothingToSettle):

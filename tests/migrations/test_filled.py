@@ -60,6 +60,17 @@ SELECT community_id, gen_random_uuid(), 1, 1, member_id, now() FROM member LIMIT
 INSERT INTO redemption.paper (community_id, batch_id, number, voucher_id, code_seq)
 SELECT v.community_id, b.batch_id, 1, v.voucher_id, 1 FROM redemption.voucher v
   JOIN redemption.paper_batch b ON b.community_id = v.community_id LIMIT 1;
+INSERT INTO redemption.alarm (community_id, voucher_id, use_seq, rule, merchant_id, state, seen, allowed, raised_at,
+                              decided_by, decided_at, reason)
+SELECT community_id, voucher_id, seq, 'too_fast', merchant_id, 'CLEARED', 1, 5, now(), clerk_id, now(), 'seen'
+  FROM redemption.use LIMIT 1;
+INSERT INTO redemption.opening (community_id, merchant_id, effective_from, weekday, opens, closes, set_by, set_at)
+SELECT community_id, merchant_id, '2030-01-01', 1, 480, 1200, gen_random_uuid(), now() FROM redemption.merchant LIMIT 1;
+INSERT INTO call_draw (community_id, used_on, seed, uses, drawn, drawn_at)
+SELECT community_id, '2000-01-01', gen_random_uuid(), 1, 1, now() FROM community LIMIT 1;
+INSERT INTO use_call (community_id, voucher_id, use_seq, used_on, member_id, merchant_id, clerk_id, title, received_at, state, note)
+SELECT d.community_id, 1, 1, d.used_on, m.member_id, m.member_id, m.member_id, 'x', now(), 'waiting', ''
+  FROM call_draw d JOIN member m ON m.community_id = d.community_id LIMIT 1;
 INSERT INTO message (community_id, message_id, member_id, fact, fact_key, numbers, url, sent_at)
 SELECT community_id, gen_random_uuid(), member_id, 'WishPosted', '\\x00', '{}', '/', now() FROM member LIMIT 1;
 INSERT INTO ledger.marked (community_id, seq) SELECT community_id, 0 FROM ledger.book LIMIT 1;

@@ -8,9 +8,11 @@ from uuid import UUID
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 import redemption
+from service.communities import watch_on
 from service.facts import DisputeResolved, SettlementClosed, VoucherReturned
 from service.kit import audit, outbox
 from service.kit.access import Actor
+from service.kit.clock import local_day
 from service.vouchers.rules import DisputeNotFound, StatementNotFound, key_for
 
 
@@ -34,6 +36,7 @@ async def close_period(
         shops = [merchant_id]
     else:
         shops = sorted(await redemption.open_batches(session, actor.community_id, received_until=until))
+    rules = await watch_on(session, actor.community_id, local_day(now))
     closed: list[Closed] = []
     for shop in shops:
         settlement_id = key_for(actor.member_id, f"close:{shop}:{key}")
@@ -45,6 +48,7 @@ async def close_period(
                 merchant_id=shop,
                 received_until=until,
                 actor_id=actor.member_id,
+                watch=rules,
                 now=now,
             )
         except redemption.RedemptionRefusal as refusal:
