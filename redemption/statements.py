@@ -163,7 +163,8 @@ SELECT v.voucher_id, v.offer_id, o.title, o.kind, o.rules, o.weekdays, o.usable_
   FROM redemption.voucher v
   JOIN redemption.offer o ON o.community_id = v.community_id AND o.offer_id = v.offer_id
   LEFT JOIN LATERAL (SELECT x.received_at, x.merchant_id FROM redemption.use x
-                      WHERE x.community_id = v.community_id AND x.voucher_id = v.voucher_id AND x.state <> 'REVERSED'
+                      WHERE x.community_id = v.community_id AND x.voucher_id = v.voucher_id
+                        AND x.state <> 'REVERSED' AND x.bearer IS NULL
                       ORDER BY x.seq DESC LIMIT 1) u ON true
  WHERE v.community_id = :book
 """

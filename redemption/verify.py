@@ -31,7 +31,7 @@ _CHECKS: Final[dict[str, str]] = {
                coalesce(sum(u.quantity), 0) AS should
           FROM redemption.voucher v
           LEFT JOIN redemption.use u ON u.community_id = v.community_id AND u.voucher_id = v.voucher_id
-                AND u.state IN ('ACCEPTED', 'SETTLED', 'ADJUSTED')
+                AND u.state IN ('ACCEPTED', 'SETTLED', 'ADJUSTED') AND u.bearer IS NULL
          GROUP BY v.community_id, v.voucher_id
         HAVING v.quantity_used <> coalesce(sum(u.quantity), 0)
     """,
@@ -94,6 +94,16 @@ _CHECKS: Final[dict[str, str]] = {
                                FROM redemption.voucher_event x
                               WHERE x.community_id = v.community_id AND x.voucher_id = v.voucher_id) e
          WHERE e.count <> v.event_seq OR e.state IS DISTINCT FROM v.state
+    """,
+    "offline_use": """
+        -- What a phone was told is in the books: what was accepted is a use, a conflict that is paid is one with its bearer.
+        SELECT o.community_id AS book, 'record ' || o.device_id || '.' || o.nonce AS place,
+               concat_ws(' ', o.verdict, o.bearer) AS says, concat_ws(' ', u.state, u.bearer) AS should
+          FROM redemption.offline_record o
+          LEFT JOIN redemption.use u ON u.community_id = o.community_id AND u.device_id = o.device_id AND u.nonce = o.nonce
+         WHERE (o.verdict = 'accepted' AND (u.seq IS NULL OR u.bearer IS NOT NULL))
+            OR (o.verdict = 'conflict' AND o.bearer <> 'merchant' AND u.bearer IS DISTINCT FROM o.bearer)
+            OR (o.verdict = 'conflict' AND o.bearer = 'merchant' AND u.seq IS NOT NULL)
     """,
     "use_sequence": """
         SELECT v.community_id AS book, 'voucher ' || v.voucher_id AS place,
@@ -267,7 +277,7 @@ _CHECKS: Final[dict[str, str]] = {
          CROSS JOIN LATERAL (SELECT coalesce(sum(u.points + u.subsidy_points), 0) AS points, coalesce(sum(u.payable_fen), 0) AS fen
                                FROM redemption.use u
                               WHERE u.community_id = m.community_id AND u.merchant_id = m.merchant_id
-                                AND u.state IN ('ACCEPTED', 'SETTLED', 'ADJUSTED')) taken
+                                AND u.state IN ('ACCEPTED', 'CONFLICT', 'SETTLED', 'ADJUSTED')) taken
          CROSS JOIN LATERAL (SELECT coalesce(sum(s.paid_points), 0) AS points, coalesce(sum(s.paid_fen), 0) AS fen
                                FROM redemption.settlement s
                               WHERE s.community_id = m.community_id AND s.merchant_id = m.merchant_id) paid

@@ -192,6 +192,14 @@ async def expire_due(session: AsyncSession, book: int, *, now: datetime, limit: 
     )
 
 
+async def end_cancelling(session: AsyncSession, book: int, *, now: datetime, limit: int = 200) -> Expiry:
+    """Give back vouchers whose cancelling waited for a shop's phone. Call again while `found` equals `limit`."""
+    _, detail = await ask(session, "end_cancelling", book, aware(now), limit)
+    return Expiry(
+        expired=tuple(_ended(each, replayed=False) for each in detail["ended"]), refused=(), found=detail["found"]
+    )
+
+
 async def freeze(
     session: AsyncSession, book: int, voucher_id: int, *, key: UUID, reason: str, actor_id: UUID, now: datetime
 ) -> None:

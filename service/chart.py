@@ -39,6 +39,8 @@ ROOTS = {
     **dict.fromkeys(("member", "group", "merchant", "budget", "pool", "fund", "clearing", ESCROW), "Liabilities"),
     BANK: "Assets",
     "giver": "Assets",
+    "owed": "Assets",
+    "loss": "Expenses",
     PAID: "Expenses",
     "donor": "Income",
 }
@@ -109,6 +111,8 @@ class Reason(StrEnum):
     """Points (and the sponsor's fen) set aside for a voucher."""
     VOUCHER_USED = "voucher_used"
     """Set-aside points and fen pass to the shop."""
+    VOUCHER_CONFLICT = "voucher_conflict"
+    """A scan without a network that came too late: the shop is paid by the member, the fund and the account of losses."""
     VOUCHER_CHANGED = "voucher_changed"
     """A change order: what was in escrow at the old price went back, and the new price went in."""
     VOUCHER_CANCELLED = "voucher_cancelled"

@@ -25,11 +25,10 @@ class Party(StrEnum):
 
 
 class Stands(StrEnum):
-    """Whether a transition exists: it does, it comes later, or it belongs to offline scanning."""
+    """Whether a transition exists: it does, or it comes later."""
 
     WORKS = "works"
     LATER = "later"
-    OFFLINE = "offline"
 
 
 _S, _U = VoucherState, UseState
@@ -139,7 +138,6 @@ TRANSITIONS: Final = (
         "as redeeming, or the loss is allocated",
         {_S.ISSUED: (_S.PART_USED, _S.USED), _S.PART_USED: (_S.PART_USED, _S.USED)},
         {_U.PENDING_DEVICE: _U.ACCEPTED, None: _U.CONFLICT},
-        stands=Stands.OFFLINE,
     ),
     Transition(
         8,
@@ -165,16 +163,14 @@ TRANSITIONS: Final = (
         "a shop holds a lease",
         "nothing moves until the shop has answered, or its lease is over",
         {_S.ISSUED: (_S.CANCEL_PENDING,), _S.PART_USED: (_S.CANCEL_PENDING,)},
-        stands=Stands.OFFLINE,
     ),
     Transition(
         11,
         "end_cancelling",
         _who("SYS"),
-        "the lease came back",
+        "the lease came back or is over, or its holder has heard of it; or the holder uploads a use",
         "the rest goes back, or the member is shown when and where it was used",
-        {_S.CANCEL_PENDING: (_S.CANCELLED, _S.USED)},
-        stands=Stands.OFFLINE,
+        {_S.CANCEL_PENDING: (_S.CANCELLED, _S.USED, _S.CANCEL_PENDING)},
     ),
     Transition(
         12,
@@ -260,7 +256,6 @@ TRANSITIONS: Final = (
         "the use is in conflict; who pays is decided by table",
         {_S.EXPIRED: (_S.EXPIRED,), _S.CANCELLED: (_S.CANCELLED,)},
         {None: _U.CONFLICT},
-        stands=Stands.OFFLINE,
     ),
 )
 """The seventeen steps of a voucher's life, and which of them exist (docs/decisions/0003).

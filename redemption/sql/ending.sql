@@ -77,6 +77,8 @@ DECLARE
     v_voucher redemption.voucher := redemption.lock_voucher(p_community, p_voucher_id);
     v_before redemption.verdict := redemption.remembered(p_community, p_key, 'cancel', v_request);
     v_is_part boolean := p_quantity < redemption.open_quantity(v_voucher);
+    v_lease redemption.lease;
+    v_state text := 'CANCELLED';
     v_code text;
     v_detail jsonb;
 BEGIN
@@ -96,15 +98,25 @@ BEGIN
     ELSIF p_quantity NOT BETWEEN 1 AND redemption.open_quantity(v_voucher) THEN
         RETURN redemption.said('quantity_wrong', jsonb_build_object('voucher_id', p_voucher_id, 'open', redemption.open_quantity(v_voucher)));
     END IF;
-    IF v_is_part THEN
+    IF v_voucher.offline_class = 1 AND v_voucher.state <> 'RESERVED' THEN
+        v_lease := redemption.lease_on(p_community, v_voucher.offer_id, p_now);
+    END IF;
+    IF v_is_part AND v_lease.lease_id IS NOT NULL THEN
+        RETURN redemption.said('leased', redemption.lease_detail(v_lease));
+    ELSIF v_is_part THEN
+        v_state := v_voucher.state;
         v_before := redemption.return_part(v_voucher, p_quantity, p_actor, p_on_behalf_of, p_reason, p_now);
+    ELSIF v_lease.lease_id IS NOT NULL THEN
+        -- A phone may have accepted it without a network: nothing goes back until it has said that it has not.
+        v_state := 'CANCEL_PENDING';
+        PERFORM redemption.move_voucher(v_voucher, v_state, NULL, 'ask_to_cancel', p_actor, p_on_behalf_of, p_reason, p_now);
     ELSE
         v_before := redemption.end_voucher(v_voucher, 'CANCELLED', 'cancel', 'voucher_cancelled', p_actor, p_on_behalf_of, p_reason, p_now);
     END IF;
     IF v_before.code IS NOT NULL THEN
         RETURN v_before;
     END IF;
-    v_detail := redemption.ended_detail(v_voucher, CASE WHEN v_is_part THEN v_voucher.state ELSE 'CANCELLED' END, p_quantity);
+    v_detail := redemption.ended_detail(v_voucher, v_state, CASE v_state WHEN 'CANCEL_PENDING' THEN 0 ELSE p_quantity END);
     PERFORM redemption.remember(p_community, p_key, 'cancel', v_request, v_detail, p_actor, p_now);
     RETURN redemption.said('done', v_detail);
 END $$;

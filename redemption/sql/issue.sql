@@ -79,7 +79,7 @@ BEGIN
     v.cash_fen_each := p_offer.cash_fen;
     v.price_list_version := p_offer.price_list_version;
     v.discount_class := p_discount_class;
-    v.offline_class := p_offer.offline_class;
+    v.offline_class := redemption.class_for(p_offer.community_id, p_member, p_offer.offline_class);
     v.code_seq := 1;
     v.use_seq := 0;
     v.event_seq := 1;

@@ -14,12 +14,14 @@ $$;
 -- The first reason, in the fixed order of rules.REDEEM_ORDER, why this voucher is not redeemed here and now; NULL when it can be.
 -- Another shop's voucher says nothing but that.
 CREATE FUNCTION redemption.redeem_refusal(
-    p_voucher redemption.voucher, p_code_seq int, p_merchant uuid, p_owner_group_of_clerk uuid, p_clerk uuid, p_quantity int, p_now timestamptz
+    p_voucher redemption.voucher, p_code_seq int, p_merchant uuid, p_owner_group_of_clerk uuid, p_clerk uuid, p_quantity int, p_now timestamptz,
+    p_device uuid DEFAULT NULL
 ) RETURNS redemption.verdict
     LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     v_code text;
     v_offer redemption.offer;
+    v_lease redemption.lease;
 BEGIN
     IF p_voucher.voucher_id IS NULL THEN
         RETURN redemption.said('unknown');
@@ -34,7 +36,7 @@ BEGIN
     IF v_code = 'used' THEN
         RETURN redemption.said('used', (
             SELECT redemption.use_detail(p_voucher, u) FROM redemption.use u
-             WHERE u.community_id = p_voucher.community_id AND u.voucher_id = p_voucher.voucher_id AND u.state <> 'REVERSED'
+             WHERE u.community_id = p_voucher.community_id AND u.voucher_id = p_voucher.voucher_id AND u.state <> 'REVERSED' AND u.bearer IS NULL
              ORDER BY u.seq DESC LIMIT 1));
     ELSIF v_code IS NOT NULL THEN
         RETURN redemption.said(v_code, jsonb_build_object('voucher_id', p_voucher.voucher_id, 'changed_at', p_voucher.changed_at));
@@ -49,10 +51,53 @@ BEGIN
         RETURN redemption.said('not_today', jsonb_build_object('voucher_id', p_voucher.voucher_id, 'weekdays', v_offer.weekdays));
     ELSIF p_code_seq <> p_voucher.code_seq THEN
         RETURN redemption.said('code_outdated', jsonb_build_object('voucher_id', p_voucher.voucher_id));
-    ELSIF p_quantity IS NULL OR p_quantity < 1 OR p_quantity > redemption.open_quantity(p_voucher) THEN
+    END IF;
+    IF p_voucher.offline_class = 1 AND p_device IS NOT NULL THEN
+        -- A phone may have accepted it without a network: nobody else may until it says that it has not.
+        v_lease := redemption.lease_on(p_voucher.community_id, p_voucher.offer_id, p_now);
+        IF v_lease.device_id <> p_device THEN
+            RETURN redemption.said('leased', redemption.lease_detail(v_lease) || jsonb_build_object('voucher_id', p_voucher.voucher_id));
+        END IF;
+    END IF;
+    IF p_quantity IS NULL OR p_quantity < 1 OR p_quantity > redemption.open_quantity(p_voucher) THEN
         RETURN redemption.said('quantity_wrong', jsonb_build_object('voucher_id', p_voucher.voucher_id, 'open', redemption.open_quantity(p_voucher)));
     END IF;
     RETURN NULL;
+END $$;
+
+-- Pays the shop out of escrow and writes the use. The caller holds the voucher and has checked; p_action is how the history calls it.
+CREATE FUNCTION redemption.take_use(
+    p_voucher redemption.voucher, p_device uuid, p_nonce uuid, p_code_seq int, p_merchant uuid, p_clerk uuid, p_quantity int,
+    p_scanned_at timestamptz, p_now timestamptz, p_on_behalf_of uuid, p_action text
+) RETURNS redemption.verdict
+    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    v_voucher redemption.voucher;
+    v_use redemption.use;
+    v_posted ledger.verdict;
+BEGIN
+    v_posted := redemption.post(p_voucher.community_id, 'redemption.use:' || p_device || ':' || p_nonce, 'voucher_used',
+                                redemption.capture_steps(p_voucher, p_quantity, p_merchant), p_clerk, p_on_behalf_of, p_now);
+    IF v_posted.code <> 'posted' THEN
+        RETURN redemption.said('ledger_refused', jsonb_build_object('ledger_code', v_posted.code, 'ledger', v_posted.detail));
+    END IF;
+    UPDATE redemption.voucher v
+       SET quantity_used = v.quantity_used + p_quantity, use_seq = v.use_seq + 1, event_seq = v.event_seq + 1, changed_at = p_now,
+           state = CASE WHEN redemption.open_quantity(v) = p_quantity THEN 'USED' WHEN v.state = 'CANCEL_PENDING' THEN v.state ELSE 'PART_USED' END
+     WHERE v.community_id = p_voucher.community_id AND v.voucher_id = p_voucher.voucher_id
+       AND v.state IN ('ISSUED', 'PART_USED', 'CANCEL_PENDING') AND redemption.open_quantity(v) >= p_quantity
+    RETURNING v.* INTO STRICT v_voucher;
+    INSERT INTO redemption.use (community_id, voucher_id, seq, device_id, nonce, merchant_id, clerk_id, on_behalf_of, quantity,
+                                points, subsidy_points, payable_fen, cash_fen, code_seq, state, scanned_at, received_at, journal_id)
+    VALUES (v_voucher.community_id, v_voucher.voucher_id, v_voucher.use_seq, p_device, p_nonce, p_merchant, p_clerk, p_on_behalf_of, p_quantity,
+            p_quantity::bigint * v_voucher.points_each, p_quantity::bigint * v_voucher.subsidy_points_each,
+            p_quantity * v_voucher.payable_fen_each, p_quantity * v_voucher.cash_fen_each,
+            p_code_seq, 'ACCEPTED', p_scanned_at, p_now, v_posted.journal_id)
+    RETURNING * INTO v_use;
+    INSERT INTO redemption.voucher_event (community_id, voucher_id, number, action, from_state, to_state, actor_id, on_behalf_of, reason, at)
+    VALUES (v_voucher.community_id, v_voucher.voucher_id, v_voucher.event_seq, p_action, p_voucher.state, v_voucher.state, p_clerk, p_on_behalf_of,
+            'scanned', p_now);
+    RETURN redemption.said('redeemed', redemption.use_detail(v_voucher, v_use));
 END $$;
 
 -- p_code_seq is NULL for a code that was typed. A browser becomes a device by its first scan.
@@ -65,8 +110,6 @@ DECLARE
     v_voucher redemption.voucher;
     v_use redemption.use;
     v_refusal redemption.verdict;
-    v_posted ledger.verdict;
-    v_from text;
 BEGIN
     -- The voucher's lock comes first: whoever waits here sees, one statement later, what the winner wrote.
     SELECT * INTO v_voucher FROM redemption.voucher v
@@ -83,37 +126,18 @@ BEGIN
                 WHERE d.community_id = p_community AND d.device_id = p_device
                   AND (d.revoked_at IS NOT NULL OR d.merchant_id <> p_merchant)) THEN
         RETURN redemption.said('device_refused');
+    ELSIF EXISTS (SELECT FROM redemption.offline_record o WHERE o.community_id = p_community AND o.device_id = p_device AND o.nonce = p_nonce) THEN
+        -- This scan was uploaded as one without a network, and something else was made of it.
+        RETURN redemption.said('nonce_differs');
     END IF;
-    v_refusal := redemption.redeem_refusal(v_voucher, p_code_seq, p_merchant, p_owner_group_of_clerk, p_clerk, p_quantity, p_now);
+    v_refusal := redemption.redeem_refusal(v_voucher, p_code_seq, p_merchant, p_owner_group_of_clerk, p_clerk, p_quantity, p_now, p_device);
     IF v_refusal.code IS NOT NULL THEN
         RETURN v_refusal;
     END IF;
     INSERT INTO redemption.device (community_id, device_id, kind, registered_by, registered_at)
     VALUES (p_community, p_device, 'browser', p_clerk, p_now)
         ON CONFLICT DO NOTHING;
-
-    v_posted := redemption.post(p_community, 'redemption.use:' || p_device || ':' || p_nonce, 'voucher_used',
-                                redemption.capture_steps(v_voucher, p_quantity, p_merchant), p_clerk, p_on_behalf_of, p_now);
-    IF v_posted.code <> 'posted' THEN
-        RETURN redemption.said('ledger_refused', jsonb_build_object('ledger_code', v_posted.code, 'ledger', v_posted.detail));
-    END IF;
-    v_from := v_voucher.state;
-    UPDATE redemption.voucher v
-       SET quantity_used = v.quantity_used + p_quantity, use_seq = v.use_seq + 1, event_seq = v.event_seq + 1, changed_at = p_now,
-           state = CASE WHEN redemption.open_quantity(v) = p_quantity THEN 'USED' ELSE 'PART_USED' END
-     WHERE v.community_id = p_community AND v.voucher_id = p_voucher_id
-       AND v.state IN ('ISSUED', 'PART_USED') AND redemption.open_quantity(v) >= p_quantity
-    RETURNING v.* INTO STRICT v_voucher;
-    INSERT INTO redemption.use (community_id, voucher_id, seq, device_id, nonce, merchant_id, clerk_id, on_behalf_of, quantity,
-                                points, subsidy_points, payable_fen, cash_fen, code_seq, state, scanned_at, received_at, journal_id)
-    VALUES (p_community, p_voucher_id, v_voucher.use_seq, p_device, p_nonce, p_merchant, p_clerk, p_on_behalf_of, p_quantity,
-            p_quantity::bigint * v_voucher.points_each, p_quantity::bigint * v_voucher.subsidy_points_each,
-            p_quantity * v_voucher.payable_fen_each, p_quantity * v_voucher.cash_fen_each,
-            p_code_seq, 'ACCEPTED', p_scanned_at, p_now, v_posted.journal_id)
-    RETURNING * INTO v_use;
-    INSERT INTO redemption.voucher_event (community_id, voucher_id, number, action, from_state, to_state, actor_id, on_behalf_of, reason, at)
-    VALUES (p_community, p_voucher_id, v_voucher.event_seq, 'redeem', v_from, v_voucher.state, p_clerk, p_on_behalf_of, 'scanned', p_now);
-    RETURN redemption.said('redeemed', redemption.use_detail(v_voucher, v_use));
+    RETURN redemption.take_use(v_voucher, p_device, p_nonce, p_code_seq, p_merchant, p_clerk, p_quantity, p_scanned_at, p_now, p_on_behalf_of, 'redeem');
 END $$;
 
 -- A typed code, in any case and with the blanks and dashes it is shown with. NULL when nobody holds it.

@@ -6,6 +6,15 @@ No table names a person: members, clerks and organisations are opaque UUIDs, a h
 
 from redemption.tables.columns import metadata
 from redemption.tables.offers import merchant, offer, offer_merchant, offer_period
+from redemption.tables.offline import (
+    device_ticket,
+    lease,
+    lease_offer,
+    loss_month,
+    offline_record,
+    offline_review,
+    strike,
+)
 from redemption.tables.papers import paper, paper_batch
 from redemption.tables.payouts import invoice, payee, payment, rhythm
 from redemption.tables.settlement import command, dispute, settlement, settlement_line
@@ -18,14 +27,20 @@ __all__ = [
     "change_order",
     "command",
     "device",
+    "device_ticket",
     "dispute",
     "invoice",
+    "lease",
+    "lease_offer",
+    "loss_month",
     "merchant",
     "metadata",
     "offer",
     "offer_merchant",
     "offer_period",
     "opening",
+    "offline_record",
+    "offline_review",
     "paper",
     "paper_batch",
     "payee",
@@ -33,6 +48,7 @@ __all__ = [
     "rhythm",
     "settlement",
     "settlement_line",
+    "strike",
     "use",
     "voucher",
     "voucher_event",

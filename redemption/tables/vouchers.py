@@ -15,7 +15,7 @@ from sqlalchemy import (
     text,
 )
 
-from redemption.rules import DeviceKind, RequestState, StaffStep, UseState, VoucherState
+from redemption.rules import Bearer, DeviceKind, RequestState, StaffStep, UseState, VoucherState
 from redemption.tables.columns import (
     amount,
     check,
@@ -114,6 +114,19 @@ voucher = Table(
     ),
     Index("ix_voucher_lock", "community_id", "lock_until", postgresql_where=text("state = 'LOCKED'")),
     Index("ix_voucher_due", "community_id", "due_at", postgresql_where=text(_OPEN)),
+    Index(
+        "ix_voucher_revoked",
+        "community_id",
+        "changed_at",
+        postgresql_where=text("offline_class = 2 AND (state NOT IN ('ISSUED', 'PART_USED') OR code_seq > 1)"),
+    ),
+    Index("ix_voucher_cancelling", "community_id", "changed_at", postgresql_where=text("state = 'CANCEL_PENDING'")),
+    Index(
+        "ix_voucher_leased",
+        "community_id",
+        "offer_id",
+        postgresql_where=text("offline_class = 1 AND state IN ('ISSUED', 'PART_USED')"),
+    ),
 )
 """A promise held in escrow. The split of its price is frozen here.
 
@@ -251,9 +264,16 @@ device = Table(
     instant("registered_at"),
     identifier("revoked_by", nullable=True),
     instant("revoked_at", nullable=True),
+    words("label", nullable=True),
+    instant("seen_at", nullable=True),
+    Column("log_seq", BigInteger, nullable=False, server_default=text("0")),
+    Column("log_hash", LargeBinary, nullable=True),
+    instant("log_at", nullable=True),
+    Column("log_skipped", LargeBinary, nullable=True),
     primary("device", "device_id"),
     refers("device", "merchant", ("merchant_id",), "merchant"),
     one_of("device", "kind", DeviceKind),
+    check("device", "log_seq", "log_seq >= 0"),
     check("device", "enrolled", "kind <> 'enrolled' OR (merchant_id IS NOT NULL AND public_key IS NOT NULL)"),
 )
 
@@ -282,6 +302,7 @@ use = Table(
     identifier("reversed_by", nullable=True),
     words("reversal_reason", nullable=True),
     Column("reversal_journal_id", BigInteger, nullable=True),
+    words("bearer", nullable=True),
     primary("use", "voucher_id", "seq"),
     UniqueConstraint("community_id", "device_id", "nonce", name="uq_use_nonce"),
     refers("use", "voucher", ("voucher_id",), "voucher"),
@@ -291,15 +312,19 @@ use = Table(
     check("use", "quantity", "quantity > 0"),
     check("use", "amounts", "points >= 0 AND subsidy_points >= 0 AND payable_fen >= 0 AND cash_fen >= 0"),
     check("use", "reversed", "(state = 'REVERSED') = (reversed_at IS NOT NULL)"),
+    one_of("use", "bearer", Bearer),
+    check("use", "conflict", "state <> 'CONFLICT' OR bearer IS NOT NULL"),
     Index("ix_use_takings", "community_id", "merchant_id", "received_at", "voucher_id", "seq"),
     Index(
         "ix_use_unsettled", "community_id", "merchant_id", "received_at", postgresql_where=text("state = 'ACCEPTED'")
     ),
+    Index("ix_use_conflict", "community_id", "merchant_id", "received_at", postgresql_where=text("state = 'CONFLICT'")),
     Index(
         "ix_use_reversed", "community_id", "device_id", "reversed_at", postgresql_where=text("reversed_at IS NOT NULL")
     ),
 )
 """One accepted scan. Points are whole and already multiplied by the quantity.
 
-scanned_at is what the device claims, received_at is ours.
+scanned_at is what the device claims, received_at is ours. One with a bearer is a conflict that the shop is paid for: it
+takes nothing from the voucher.
 """

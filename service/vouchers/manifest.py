@@ -3,7 +3,7 @@
 from service.kit.access import Role
 from service.kit.manifest import Manifest, Nav, Timed
 from service.vouchers.actions import timed
-from service.vouchers.api import counter, offers, papers, payments, settlements, staff
+from service.vouchers.api import counter, devices, offers, papers, payments, phones, settlements, staff
 from service.vouchers.pages import (
     code,
     desk_disputes,
@@ -112,6 +112,17 @@ MANIFEST = Manifest(
         counter.undo,
         counter.takings,
         counter.reverse,
+        devices.enrol,
+        devices.snapshot,
+        devices.sync,
+        devices.lease,
+        phones.devices,
+        phones.ticket,
+        phones.revoke,
+        phones.break_lease,
+        phones.reviews,
+        phones.propose,
+        phones.decide,
         offers.offers,
         offers.take,
         offers.vouchers,
@@ -150,6 +161,7 @@ MANIFEST = Manifest(
     timed=[
         Timed("vouchers.expire", MINUTE, timed.expire_vouchers),
         Timed("vouchers.release_locks", MINUTE, timed.release_locks),
+        Timed("vouchers.end_cancelling", MINUTE, timed.end_cancelling),
         Timed("vouchers.remind", HOUR, timed.remind_holders),
         Timed("vouchers.agree_in_silence", HOUR, timed.agree_in_silence),
     ],

@@ -11,7 +11,7 @@ from uuid import UUID
 import chinese_calendar
 
 from service.kit.access import Role
-from service.kit.refusals import Conflict, Gone, Invalid, NotFound, TooMany
+from service.kit.refusals import Conflict, Gone, Invalid, NotAllowed, NotFound, TooMany
 
 UNDO_SECONDS = 60
 """How long the counter offers to undo with one press; later it takes a reason."""
@@ -91,6 +91,24 @@ class RequestNotFound(NotFound):
     """Nobody proposed this."""
 
     code: ClassVar[str] = "vouchers.request_not_found"
+
+
+class DeviceNotFound(NotFound):
+    """No such phone, or another shop's."""
+
+    code: ClassVar[str] = "vouchers.device_not_found"
+
+
+class DeviceSignatureWrong(NotAllowed):
+    """No phone of ours signed this: nothing is said about why."""
+
+    code: ClassVar[str] = "vouchers.device_signature_wrong"
+
+
+class ShopClosed(Conflict):
+    """The shop is closed, so no phone of it is enrolled."""
+
+    code: ClassVar[str] = "vouchers.shop_closed"
 
 
 class RecipientUnknown(NotFound):

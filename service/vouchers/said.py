@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 import msgspec
 from litestar import Response
@@ -11,6 +12,7 @@ import redemption
 from service.kit.i18n import _, translate
 from service.kit.words import points, sentence, yuan
 from service.vouchers.payloads import ScanOut
+from service.vouchers.payloads.devices import VerdictOut
 from service.vouchers.rules import ScanState, undo_until
 
 STATUS = {
@@ -71,6 +73,22 @@ def _value(verdict: Mapping[str, Any]) -> str:
     if verdict.get("cash_fen"):
         text += _("，另收 {yuan} 元").format(yuan=yuan(int(verdict["cash_fen"])))
     return text
+
+
+def uploaded(answer: Mapping[str, Any]) -> VerdictOut:
+    """What the phone shows of a record that was uploaded: what became of it, why, and who bears it."""
+    reason, bearer = str(answer["reason"]), answer["bearer"]
+    text = translate(f"upload.reason.{reason}")
+    if bearer:
+        text += translate(f"upload.bearer.{bearer}")
+    return VerdictOut(
+        nonce=UUID(answer["nonce"]),
+        verdict=str(answer["verdict"]),
+        reason=reason,
+        bearer=bearer,
+        title=str(answer.get("title") or translate(f"upload.verdict.{answer['verdict']}")),
+        text=text,
+    )
 
 
 def _instant(text: object) -> datetime | None:

@@ -71,6 +71,24 @@ SELECT community_id, '2000-01-01', gen_random_uuid(), 1, 1, now() FROM community
 INSERT INTO use_call (community_id, voucher_id, use_seq, used_on, member_id, merchant_id, clerk_id, title, received_at, state, note)
 SELECT d.community_id, 1, 1, d.used_on, m.member_id, m.member_id, m.member_id, 'x', now(), 'waiting', ''
   FROM call_draw d JOIN member m ON m.community_id = d.community_id LIMIT 1;
+INSERT INTO redemption.device (community_id, device_id, kind, merchant_id, public_key, label, registered_at)
+SELECT community_id, gen_random_uuid(), 'enrolled', merchant_id, sha256(''), 'till', now() FROM redemption.merchant LIMIT 1;
+INSERT INTO redemption.device_ticket (community_id, ticket, merchant_id, made_by, made_at, ends_at)
+SELECT community_id, sha256(''), merchant_id, merchant_id, now(), now() + interval '15 minutes' FROM redemption.merchant LIMIT 1;
+INSERT INTO redemption.lease (community_id, lease_id, merchant_id, device_id, state, granted_at, renewed_at, ends_at)
+SELECT community_id, gen_random_uuid(), merchant_id, device_id, 'out', now(), now(), now() + interval '1 hour'
+  FROM redemption.device WHERE kind = 'enrolled' LIMIT 1;
+INSERT INTO redemption.lease_offer
+SELECT l.community_id, o.offer_id, l.lease_id FROM redemption.lease l JOIN redemption.offer o USING (community_id) LIMIT 1;
+INSERT INTO redemption.offline_record (community_id, device_id, nonce, seq, hash, text, quantity, merchant_id, scanned_at,
+                                       claimed_at, received_at, flags, verdict, reason, value_fen)
+SELECT community_id, device_id, gen_random_uuid(), 1, sha256(''), '{}', 1, merchant_id, now(), now(), now(), '{}', 'review',
+       'unknown', 0
+  FROM redemption.lease LIMIT 1;
+INSERT INTO redemption.offline_review (community_id, device_id, nonce, merchant_id, state, opened_at, due_at)
+SELECT community_id, device_id, nonce, merchant_id, 'open', now(), now() FROM redemption.offline_record LIMIT 1;
+INSERT INTO redemption.strike SELECT community_id, device_id, nonce, merchant_id, now() FROM redemption.offline_record LIMIT 1;
+INSERT INTO redemption.loss_month SELECT community_id, '2026-01-01', 0, 1, NULL FROM redemption.offline_record LIMIT 1;
 INSERT INTO message (community_id, message_id, member_id, fact, fact_key, numbers, url, sent_at)
 SELECT community_id, gen_random_uuid(), member_id, 'WishPosted', '\\x00', '{}', '/', now() FROM member LIMIT 1;
 INSERT INTO ledger.marked (community_id, seq) SELECT community_id, 0 FROM ledger.book LIMIT 1;

@@ -136,7 +136,10 @@ async def take_for_many(
 async def give_back(
     session: AsyncSession, *, actor: Actor, voucher_id: int, key: str, now: datetime, quantity: int | None = None
 ) -> None:
-    """Cancel what is not used, or so many pieces of it: the points come back at once. Staff may do it for the holder."""
+    """Cancel what is not used, or so many pieces of it. Staff may do it for the holder.
+
+    The points come back at once; where a shop's phone has the lease, when that has answered or its lease is over.
+    """
     voucher = await _held(session, actor, voucher_id)
     behalf = voucher.member_id if voucher.member_id != actor.member_id else None
     ended = await redemption.cancel_voucher(
@@ -150,7 +153,12 @@ async def give_back(
         quantity=quantity,
         now=now,
     )
-    if not ended.replayed:
+    if ended.state is redemption.VoucherState.CANCEL_PENDING:
+        # A shop's phone may have taken it without a network: the points come back when it has said that it has not.
+        audit.record(
+            session, actor, "vouchers.cancel_asked", kind="voucher", id=voucher_id, now=now, on_behalf_of=behalf
+        )
+    elif not ended.replayed:
         audit.record(
             session,
             actor,

@@ -23,6 +23,9 @@ _WITH_LOCKS = sa.text(
     "SELECT DISTINCT v.community_id FROM redemption.voucher v"
     " WHERE v.lock_until <= :now AND v.state = 'LOCKED' ORDER BY 1"
 )
+_WITH_CANCELLING = sa.text(
+    "SELECT DISTINCT v.community_id FROM redemption.voucher v WHERE v.state = 'CANCEL_PENDING' ORDER BY 1"
+)
 _TO_REMIND = sa.text("""
 INSERT INTO voucher_reminder (community_id, voucher_id, days_before, reminded_at)
 SELECT v.community_id, v.voucher_id, :days, :now
@@ -61,6 +64,36 @@ async def expire_vouchers(session: AsyncSession, now: datetime) -> int:
                     voucher_id=ended.voucher_id,
                     member_id=ended.member_id,
                     reason="expired",
+                ),
+                now=now,
+            )
+        if round_.expired:
+            return len(round_.expired)
+    return 0
+
+
+async def end_cancelling(session: AsyncSession, now: datetime) -> int:
+    """Give back vouchers whose cancelling waited for a shop's phone: one community a transaction."""
+    for community_id in (await session.execute(_WITH_CANCELLING)).scalars():
+        round_ = await redemption.end_cancelling(session, community_id, now=now, limit=BATCH)
+        for ended in round_.expired:
+            audit.record(
+                session,
+                None,
+                "vouchers.cancelled",
+                kind="voucher",
+                id=ended.voucher_id,
+                now=now,
+                community_id=community_id,
+                detail={"points": ended.points, "quantity": ended.quantity},
+            )
+            outbox.record(
+                session,
+                VoucherReturned(
+                    community_id=community_id,
+                    voucher_id=ended.voucher_id,
+                    member_id=ended.member_id,
+                    reason="cancelled",
                 ),
                 now=now,
             )

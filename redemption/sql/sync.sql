@@ -1,0 +1,382 @@
+-- What becomes of scans that were made without a network. One call takes many records and answers each of them, once and for ever.
+
+-- What a piece of this voucher is worth in fen, for limits that are in money: what the sponsor owes for it, else a yuan for each point.
+CREATE FUNCTION redemption.value_fen(p_voucher redemption.voucher) RETURNS bigint
+    LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT coalesce(nullif(p_voucher.payable_fen_each + p_voucher.cash_fen_each, 0), 100::bigint * (p_voucher.points_each + p_voucher.subsidy_points_each))
+$$;
+
+CREATE FUNCTION redemption.concluded(p_verdict text, p_reason text, p_bearer text DEFAULT NULL) RETURNS jsonb
+    LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT jsonb_build_object('verdict', p_verdict, 'reason', p_reason, 'bearer', p_bearer)
+$$;
+
+-- Whether the phone should have known: it happened a day before the scan, and the phone had heard from us since.
+CREATE FUNCTION redemption.is_stale(p_happened timestamptz, p_scanned timestamptz, p_heard timestamptz) RETURNS boolean
+    LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT p_happened + interval '24 hours' <= p_scanned AND p_heard >= p_happened
+$$;
+
+-- Whether this record still lies inside what a phone may accept without us: so many vouchers, so much money, so much for one.
+CREATE FUNCTION redemption.is_inside_floor(
+    p_device redemption.device, p_record jsonb, p_voucher redemption.voucher, p_heard timestamptz, p_terms jsonb
+) RETURNS boolean
+    LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT redemption.value_fen(p_voucher) * (p_record ->> 'quantity')::int <= (p_terms ->> 'voucher_fen')::bigint
+       AND count(*) + 1 <= (p_terms ->> 'vouchers')::int
+       AND coalesce(sum(o.value_fen), 0) + redemption.value_fen(p_voucher) * (p_record ->> 'quantity')::int <= (p_terms ->> 'fen')::bigint
+      FROM redemption.offline_record o
+     WHERE o.community_id = p_device.community_id AND o.device_id = p_device.device_id AND o.offline_class = 2
+       AND o.seq < (p_record ->> 'seq')::bigint AND o.scanned_at >= p_heard
+$$;
+
+-- What is wrong with the record itself, before anything is asked of the voucher's state; NULL when nothing is.
+CREATE FUNCTION redemption.record_fault(
+    p_device redemption.device, p_record jsonb, p_voucher redemption.voucher, p_scanned timestamptz, p_now timestamptz, p_terms jsonb
+) RETURNS jsonb
+    LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    v_lease redemption.lease;
+    v_offer redemption.offer;
+    v_clerk uuid := (p_record ->> 'clerk')::uuid;
+BEGIN
+    IF p_device.revoked_at IS NOT NULL THEN
+        RETURN redemption.concluded('review', 'device_revoked');
+    ELSIF p_record ->> 'fault' IS NOT NULL THEN
+        RETURN redemption.concluded('review', p_record ->> 'fault');
+    ELSIF p_voucher.voucher_id IS NULL THEN
+        RETURN redemption.concluded('review', 'unknown');
+    ELSIF v_clerk IS NULL OR NOT (p_record ->> 'is_clerk')::boolean THEN
+        RETURN redemption.concluded('review', 'clerk_unknown');
+    ELSIF p_now > p_scanned + make_interval(days => (p_terms ->> 'late_days')::int) THEN
+        RETURN redemption.concluded('review', 'too_late');
+    ELSIF NOT EXISTS (SELECT FROM redemption.offer_merchant om
+                       WHERE om.community_id = p_voucher.community_id AND om.offer_id = p_voucher.offer_id
+                         AND om.merchant_id = p_device.merchant_id) THEN
+        RETURN redemption.concluded('conflict', 'wrong_merchant', 'merchant');
+    ELSIF v_clerk IN (p_voucher.member_id, p_voucher.payer_id) OR p_voucher.owner_group = (p_record ->> 'group')::uuid THEN
+        RETURN redemption.concluded('conflict', 'own_voucher', 'merchant');
+    ELSIF p_voucher.offline_class = 0 THEN
+        RETURN redemption.concluded('conflict', 'online_only', 'merchant');
+    ELSIF p_voucher.offline_class = 1 THEN
+        SELECT * INTO v_lease FROM redemption.lease l
+         WHERE l.community_id = p_device.community_id AND l.lease_id = (p_record ->> 'lease')::uuid AND l.device_id = p_device.device_id;
+        IF v_lease.state = 'broken' THEN
+            RETURN redemption.concluded('review', 'lease_broken');
+        ELSIF v_lease.lease_id IS NULL THEN
+            RETURN redemption.concluded('conflict', 'lease_unknown', 'merchant');
+        ELSIF p_scanned < v_lease.granted_at OR p_scanned >= least(v_lease.ends_at, v_lease.ended_at) THEN
+            RETURN redemption.concluded('conflict', 'lease_over', 'merchant');
+        END IF;
+    END IF;
+    SELECT * INTO v_offer FROM redemption.offer o WHERE o.community_id = p_voucher.community_id AND o.offer_id = p_voucher.offer_id;
+    IF p_scanned >= p_voucher.expires_at THEN
+        RETURN redemption.concluded('conflict', 'expired', 'merchant');
+    ELSIF p_scanned < v_offer.usable_from THEN
+        RETURN redemption.concluded('conflict', 'not_yet', 'merchant');
+    ELSIF v_offer.weekdays & (1 << (extract(isodow FROM p_scanned AT TIME ZONE v_offer.time_zone)::int - 1)) = 0 THEN
+        RETURN redemption.concluded('conflict', 'not_today', 'merchant');
+    END IF;
+    RETURN NULL;
+END $$;
+
+-- A voucher that was used before: by whom decides who pays. The floor bounds what the fund bears.
+CREATE FUNCTION redemption.used_before(
+    p_device redemption.device, p_record jsonb, p_voucher redemption.voucher, p_heard timestamptz, p_terms jsonb
+) RETURNS jsonb
+    LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    v_earlier record;
+BEGIN
+    SELECT bool_or(u.device_id = p_device.device_id) AS here, bool_or(o.verdict = 'accepted') AS offline INTO v_earlier
+      FROM redemption.use u
+      LEFT JOIN redemption.offline_record o ON o.community_id = u.community_id AND o.device_id = u.device_id AND o.nonce = u.nonce
+     WHERE u.community_id = p_voucher.community_id AND u.voucher_id = p_voucher.voucher_id AND u.state <> 'REVERSED' AND u.bearer IS NULL;
+    IF v_earlier.here THEN
+        RETURN redemption.concluded('conflict', 'used_here', 'merchant');
+    ELSIF NOT redemption.is_inside_floor(p_device, p_record, p_voucher, p_heard, p_terms) THEN
+        RETURN redemption.concluded('conflict', 'above_floor', 'merchant');
+    END IF;
+    RETURN redemption.concluded('conflict', CASE WHEN v_earlier.offline THEN 'used_elsewhere' ELSE 'used_online' END, 'fund');
+END $$;
+
+-- The table of who pays. Nothing that was accepted is undone.
+CREATE FUNCTION redemption.judge_record(
+    p_device redemption.device, p_record jsonb, p_voucher redemption.voucher, p_scanned timestamptz, p_heard timestamptz, p_now timestamptz, p_terms jsonb
+) RETURNS jsonb
+    LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    v_fault jsonb := redemption.record_fault(p_device, p_record, p_voucher, p_scanned, p_now, p_terms);
+    v_renewed timestamptz;
+BEGIN
+    IF v_fault IS NOT NULL THEN
+        RETURN v_fault;
+    ELSIF p_voucher.state IN ('FROZEN', 'VOID', 'CANCELLED') AND redemption.is_stale(p_voucher.changed_at, p_scanned, p_heard) THEN
+        RETURN redemption.concluded('conflict', 'revoked', 'merchant');
+    ELSIF p_voucher.state IN ('FROZEN', 'LOCKED', 'RESERVED') THEN
+        RETURN redemption.concluded('review', lower(p_voucher.state));
+    ELSIF p_voucher.state IN ('CANCELLED', 'EXPIRED') THEN
+        RETURN redemption.concluded('conflict', lower(p_voucher.state) || '_before', 'member');
+    ELSIF p_voucher.state = 'VOID' THEN
+        RETURN CASE WHEN redemption.is_inside_floor(p_device, p_record, p_voucher, p_heard, p_terms)
+                    THEN redemption.concluded('conflict', 'void', 'fund') ELSE redemption.concluded('conflict', 'above_floor', 'merchant') END;
+    ELSIF p_voucher.state = 'CANCEL_PENDING' AND p_voucher.offline_class <> 1 THEN
+        RETURN redemption.concluded('review', 'cancel_pending');
+    ELSIF redemption.open_quantity(p_voucher) < (p_record ->> 'quantity')::int THEN
+        RETURN redemption.used_before(p_device, p_record, p_voucher, p_heard, p_terms);
+    END IF;
+    IF (p_record ->> 'code_seq')::int <> p_voucher.code_seq THEN
+        SELECT max(e.at) INTO v_renewed FROM redemption.voucher_event e
+         WHERE e.community_id = p_voucher.community_id AND e.voucher_id = p_voucher.voucher_id AND e.action IN ('renew_code', 'reverse', 'give');
+        IF redemption.is_stale(v_renewed, p_scanned, p_heard) THEN
+            RETURN redemption.concluded('conflict', 'code_outdated', 'merchant');
+        END IF;
+    END IF;
+    RETURN redemption.concluded('accepted', 'accepted');
+END $$;
+
+-- The sources that pay a shop for a conflict: the member's points and what they then owe, the fund's money, and the account of losses.
+-- What a source has not got, the one after it bears; what a member has not got is owed, below zero.
+CREATE FUNCTION redemption.conflict_steps(p_voucher redemption.voucher, p_quantity int, p_merchant uuid, p_by_member boolean) RETURNS ledger.step[]
+    LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    v_member text := redemption.account('member', coalesce(p_voucher.payer_id, p_voucher.member_id));
+    v_owed text := redemption.account('owed', coalesce(p_voucher.payer_id, p_voucher.member_id));
+    v_shop text := redemption.account('merchant', p_merchant);
+    v_points bigint := 100::bigint * p_quantity * p_voucher.points_each;
+    v_subsidy bigint := 100::bigint * p_quantity * p_voucher.subsidy_points_each;
+    v_fen bigint := p_quantity * p_voucher.payable_fen_each;
+    v_has bigint := CASE WHEN p_by_member THEN least(v_points, greatest(0, redemption.available(p_voucher.community_id, v_member, 'point'))) ELSE 0 END;
+    v_fund bigint := least(v_fen, greatest(0, redemption.available(p_voucher.community_id, 'fund:charity', 'fen')));
+BEGIN
+    RETURN (
+        SELECT coalesce(array_agg(ROW('post', part.debit, v_shop, part.unit, part.amount, NULL, NULL)::ledger.step ORDER BY part.n), '{}')
+          FROM (VALUES (1, v_member, 'point', v_has),
+                       (2, CASE WHEN p_by_member THEN v_owed ELSE 'loss:offline' END, 'point', v_points - v_has),
+                       (3, 'loss:offline', 'point', v_subsidy),
+                       (4, 'fund:charity', 'fen', v_fund),
+                       (5, 'loss:offline', 'fen', v_fen - v_fund)) AS part (n, debit, unit, amount)
+         WHERE part.amount > 0);
+END $$;
+
+-- Pays the shop for a conflict and writes the use that says so: it takes nothing from the voucher. The caller holds the voucher.
+-- NULL when the books do not take it.
+CREATE FUNCTION redemption.pay_conflict(
+    p_voucher redemption.voucher, p_device uuid, p_nonce uuid, p_merchant uuid, p_clerk uuid, p_quantity int, p_bearer text, p_by_member boolean,
+    p_reason text, p_scanned timestamptz, p_now timestamptz, p_actor uuid DEFAULT NULL, p_second uuid DEFAULT NULL
+) RETURNS int
+    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    v_owed text := redemption.account('owed', coalesce(p_voucher.payer_id, p_voucher.member_id));
+    v_seq int;
+    v_events int;
+    v_posted ledger.verdict;
+BEGIN
+    PERFORM ledger.open_accounts(p_voucher.community_id, ARRAY['loss:offline', 'loss:offline', v_owed], ARRAY['point', 'fen', 'point'],
+                                 ARRAY[NULL, NULL, NULL]::bigint[], ARRAY[NULL, NULL, NULL]::bigint[], p_now);
+    v_posted := redemption.post(p_voucher.community_id, 'redemption.use:' || p_device || ':' || p_nonce, 'voucher_conflict',
+                                redemption.conflict_steps(p_voucher, p_quantity, p_merchant, p_by_member), p_actor, NULL, p_now);
+    IF v_posted.code <> 'posted' THEN
+        RETURN NULL;
+    END IF;
+    UPDATE redemption.voucher v SET use_seq = v.use_seq + 1, event_seq = v.event_seq + 1
+     WHERE v.community_id = p_voucher.community_id AND v.voucher_id = p_voucher.voucher_id
+    RETURNING v.use_seq, v.event_seq INTO v_seq, v_events;
+    INSERT INTO redemption.use (community_id, voucher_id, seq, device_id, nonce, merchant_id, clerk_id, quantity,
+                                points, subsidy_points, payable_fen, cash_fen, state, bearer, scanned_at, received_at, journal_id)
+    VALUES (p_voucher.community_id, p_voucher.voucher_id, v_seq, p_device, p_nonce, p_merchant, p_clerk, p_quantity,
+            p_quantity::bigint * p_voucher.points_each, p_quantity::bigint * p_voucher.subsidy_points_each,
+            p_quantity * p_voucher.payable_fen_each, p_quantity * p_voucher.cash_fen_each, 'CONFLICT', p_bearer, p_scanned, p_now, v_posted.journal_id);
+    INSERT INTO redemption.voucher_event (community_id, voucher_id, number, action, from_state, to_state, actor_id, second_id, reason, at)
+    VALUES (p_voucher.community_id, p_voucher.voucher_id, v_events, 'conflict', p_voucher.state, p_voucher.state, p_actor, p_second, p_reason, p_now);
+    RETURN v_seq;
+END $$;
+
+-- Takes from the month's budget for losses, whose row the caller holds. False when it does not reach. The budget is so many millionths of
+-- what was redeemed this month, and at least what one phone may accept without us.
+CREATE FUNCTION redemption.take_loss(p_community bigint, p_fen bigint, p_now timestamptz, p_terms jsonb) RETURNS boolean
+    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    v_redeemed numeric := (
+        SELECT coalesce(sum(coalesce(nullif(u.payable_fen + u.cash_fen, 0), 100 * (u.points + u.subsidy_points))), 0)
+          FROM redemption.merchant m
+          JOIN redemption.use u ON u.community_id = m.community_id AND u.merchant_id = m.merchant_id
+           AND u.received_at >= (p_terms ->> 'month_began')::timestamptz
+         WHERE m.community_id = p_community AND u.state <> 'REVERSED' AND u.bearer IS NULL);
+BEGIN
+    UPDATE redemption.loss_month m SET allowed_fen = greatest(m.allowed_fen, (p_terms ->> 'fen')::bigint,
+                                                              floor(v_redeemed * (p_terms ->> 'loss_millionths')::bigint / 1000000)::bigint)
+     WHERE m.community_id = p_community AND m.began_on = (p_terms ->> 'month_on')::date;
+    UPDATE redemption.loss_month m
+       SET lost_fen = m.lost_fen + p_fen,
+           alarmed_at = coalesce(m.alarmed_at, CASE WHEN (m.lost_fen + p_fen) * 2 >= m.allowed_fen THEN p_now END)
+     WHERE m.community_id = p_community AND m.began_on = (p_terms ->> 'month_on')::date AND m.lost_fen + p_fen <= m.allowed_fen;
+    RETURN FOUND;
+END $$;
+
+-- Does what was judged: a use, or a conflict that is paid, or a case for people. Answers with what was done, which may be less than was judged.
+CREATE FUNCTION redemption.apply_record(
+    p_device redemption.device, p_record jsonb, p_voucher redemption.voucher, p_judged jsonb, p_scanned timestamptz, p_now timestamptz, p_terms jsonb
+) RETURNS jsonb
+    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    v_nonce uuid := (p_record ->> 'nonce')::uuid;
+    v_clerk uuid := (p_record ->> 'clerk')::uuid;
+    v_quantity int := (p_record ->> 'quantity')::int;
+    v_taken redemption.verdict;
+    v_seq int;
+BEGIN
+    IF p_judged ->> 'verdict' = 'accepted' THEN
+        v_taken := redemption.take_use(p_voucher, p_device.device_id, v_nonce, (p_record ->> 'code_seq')::int, p_device.merchant_id, v_clerk,
+                                       v_quantity, p_scanned, p_now, NULL, CASE p_voucher.state WHEN 'CANCEL_PENDING' THEN 'end_cancelling' ELSE 'merge' END);
+        IF v_taken.code <> 'redeemed' THEN
+            RETURN redemption.concluded('review', 'ledger_refused');
+        END IF;
+        RETURN p_judged || v_taken.detail || jsonb_build_object('use_seq', v_taken.detail -> 'seq');
+    ELSIF p_judged ->> 'bearer' IN ('fund', 'member') THEN
+        IF p_judged ->> 'bearer' = 'fund' AND NOT redemption.take_loss(p_device.community_id, redemption.value_fen(p_voucher) * v_quantity, p_now, p_terms) THEN
+            RETURN redemption.concluded('review', 'fund_budget');
+        END IF;
+        v_seq := redemption.pay_conflict(
+            p_voucher, p_device.device_id, v_nonce, p_device.merchant_id, v_clerk, v_quantity, p_judged ->> 'bearer',
+            p_judged ->> 'bearer' = 'member' OR p_judged ->> 'reason' = 'used_elsewhere', p_judged ->> 'reason', p_scanned, p_now);
+        IF v_seq IS NULL THEN
+            -- What was taken from the month stays taken: a person decides, and may pay.
+            RETURN redemption.concluded('review', 'ledger_refused');
+        END IF;
+        RETURN p_judged || jsonb_build_object('use_seq', v_seq);
+    END IF;
+    RETURN p_judged;
+END $$;
+
+-- One record, new to us. p_flags is what the chain of records says of it. The caller holds the voucher, the device and the month's losses.
+CREATE FUNCTION redemption.merge_record(p_device redemption.device, p_record jsonb, p_flags text[], p_now timestamptz, p_terms jsonb) RETURNS jsonb
+    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    v_nonce uuid := (p_record ->> 'nonce')::uuid;
+    v_voucher redemption.voucher;
+    v_claimed timestamptz := to_timestamp((p_record ->> 'trusted_at')::numeric / 1000);
+    v_scanned timestamptz := least(p_now, greatest(v_claimed, p_device.log_at));
+    v_heard timestamptz := coalesce(v_scanned - make_interval(secs => (p_record ->> 'mono')::double precision / 1000), p_device.seen_at, p_device.registered_at);
+    v_said jsonb;
+BEGIN
+    SELECT * INTO v_voucher FROM redemption.voucher v
+     WHERE v.community_id = p_device.community_id AND v.voucher_id = (p_record ->> 'voucher')::bigint;
+    IF EXISTS (SELECT FROM redemption.use u WHERE u.community_id = p_device.community_id AND u.device_id = p_device.device_id AND u.nonce = v_nonce) THEN
+        -- The phone had scanned it with us and never heard the answer.
+        v_said := redemption.concluded('already', 'accepted');
+    ELSE
+        v_said := redemption.judge_record(p_device, p_record, v_voucher, v_scanned, v_heard, p_now, p_terms);
+        v_said := redemption.apply_record(p_device, p_record, v_voucher, v_said, v_scanned, p_now, p_terms);
+    END IF;
+    INSERT INTO redemption.offline_record (community_id, device_id, nonce, seq, hash, text, voucher_id, quantity, merchant_id, clerk_id, lease_id,
+                                           offline_class, scanned_at, claimed_at, received_at, flags, verdict, reason, bearer, use_seq, value_fen)
+    VALUES (p_device.community_id, p_device.device_id, v_nonce, (p_record ->> 'seq')::bigint, decode(p_record ->> 'hash', 'hex'), p_record ->> 'text',
+            (p_record ->> 'voucher')::bigint, (p_record ->> 'quantity')::int, p_device.merchant_id, (p_record ->> 'clerk')::uuid,
+            (p_record ->> 'lease')::uuid, v_voucher.offline_class, v_scanned, v_claimed, p_now, p_flags,
+            v_said ->> 'verdict', v_said ->> 'reason', v_said ->> 'bearer', (v_said ->> 'use_seq')::int,
+            coalesce(redemption.value_fen(v_voucher), 0) * (p_record ->> 'quantity')::int);
+    IF v_said ->> 'verdict' = 'review' THEN
+        INSERT INTO redemption.offline_review (community_id, device_id, nonce, merchant_id, state, opened_at, due_at)
+        VALUES (p_device.community_id, p_device.device_id, v_nonce, p_device.merchant_id, 'open', p_now,
+                p_now + make_interval(days => (p_terms ->> 'review_days')::int));
+    ELSIF v_said ->> 'reason' = 'used_elsewhere' THEN
+        PERFORM redemption.add_strike(p_device.community_id, p_device.device_id, v_nonce, coalesce(v_voucher.payer_id, v_voucher.member_id), p_now);
+    END IF;
+    RETURN v_said || jsonb_build_object('nonce', v_nonce, 'scanned_at', v_scanned, 'voucher_id', v_voucher.voucher_id, 'member_id', v_voucher.member_id,
+                                        'title', (SELECT o.title FROM redemption.offer o
+                                                   WHERE o.community_id = v_voucher.community_id AND o.offer_id = v_voucher.offer_id));
+END $$;
+
+-- The second strike: the member's vouchers, those they hold and those to come, are good online only.
+CREATE FUNCTION redemption.add_strike(p_community bigint, p_device uuid, p_nonce uuid, p_member uuid, p_now timestamptz) RETURNS void
+    LANGUAGE sql SET search_path = pg_catalog, pg_temp AS $$
+    INSERT INTO redemption.strike (community_id, device_id, nonce, member_id, at) VALUES (p_community, p_device, p_nonce, p_member, p_now)
+$$;
+
+-- The class a voucher is issued with or told of now: the offer's, and online only for who has two strikes or owes points to the fund.
+CREATE FUNCTION redemption.class_for(p_community bigint, p_member uuid, p_class int) RETURNS int
+    LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT CASE WHEN p_class > 0 AND (
+                     (SELECT count(*) FROM redemption.strike s WHERE s.community_id = p_community AND s.member_id = p_member) >= 2
+                     OR redemption.available(p_community, redemption.account('owed', p_member), 'point') < 0)
+                THEN 0 ELSE p_class END
+$$;
+
+-- Freezes the phone's lease: its vouchers stay its own until it ends or people break it, and it is not made longer.
+CREATE FUNCTION redemption.freeze_lease(p_community bigint, p_device uuid, p_reason text, p_now timestamptz) RETURNS void
+    LANGUAGE sql SET search_path = pg_catalog, pg_temp AS $$
+    UPDATE redemption.lease l SET frozen_at = p_now, frozen_reason = p_reason
+     WHERE l.community_id = p_community AND l.device_id = p_device AND l.state = 'out' AND l.frozen_at IS NULL
+$$;
+
+-- Many records of one phone in the order of their numbers. Each is answered for itself: what breaks one (poison) breaks no other, and it gets no
+-- answer, so that it stays on the phone. Vouchers in the order of their ids, then the phone, then the month's losses, then the books' head.
+CREATE FUNCTION redemption.sync_records(p_community bigint, p_device uuid, p_records jsonb, p_now timestamptz, p_terms jsonb) RETURNS redemption.verdict
+    LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    v_device redemption.device;
+    v_record jsonb;
+    v_before redemption.offline_record;
+    v_flags text[];
+    v_skipped text[] := '{}';
+    v_said jsonb;
+    v_answers jsonb[] := '{}';
+BEGIN
+    PERFORM FROM redemption.voucher v
+      WHERE v.community_id = p_community AND v.voucher_id = ANY (ARRAY(SELECT (r ->> 'voucher')::bigint FROM jsonb_array_elements(p_records) r))
+      ORDER BY v.voucher_id FOR NO KEY UPDATE;
+    SELECT * INTO v_device FROM redemption.device d WHERE d.community_id = p_community AND d.device_id = p_device FOR NO KEY UPDATE;
+    IF v_device.kind IS DISTINCT FROM 'enrolled' THEN
+        RETURN redemption.said('device_refused');
+    END IF;
+    -- What could not be read at the end of the upload before is no gap: the phone has put it aside.
+    v_skipped := v_skipped || encode(v_device.log_skipped, 'hex');
+    INSERT INTO redemption.loss_month (community_id, began_on, lost_fen, allowed_fen)
+    VALUES (p_community, (p_terms ->> 'month_on')::date, 0, (p_terms ->> 'fen')::bigint) ON CONFLICT DO NOTHING;
+    PERFORM FROM redemption.loss_month m WHERE m.community_id = p_community AND m.began_on = (p_terms ->> 'month_on')::date FOR NO KEY UPDATE;
+    FOR v_record IN SELECT r.value FROM jsonb_array_elements(p_records) WITH ORDINALITY r (value, place) ORDER BY r.place LOOP
+        v_said := NULL;
+        SELECT * INTO v_before FROM redemption.offline_record o
+         WHERE o.community_id = p_community AND o.device_id = p_device AND o.nonce = (v_record ->> 'nonce')::uuid FOR UPDATE;
+        IF v_before.nonce IS NOT NULL THEN
+            IF encode(v_before.hash, 'hex') <> v_record ->> 'hash' THEN
+                PERFORM redemption.freeze_lease(p_community, p_device, 'fork', p_now);
+            END IF;
+            v_answers := v_answers || (redemption.concluded('already', v_before.reason, v_before.bearer) || jsonb_build_object('nonce', v_before.nonce));
+            CONTINUE;
+        ELSIF (v_record ->> 'is_unread')::boolean THEN
+            v_skipped := v_skipped || (v_record ->> 'hash');
+            CONTINUE;
+        END IF;
+        v_flags := ARRAY(SELECT jsonb_array_elements_text(v_record -> 'flags')) || CASE
+            WHEN (v_record ->> 'seq')::bigint <= v_device.log_seq THEN '{fork}'
+            WHEN v_record ->> 'prev' = ANY (v_skipped) THEN '{}'
+            WHEN (v_record ->> 'seq')::bigint > v_device.log_seq + 1 THEN '{gap}'
+            WHEN v_record ->> 'prev' <> coalesce(encode(v_device.log_hash, 'hex'), repeat('0', 64)) THEN '{fork}'
+            ELSE '{}' END::text[];
+        BEGIN
+            v_said := redemption.merge_record(v_device, v_record, v_flags, p_now, p_terms);
+        EXCEPTION WHEN OTHERS THEN
+            -- Only what is wrong with the record itself may be told so; a cut connection or a deadlock is the whole upload's.
+            IF left(SQLSTATE, 2) NOT IN ('22', '23', 'P0') THEN
+                RAISE;
+            END IF;
+            v_skipped := v_skipped || (v_record ->> 'hash');
+        END;
+        IF v_said IS NOT NULL THEN
+            v_answers := v_answers || v_said;
+            IF v_flags && '{gap,fork,clock_back}' OR v_said ->> 'reason' = 'lease_unknown' THEN
+                PERFORM redemption.freeze_lease(p_community, p_device, coalesce(v_flags[1], 'lease_unknown'), p_now);
+            END IF;
+            v_device.log_seq := greatest(v_device.log_seq, (v_record ->> 'seq')::bigint);
+            v_device.log_hash := decode(v_record ->> 'hash', 'hex');
+            v_device.log_at := greatest(v_device.log_at, (v_said ->> 'scanned_at')::timestamptz);
+        END IF;
+    END LOOP;
+    UPDATE redemption.device d
+       SET log_seq = v_device.log_seq, log_hash = v_device.log_hash, log_at = v_device.log_at, seen_at = p_now,
+           log_skipped = decode(v_skipped[cardinality(v_skipped)], 'hex')
+     WHERE d.community_id = p_community AND d.device_id = p_device;
+    RETURN redemption.said('done', jsonb_build_object('answers', to_jsonb(v_answers)));
+END $$;

@@ -1,0 +1,247 @@
+"""What shops' phones say: signed, and without a session."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any, TypeVar, cast
+
+import msgspec
+from litestar import Request, Response, post
+from litestar.datastructures import State
+from litestar.di import NamedDependency
+from litestar.params import JSONBody
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+import redemption
+from service.communities import organisation
+from service.kit.access import PUBLIC
+from service.kit.clock import HOME_ZONE, local_day
+from service.kit.crypto import Keyring
+from service.kit.db import Sessions, transaction
+from service.kit.edge import DEVICE_COOKIE
+from service.kit.ids import new_id
+from service.kit.issuers import issuers
+from service.kit.refusals import Invalid
+from service.vouchers.actions import devices as phones
+from service.vouchers.actions.scan import code_keys
+from service.vouchers.payloads.devices import (
+    AnchorsOut,
+    CallIn,
+    ClerkOut,
+    EnrolIn,
+    EnrolOut,
+    FloorOut,
+    IssuerOut,
+    LeaseDone,
+    LeasedOut,
+    LeaseIn,
+    LeaseOut,
+    RoamingOut,
+    ShopOut,
+    SnapshotIn,
+    SnapshotOut,
+    SyncIn,
+    SyncOut,
+)
+from service.vouchers.said import uploaded
+from service.vouchers.uploads import from_base64url, milliseconds, to_base64url
+
+AnyRequest = Request[Any, Any, Any]
+Call = TypeVar("Call", bound=CallIn)
+SIGNED = {**PUBLIC, "authentication": "none", "exclude_from_csrf": True}
+"""A phone's call: its signature says who it is, and no cookie counts."""
+SOFT_HOURS, HARD_HOURS = 24, 72
+WINDOW = timedelta(minutes=240)
+FAR = datetime(2999, 1, 1, tzinfo=UTC)
+YEAR = 365 * 24 * 3600
+
+
+async def _call(
+    request: AnyRequest, session: AsyncSession, kind: type[Call], now: datetime
+) -> tuple[Call, redemption.ShopDevice]:
+    """What a phone says, and which phone says it."""
+    body = await request.body()
+    try:
+        said = msgspec.json.decode(body, type=kind)
+    except (msgspec.ValidationError, msgspec.DecodeError) as problem:
+        raise Invalid({"body": "malformed"}) from problem
+    device = await phones.device_of_call(
+        session,
+        community_id=said.community_id,
+        device_id=said.device_id,
+        signature=request.headers.get("linli-signature", ""),
+        body=body,
+        now=now,
+    )
+    return said, device
+
+
+@post("/api/devices/enrol", opt=SIGNED, status_code=200)
+async def enrol(
+    data: JSONBody[EnrolIn], state: State, session: NamedDependency[AsyncSession], now: NamedDependency[datetime]
+) -> Response[EnrolOut]:
+    """Make this phone a device of the ticket's shop. From then on its scans with a network are the device's as well."""
+    community_id, device_id, shop_id = await phones.enrol(
+        session,
+        ticket=data.ticket,
+        public_key=from_base64url(data.public_key),
+        proof=data.proof,
+        label=data.label,
+        now=now,
+    )
+    shop = await organisation(session, community_id, shop_id)
+    answer = Response(
+        EnrolOut(device_id, community_id, ShopOut(shop_id, shop.name), milliseconds(now)), status_code=200
+    )
+    answer.set_cookie(
+        DEVICE_COOKIE,
+        str(device_id),
+        path="/",
+        httponly=True,
+        secure=state.settings.is_secure,
+        samesite="lax",
+        max_age=YEAR,
+    )
+    return answer
+
+
+@post("/api/devices/snapshot", opt=SIGNED, status_code=200)
+async def snapshot(request: AnyRequest, state: State, now: NamedDependency[datetime]) -> SnapshotOut:
+    """All that the phone needs without a network; and the lease, unless another phone of the shop has it."""
+    keyring, sessions = cast("Keyring", state.keyring), cast("Sessions", state.sessions)
+    async with transaction(sessions) as session:
+        said, device = await _call(request, session, SnapshotIn, now)
+        if device.revoked_at is not None:
+            raise redemption.DeviceRefused
+        lease = await _lease(session, keyring, device, said, now)
+    # The lease is committed by now: whoever scans elsewhere sees it, and the list waits for whoever had begun before.
+    async with transaction(sessions) as session:
+        return await _snapshot(session, keyring, device, said, lease, now)
+
+
+async def _snapshot(
+    session: AsyncSession,
+    keyring: Keyring,
+    device: redemption.ShopDevice,
+    said: SnapshotIn,
+    lease: LeaseOut | None,
+    now: datetime,
+) -> SnapshotOut:
+    book, after = said.community_id, said.revocations_after
+    leased = await redemption.leased_vouchers(session, book, device.device_id, now=now) if lease else ()
+    offers = await redemption.roaming_offers(session, book, device.merchant_id)
+    revoked = await redemption.revoked_since(
+        session, book, after=datetime.fromtimestamp(int(after) / 1000, UTC) if after else None, now=now
+    )
+    shop = await organisation(session, book, device.merchant_id)
+    clerks = await phones.clerks_of(session, book, device.merchant_id, local_day(now))
+    terms = phones.terms_of(now)
+    return SnapshotOut(
+        server_time=milliseconds(now),
+        community_id=book,
+        time_zone=HOME_ZONE.key,
+        shop=ShopOut(device.merchant_id, shop.name),
+        lease=lease,
+        vouchers=[_leased(keyring, book, each, lease, now) for each in leased] if lease else [],
+        offers=[_roaming(each) for each in offers],
+        issuer_keys=_issuer_keys(keyring, now),
+        revoked=[str(each) for each in revoked],
+        revocation_mark=str(milliseconds(now)),
+        floor=FloorOut(terms.vouchers, terms.fen, terms.voucher_fen, SOFT_HOURS, HARD_HOURS),
+        clerks=[ClerkOut(each.member_id, each.name) for each in clerks.values()],
+    )
+
+
+async def _lease(
+    session: AsyncSession, keyring: Keyring, device: redemption.ShopDevice, said: SnapshotIn, now: datetime
+) -> LeaseOut | None:
+    if not said.lease:
+        return None
+    try:
+        lease = await redemption.take_lease(session, said.community_id, device.device_id, lease_id=new_id(), now=now)
+    except redemption.VoucherLeased:
+        return None
+    ends = milliseconds(lease.ends_at)
+    text = f"linli lease 1|{said.community_id}|{device.device_id}|{lease.lease_id}|{ends}"
+    signature = keyring.book_keys()[keyring.current].sign(text.encode())
+    return LeaseOut(lease.lease_id, ends, lease.is_frozen, to_base64url(signature))
+
+
+def _leased(
+    keyring: Keyring, book: int, voucher: redemption.LeasedVoucher, lease: LeaseOut, now: datetime
+) -> LeasedOut:
+    keys, first = code_keys(keyring, now), redemption.window_of(now)
+    ends = min(datetime.fromtimestamp(lease.ends_at / 1000, UTC), voucher.expires_at)
+    values = redemption.anchors(
+        keys,
+        community_id=book,
+        voucher_id=voucher.voucher_id,
+        code_seq=voucher.code_seq,
+        first_window=first,
+        count=max(1, redemption.window_of(ends) - first + 1),
+    )
+    return LeasedOut(
+        id=str(voucher.voucher_id),
+        title=voucher.title,
+        open=voucher.open,
+        points_each=voucher.points_each,
+        cash_fen_each=voucher.cash_fen_each,
+        value_fen=voucher.value_fen,
+        expires_at=milliseconds(voucher.expires_at),
+        usable_from=milliseconds(voucher.usable_from) if voucher.usable_from else 0,
+        weekdays=voucher.weekdays,
+        code_seq=voucher.code_seq,
+        anchors=AnchorsOut(first, [to_base64url(each) for each in values]),
+        offline_class=voucher.offline_class,
+    )
+
+
+def _roaming(offer: redemption.RoamingOffer) -> RoamingOut:
+    return RoamingOut(
+        number=redemption.offer_number(offer.offer_id),
+        title=offer.title,
+        points=offer.points,
+        value_fen=offer.value_fen,
+        usable_from=milliseconds(offer.usable_from) if offer.usable_from else 0,
+        weekdays=offer.weekdays,
+        offline_class=offer.offline_class,
+    )
+
+
+def _issuer_keys(keyring: Keyring, now: datetime) -> list[IssuerOut]:
+    keys = code_keys(keyring, now)
+    return [
+        IssuerOut(
+            each.number,
+            to_base64url(redemption.public_key(keys, each.number)),
+            milliseconds(each.valid_from),
+            milliseconds(each.valid_until or FAR),
+        )
+        for each in issuers(keyring)
+        if each.number in keys.keys
+    ]
+
+
+@post("/api/devices/sync", opt=SIGNED, status_code=200)
+async def sync(
+    request: AnyRequest, state: State, session: NamedDependency[AsyncSession], now: NamedDependency[datetime]
+) -> SyncOut:
+    """Take the phone's records: each gets its own answer, once and for ever. One that cannot be read stays on the phone."""
+    said, device = await _call(request, session, SyncIn, now)
+    answers, unread = await phones.sync(
+        session,
+        device,
+        community_id=said.community_id,
+        keys=code_keys(cast("Keyring", state.keyring), now),
+        texts=said.records,
+        now=now,
+    )
+    return SyncOut(milliseconds(now), [uploaded(each) for each in answers], unread)
+
+
+@post("/api/devices/lease", opt=SIGNED, status_code=200)
+async def lease(
+    request: AnyRequest, session: NamedDependency[AsyncSession], now: NamedDependency[datetime]
+) -> LeaseDone:
+    """Give the lease back, so that another phone of the shop can have it: all vouchers work online at once."""
+    said, device = await _call(request, session, LeaseIn, now)
+    await redemption.return_lease(session, said.community_id, device.device_id, seq=said.seq, now=now)
+    return LeaseDone(milliseconds(now))

@@ -1,0 +1,263 @@
+"""A shop's phone without a network: enrolled by a ticket, known by its signature, believed record by record."""
+
+import json
+import time
+from uuid import UUID, uuid4
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+import redemption
+from redemption.offline.rules import FIRST, record_hash, record_text
+from service.vouchers.uploads import from_base64url, to_base64url
+from tests.cast import HERE, client_of
+from tests.vouchers.conftest import code_of, scan_of
+
+
+class Phone:
+    """The barber's phone: a key, a log, and calls that are signed."""
+
+    def __init__(self, client, clock, clerk):
+        self.client, self.clock, self.clerk = client, clock, clerk
+        self.key = Ed25519PrivateKey.generate()
+        self.seq, self.prev, self.lease, self.device_id = 0, FIRST, None, None
+
+    async def enrol(self, ticket):
+        public = self.key.public_key().public_bytes_raw()
+        return await self.client.post(
+            "/api/devices/enrol",
+            json={
+                "ticket": ticket,
+                "public_key": to_base64url(public),
+                "proof": to_base64url(self.key.sign(ticket.encode())),
+                "label": "柜台 1",
+            },
+        )
+
+    async def call(self, what, signed=True, **body):
+        now = int(self.clock.now.timestamp() * 1000)
+        text = json.dumps({"device_id": str(self.device_id), "community_id": HERE, "sent_at": now, **body})
+        signature = to_base64url(self.key.sign(text.encode())) if signed else to_base64url(bytes(64))
+        return await self.client.post(
+            f"/api/devices/{what}",
+            content=text,
+            headers={"content-type": "application/json", "linli-signature": signature},
+        )
+
+    async def snapshot(self):
+        found = (await self.call("snapshot", revocations_after=None)).json()
+        self.lease = found["lease"]
+        return found
+
+    def scan(self, voucher, **changed):
+        self.seq += 1
+        now = int(self.clock.now.timestamp() * 1000)
+        text = record_text(
+            {
+                "v": 1,
+                "seq": self.seq,
+                "prev": self.prev,
+                "nonce": str(uuid4()),
+                "voucher": voucher["voucher_id"],
+                "quantity": 1,
+                "code": code_of(voucher, self.clock.now),
+                "step": now // 60_000,
+                "device_at": now,
+                "mono": 1000,
+                "trusted_at": now,
+                "lease": self.lease["id"] if self.lease else None,
+                "clerk": str(self.clerk),
+                "class": 1,
+                "flags": [],
+            }
+            | changed
+        )
+        self.prev = record_hash(text)
+        return text
+
+
+@pytest.fixture
+async def ticket(wu, town):
+    made = await wu.post("/api/device-tickets", json={"shop": str(town.organisations["barbershop"])})
+    assert made.status_code == 201, made.text
+    return made.json()
+
+
+@pytest.fixture
+async def device(app, ticket, clock, barber):
+    async with client_of(app, None) as anonymous:
+        phone = Phone(anonymous, clock, barber.actor.member_id)
+        enrolled = await phone.enrol(ticket["ticket"])
+        assert enrolled.status_code == 200, enrolled.text
+        phone.device_id = UUID(enrolled.json()["device_id"])
+        yield phone
+
+
+@pytest.fixture
+async def vouchers(li, give, offer_of):
+    """Two haircuts of the leased class."""
+    await give(li, 200)
+    offer_id = await offer_of(offline_class=redemption.OfflineClass.LEASED)
+    return [(await li.post(f"/api/offers/{offer_id}/vouchers", json={})).json() for _ in range(2)]
+
+
+class TestEnrolling:
+    async def test_a_ticket_is_good_once_and_the_same_phone_hears_the_same(self, app, ticket, clock):
+        async with client_of(app, None) as anonymous:
+            one, two = Phone(anonymous, clock, None), Phone(anonymous, clock, None)
+            first = await one.enrol(ticket["ticket"])
+            again = await one.enrol(ticket["ticket"])
+            other = await two.enrol(ticket["ticket"])
+
+        assert first.json()["shop"]["name"] == "小李理发店"
+        assert first.json()["device_id"] == again.json()["device_id"]
+        assert other.status_code == 409
+        assert other.json()["code"] == "redemption.ticket_used"
+
+    async def test_not_after_fifteen_minutes_and_not_without_the_key(self, app, ticket, clock):
+        async with client_of(app, None) as anonymous:
+            phone = Phone(anonymous, clock, None)
+            forged = await anonymous.post(
+                "/api/devices/enrol",
+                json={"ticket": ticket["ticket"], "public_key": to_base64url(bytes(32)), "proof": "AA", "label": "x"},
+            )
+            unknown = await phone.enrol("2" * 20)
+            clock.move(minutes=15)
+            late = await phone.enrol(ticket["ticket"])
+
+        assert forged.json()["code"] == "vouchers.device_signature_wrong"
+        assert unknown.json()["code"] == "redemption.ticket_unknown"
+        assert late.json()["code"] == "redemption.ticket_over"
+
+    async def test_only_staff_make_tickets(self, barber, town):
+        asked = await barber.post("/api/device-tickets", json={"shop": str(town.organisations["barbershop"])})
+        assert asked.status_code == 403
+
+
+class TestSnapshot:
+    async def test_it_has_all_that_is_needed_without_a_network(self, device, vouchers, clock):
+        found = await device.snapshot()
+
+        assert {each["id"] for each in found["vouchers"]} == {each["voucher_id"] for each in vouchers}
+        assert found["lease"]["ends_at"] - found["server_time"] == 72 * 3_600_000
+        anchors = found["vouchers"][0]["anchors"]
+        assert anchors["first_window"] == int(clock.now.timestamp()) // 60 // 240
+        assert len(anchors["values"]) >= 19
+        assert all(len(from_base64url(each)) == 8 for each in anchors["values"])
+        assert [each["name"] for each in found["clerks"]] != []
+        assert "李奶奶" not in json.dumps(found, ensure_ascii=False)
+
+    async def test_while_a_phone_has_the_lease_others_scan_elsewhere(self, device, vouchers, phone, clock):
+        await device.snapshot()
+
+        elsewhere = await phone.post("/api/scans", json=scan_of(code_of(vouchers[0], clock.now)))
+        assert elsewhere.status_code == 409
+        assert elsewhere.json()["code"] == "vouchers.scan_leased"
+
+        assert (await device.call("lease", act="hand_over", seq=0)).status_code == 200
+        again = await phone.post("/api/scans", json=scan_of(code_of(vouchers[0], clock.now)))
+        assert again.status_code == 200
+
+    async def test_nobody_else_can_call(self, device):
+        assert (await device.call("snapshot", signed=False)).status_code == 403
+        assert (await device.call("sync", records="no")).status_code == 422
+
+
+class TestSync:
+    async def test_each_record_gets_its_own_answer_and_poison_stays(self, device, vouchers, clock):
+        await device.snapshot()
+        clock.move(hours=2)
+        good = device.scan(vouchers[0])
+        poison = device.scan(vouchers[1], quantity="many")
+        forged = device.scan(vouchers[1], code="HTTPS://LINLI.EXAMPLE/V/R" + "2" * 31)
+        clock.move(hours=1)
+
+        found = (await device.call("sync", records=[good, "{", poison, forged])).json()
+
+        assert [each["verdict"] for each in found["verdicts"]] == ["accepted", "review"]
+        assert found["unread"] == [1, 2]
+        assert found["verdicts"][0]["title"] == "理发一次"
+        again = (await device.call("sync", records=[good])).json()["verdicts"]
+        assert [(each["verdict"], each["nonce"]) for each in again] == [("already", json.loads(good)["nonce"])]
+        assert (await device.snapshot())["lease"]["frozen"] is False
+
+    async def test_the_member_gets_a_receipt_and_the_audit_a_line(self, app, device, vouchers):
+        await device.snapshot()
+        await device.call("sync", records=[device.scan(vouchers[0])])
+
+        async with app.state.engine.connect() as connection:
+            facts = await connection.exec_driver_sql("SELECT payload FROM outbox WHERE fact = 'VoucherRedeemed'")
+            lines = await connection.exec_driver_sql("SELECT detail FROM audit WHERE action = 'vouchers.redeemed'")
+            assert [int(payload["voucher_id"]) for (payload,) in facts] == [int(vouchers[0]["voucher_id"])]
+            assert [detail["seq"] for (detail,) in lines] == [1]
+
+    async def test_the_clerks_own_household_is_refused_here_too(self, device, vouchers):
+        await device.snapshot()
+        stranger = device.scan(vouchers[0], clerk=str(uuid4()))
+
+        [said] = (await device.call("sync", records=[stranger])).json()["verdicts"]
+
+        assert (said["verdict"], said["reason"]) == ("review", "clerk_unknown")
+
+    @pytest.mark.parametrize("noise", ["", "[]", '{"v":1}', "\x00", '{"flags":["\\u0000"]}'])
+    async def test_whatever_a_phone_writes_is_no_fault_of_ours(self, device, noise):
+        found = await device.call("sync", records=[noise])
+        assert found.status_code == 200
+        assert found.json()["unread"] == [0]
+
+    async def test_two_hundred_records_are_one_call_of_the_database(self, device, li, give, offer_of):
+        await give(li, 500)
+        free = await offer_of(offline_class=1, price_points=1, stock_total=300, per_member_cap=300, pieces=50)
+        voucher = (await li.post(f"/api/offers/{free}/vouchers", json={"quantity": 50})).json()
+        await device.snapshot()
+        records = [device.scan(voucher) for _ in range(50)]
+        began = time.monotonic()
+
+        found = (await device.call("sync", records=records)).json()
+
+        assert {each["verdict"] for each in found["verdicts"]} == {"accepted"}
+        assert time.monotonic() - began < 8
+
+
+class TestOffice:
+    async def test_a_lost_phone_is_stopped_and_its_vouchers_work_at_once(self, device, vouchers, wu, phone, clock):
+        await device.snapshot()
+        late = device.scan(vouchers[0])
+
+        stopped = await wu.post(f"/api/devices/{device.device_id}/revocation", json={"reason": "掉水里了"})
+
+        assert stopped.status_code == 204, stopped.text
+        assert (await device.call("snapshot", revocations_after=None)).json()["code"] == "redemption.device_refused"
+        scanned = await phone.post("/api/scans", json=scan_of(code_of(vouchers[1], clock.now)))
+        assert scanned.status_code == 200
+        [said] = (await device.call("sync", records=[late])).json()["verdicts"]
+        assert (said["verdict"], said["reason"]) == ("review", "device_revoked")
+        listed = (await wu.get("/api/devices")).json()["items"]
+        assert listed[0]["revoked_at"] is not None
+
+    async def test_what_is_held_is_decided_by_two(self, device, vouchers, wu, feng):
+        await device.snapshot()
+        await device.call("sync", records=[device.scan(vouchers[0], clerk=str(uuid4()))])
+        [held] = (await wu.get("/api/offline-reviews")).json()["items"]
+        place = f"/api/offline-reviews/{held['device_id']}/{held['nonce']}"
+
+        early = await feng.post(f"{place}/decision", json={"is_agreed": True})
+        asked = await wu.post(f"{place}/proposal", json={"is_paid": True, "note": "监控里看得到"})
+        agreed = await feng.post(f"{place}/decision", json={"is_agreed": True})
+
+        assert early.json()["code"] == "redemption.review_decided"
+        assert (asked.status_code, agreed.status_code) == (204, 204)
+        assert (await wu.get("/api/offline-reviews")).json()["items"] == []
+
+    async def test_an_owner_sees_the_own_shops_phones_only(self, device, zhou):
+        assert (await zhou.get("/api/devices")).json()["items"] == []
+        lost = await zhou.post(f"/api/devices/{device.device_id}/revocation", json={"reason": "不见了"})
+        assert lost.status_code == 404
+
+
+def test_tickets_are_letters_with_the_community_inside():
+    ticket = redemption.new_ticket(HERE)
+    read = redemption.read_ticket(f" {ticket[:4].lower()} {ticket[4:]}")
+    assert read is not None
+    assert read[0] == HERE
+    assert redemption.read_ticket("1" * 20) is None
