@@ -274,12 +274,10 @@ async def open_batches(session: AsyncSession, book: int, *, received_until: date
                sum(payable_fen)::bigint AS payable_fen, sum(cash_fen)::bigint AS cash_fen
           FROM (SELECT merchant_id, points, subsidy_points, payable_fen, cash_fen
                   FROM redemption.use u
-                 WHERE community_id = :book AND state = 'ACCEPTED' AND received_at < :received_until
+                 WHERE community_id = :book AND state IN ('ACCEPTED', 'CONFLICT') AND received_at < :received_until
                    AND NOT EXISTS (SELECT FROM redemption.alarm a
                                     WHERE a.community_id = u.community_id AND a.voucher_id = u.voucher_id AND a.use_seq = u.seq
                                       AND a.state = 'OPEN')
-                  FROM redemption.use
-                 WHERE community_id = :book AND state IN ('ACCEPTED', 'CONFLICT') AND received_at < :received_until
                  UNION ALL
                 SELECT s.merchant_id, l.points, l.subsidy_points, l.payable_fen, l.cash_fen
                   FROM redemption.dispute d

@@ -142,25 +142,37 @@ class AlarmState(StrEnum):
     OPEN = "OPEN"
     CLEARED = "CLEARED"
     DISPUTED = "DISPUTED"
+
+
 class LeaseState(StrEnum):
     """A lease is out with a phone until it comes back, is broken by people, or its time is over."""
+
     OUT = "out"
     RETURNED = "returned"
     BROKEN = "broken"
     OVER = "over"
+
+
 class RecordVerdict(StrEnum):
     """What became of a scan without a network: a use, a use that somebody bears, one known before, or held for people."""
+
     ACCEPTED = "accepted"
     CONFLICT = "conflict"
     ALREADY = "already"
     REVIEW = "review"
+
+
 class Bearer(StrEnum):
     """Who pays for a conflict."""
+
     FUND = "fund"
     MERCHANT = "merchant"
     MEMBER = "member"
+
+
 class ReviewState(StrEnum):
     """A held record waits, has a proposal, or is decided."""
+
     OPEN = "open"
     PROPOSED = "proposed"
     DECIDED = "decided"

@@ -68,7 +68,8 @@ BEGIN
         RETURNING voucher_id, use_seq
     ), taken AS (
         UPDATE redemption.use u SET state = 'SETTLED'
-         WHERE u.community_id = p_settlement.community_id AND u.merchant_id = p_settlement.merchant_id AND u.state = 'ACCEPTED'
+         WHERE u.community_id = p_settlement.community_id AND u.merchant_id = p_settlement.merchant_id
+           AND (u.state = 'ACCEPTED' OR u.state = 'CONFLICT')
            AND u.received_at < p_settlement.received_until
            AND (u.voucher_id, u.seq) NOT IN (
                SELECT r.voucher_id, r.use_seq FROM raised r
@@ -190,26 +191,6 @@ BEGIN
             RAISE EXCEPTION USING ERRCODE = 'LS001';
         END IF;
     EXCEPTION WHEN SQLSTATE 'LS001' THEN
-    -- Exactly these uses: a scan that commits from here on belongs to the next batch, whatever its time says.
-    v_uses := ARRAY(
-        SELECT u FROM redemption.use u
-         WHERE u.community_id = p_community AND u.merchant_id = p_merchant AND u.state IN ('ACCEPTED', 'CONFLICT') AND u.received_at < p_until
-         ORDER BY u.voucher_id, u.seq FOR NO KEY UPDATE);
-    v_upheld := ARRAY(
-        SELECT d FROM redemption.dispute d
-         WHERE d.community_id = p_community AND d.state = 'UPHELD' AND d.carried_settlement IS NULL AND d.resolved_at < p_until
-           AND EXISTS (SELECT FROM redemption.settlement s
-                        WHERE s.community_id = d.community_id AND s.settlement_id = d.settlement_id AND s.merchant_id = p_merchant)
-         ORDER BY d.settlement_id, d.line_no FOR NO KEY UPDATE);
-    v_all := v_uses || ARRAY(
-        SELECT u FROM unnest(v_upheld) d
-          JOIN redemption.settlement_line l ON l.community_id = p_community AND l.settlement_id = d.settlement_id AND l.line_no = d.line_no
-          JOIN redemption.use u ON u.community_id = p_community AND u.voucher_id = l.voucher_id AND u.seq = l.use_seq);
-    IF cardinality(v_all) = 0 THEN
-        RETURN redemption.said('nothing_to_settle');
-    END IF;
-    v_sums := redemption.three_sums(p_community, p_merchant, v_all);
-    IF v_sums -> 'uses' IS DISTINCT FROM v_sums -> 'lines' OR (v_sums -> 'uses') - 'count' IS DISTINCT FROM v_sums -> 'ledger' THEN
         RETURN redemption.said('sums_differ', v_sums);
     END;
     v.hash := redemption.settlement_hash(v);

@@ -235,81 +235,47 @@ BEGIN
     RETURN NULL;
 END $$;
 
--- Closes what the server received before p_until, and what was decided for the shop before then. The client's settlement id is the key.
-CREATE OR REPLACE FUNCTION redemption.close_settlement(
-    p_community bigint, p_settlement uuid, p_merchant uuid, p_until timestamptz, p_actor uuid, p_now timestamptz
-) RETURNS redemption.verdict
-    LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+-- The uses that the batch takes: what the server received before its end and nobody has to look at. One statement, so that
+-- exactly what the rules of the watch have seen is taken: a scan that commits from here on belongs to the next batch, whatever its
+-- time says. The update locks each use and asks again whether a reversal was faster.
+CREATE OR REPLACE FUNCTION redemption.take_uses(p_settlement redemption.settlement, p_watch jsonb, p_now timestamptz) RETURNS bigint
+    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-    v_request jsonb := jsonb_build_object('merchant', p_merchant, 'until', redemption.micros(p_until));
-    v_before redemption.verdict;
-    v_merchant redemption.merchant;
-    v_uses redemption.use[];
-    v_upheld redemption.dispute[];
-    v_all redemption.use[];
-    v_sums jsonb;
-    v redemption.settlement;
-    v_detail jsonb;
+    v_count bigint;
 BEGIN
-    -- The merchant's row orders its batches; the uses are locked before they are summed, so no reversal slips between.
-    SELECT * INTO v_merchant FROM redemption.merchant m
-     WHERE m.community_id = p_community AND m.merchant_id = p_merchant FOR NO KEY UPDATE;
-    v_before := redemption.remembered(p_community, p_settlement, 'close', v_request);
-    IF v_before.code IS NOT NULL THEN
-        RETURN v_before;
-    ELSIF v_merchant.merchant_id IS NULL THEN
-        RETURN redemption.said('merchant_unknown');
-    ELSIF p_actor IS NULL THEN
-        RETURN redemption.said('actor_missing');
-    ELSIF p_until > p_now OR p_until <= v_merchant.settled_until THEN
-        RETURN redemption.said('period_wrong', jsonb_build_object('settled_until', v_merchant.settled_until));
-    END IF;
-    -- Exactly these uses: a scan that commits from here on belongs to the next batch, whatever its time says.
-    v_uses := ARRAY(
-        SELECT u FROM redemption.use u
-         WHERE u.community_id = p_community AND u.merchant_id = p_merchant AND u.state = 'ACCEPTED' AND u.received_at < p_until
-         ORDER BY u.voucher_id, u.seq FOR NO KEY UPDATE);
-    v_upheld := ARRAY(
-        SELECT d FROM redemption.dispute d
-         WHERE d.community_id = p_community AND d.state = 'UPHELD' AND d.carried_settlement IS NULL AND d.resolved_at < p_until
-           AND EXISTS (SELECT FROM redemption.settlement s
-                        WHERE s.community_id = d.community_id AND s.settlement_id = d.settlement_id AND s.merchant_id = p_merchant)
-         ORDER BY d.settlement_id, d.line_no FOR NO KEY UPDATE);
-    v_all := v_uses || ARRAY(
-        SELECT u FROM unnest(v_upheld) d
-          JOIN redemption.settlement_line l ON l.community_id = p_community AND l.settlement_id = d.settlement_id AND l.line_no = d.line_no
-          JOIN redemption.use u ON u.community_id = p_community AND u.voucher_id = l.voucher_id AND u.seq = l.use_seq);
-    IF cardinality(v_all) = 0 THEN
-        RETURN redemption.said('nothing_to_settle');
-    END IF;
-    v_sums := redemption.three_sums(p_community, p_merchant, v_all);
-    IF v_sums -> 'uses' IS DISTINCT FROM v_sums -> 'lines' OR (v_sums -> 'uses') - 'count' IS DISTINCT FROM v_sums -> 'ledger' THEN
-        RETURN redemption.said('sums_differ', v_sums);
-    END IF;
-
-    SELECT p_community, p_settlement, p_merchant, v_merchant.settled_number + 1,
-           least(v_merchant.settled_until, (SELECT min(t.received_at) FROM unnest(v_uses) t)), p_until, 'CLOSED', count(*),
-           sum(u.points), sum(u.subsidy_points), sum(u.payable_fen), sum(u.cash_fen)
-      INTO v.community_id, v.settlement_id, v.merchant_id, v.number, v.received_from, v.received_until, v.state, v.line_count,
-           v.points, v.subsidy_points, v.payable_fen, v.cash_fen
-      FROM unnest(v_all) u;
-    v.previous_hash := coalesce(v_merchant.settled_hash, sha256(''));
-    v.hash := ''::bytea;
-    v.paid_points := 0;
-    v.paid_fen := 0;
-    v.closed_by := p_actor;
-    v.closed_at := p_now;
-    INSERT INTO redemption.settlement SELECT v.*;
-    PERFORM redemption.add_lines(v, v_uses);
-    PERFORM redemption.carry_lines(v, v_upheld, cardinality(v_uses));
-    v.hash := redemption.settlement_hash(v);
-    UPDATE redemption.settlement s SET hash = v.hash WHERE s.community_id = p_community AND s.settlement_id = p_settlement;
-    UPDATE redemption.merchant m SET settled_number = v.number, settled_hash = v.hash, settled_until = p_until
-     WHERE m.community_id = p_community AND m.merchant_id = p_merchant;
-    v_detail := jsonb_build_object('settlement_id', p_settlement, 'number', v.number, 'sums', v_sums, 'line_count', v.line_count,
-                                   'points', v.points + v.subsidy_points, 'payable_fen', v.payable_fen, 'hash', encode(v.hash, 'hex'));
-    PERFORM redemption.remember(p_community, p_settlement, 'close', v_request, v_detail, p_actor, p_now);
-    RETURN redemption.said('done', v_detail);
+    WITH found AS MATERIALIZED (
+        SELECT s.* FROM redemption.suspicions(p_settlement.community_id, p_settlement.merchant_id, p_settlement.received_until, p_watch) s
+    ), raised AS (
+        INSERT INTO redemption.alarm (community_id, voucher_id, use_seq, rule, merchant_id, state, seen, allowed, raised_at)
+        SELECT p_settlement.community_id, f.voucher_id, f.use_seq, f.rule, p_settlement.merchant_id, 'OPEN', f.seen, f.allowed, p_now FROM found f
+            ON CONFLICT DO NOTHING
+        RETURNING voucher_id, use_seq
+    ), taken AS (
+        UPDATE redemption.use u SET state = 'SETTLED'
+         WHERE u.community_id = p_settlement.community_id AND u.merchant_id = p_settlement.merchant_id AND u.state = 'ACCEPTED'
+           AND u.received_at < p_settlement.received_until
+           AND (u.voucher_id, u.seq) NOT IN (
+               SELECT r.voucher_id, r.use_seq FROM raised r
+                UNION ALL
+               SELECT a.voucher_id, a.use_seq FROM redemption.alarm a
+                WHERE a.community_id = p_settlement.community_id AND a.merchant_id = p_settlement.merchant_id AND a.state = 'OPEN')
+        RETURNING u.*
+    )
+    INSERT INTO redemption.settlement_line (community_id, settlement_id, line_no, kind, voucher_id, use_seq, quantity,
+                                            points, subsidy_points, payable_fen, cash_fen, received_at, journal_id)
+    SELECT t.community_id, p_settlement.settlement_id, row_number() OVER (ORDER BY t.received_at, t.voucher_id, t.seq), 'use',
+           t.voucher_id, t.seq, t.quantity, t.points, t.subsidy_points, t.payable_fen, t.cash_fen, t.received_at, t.journal_id
+      FROM taken t;
+    GET DIAGNOSTICS v_count = ROW_COUNT;
+    -- What a person did not let through is in the statement for all to see, in dispute from the first moment, and not paid with it.
+    INSERT INTO redemption.dispute (community_id, settlement_id, line_no, state, reason, raised_by, raised_at)
+    SELECT DISTINCT ON (l.line_no) l.community_id, l.settlement_id, l.line_no, 'DISPUTED', a.reason, a.decided_by, p_now
+      FROM redemption.alarm a
+      JOIN redemption.settlement_line l ON l.community_id = a.community_id AND l.settlement_id = p_settlement.settlement_id
+       AND l.voucher_id = a.voucher_id AND l.use_seq = a.use_seq AND l.part = 0
+     WHERE a.community_id = p_settlement.community_id AND a.merchant_id = p_settlement.merchant_id AND a.state = 'DISPUTED'
+     ORDER BY l.line_no, a.rule;
+    RETURN v_count;
 END $$;
 
 CREATE OR REPLACE FUNCTION redemption.voucher_from_offer(
