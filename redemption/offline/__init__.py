@@ -1,1 +1,63 @@
 """Scanning without a network: what a phone may decide, and what the server makes of it afterwards."""
+
+from redemption.offline.devices import (
+    TICKET_MINUTES,
+    Lease,
+    LeasedVoucher,
+    RoamingOffer,
+    ShopDevice,
+    break_lease,
+    device,
+    devices,
+    enrol_device,
+    leased_vouchers,
+    make_ticket,
+    return_lease,
+    revoked_since,
+    roaming_offers,
+    take_lease,
+)
+from redemption.offline.rules import ORDER as OFFLINE_REASONS
+from redemption.offline.rules import RECORD_KEYS, record_hash
+from redemption.offline.sync import (
+    LossMonth,
+    Review,
+    Terms,
+    decide_review,
+    losses,
+    propose_review,
+    reviews,
+    sync_records,
+)
+from redemption.offline.tickets import new_ticket, read_ticket
+
+__all__ = [
+    "OFFLINE_REASONS",
+    "RECORD_KEYS",
+    "TICKET_MINUTES",
+    "Lease",
+    "LeasedVoucher",
+    "LossMonth",
+    "Review",
+    "RoamingOffer",
+    "ShopDevice",
+    "Terms",
+    "break_lease",
+    "decide_review",
+    "device",
+    "devices",
+    "enrol_device",
+    "leased_vouchers",
+    "losses",
+    "make_ticket",
+    "new_ticket",
+    "propose_review",
+    "read_ticket",
+    "record_hash",
+    "return_lease",
+    "reviews",
+    "revoked_since",
+    "roaming_offers",
+    "sync_records",
+    "take_lease",
+]
