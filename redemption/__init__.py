@@ -182,6 +182,15 @@ from redemption.watch import (
     set_opening,
     watch_uses,
 )
+from redemption.files import (
+    BankFile,
+    BankFileLine,
+    bank_file_lines,
+    bank_files,
+    make_bank_file,
+    payable,
+    void_bank_file,
+)
 
 __all__ = [
     "COUNTER_LOCK_MINUTES",
@@ -199,6 +208,8 @@ __all__ = [
     "AlarmPage",
     "AlarmRule",
     "AlarmState",
+    "BankFile",
+    "BankFileLine",
     "Bearer",
     "CapPeriod",
     "Change",
@@ -268,6 +279,8 @@ __all__ = [
     "anchors",
     "answer_change",
     "approve_settlement",
+    "bank_file_lines",
+    "bank_files",
     "cancel_voucher",
     "caps_reached",
     "changes_of",
@@ -293,6 +306,7 @@ __all__ = [
     "issue_voucher",
     "key_numbers",
     "lock_voucher",
+    "make_bank_file",
     "next_step_at",
     "note_invoice",
     "offer",
@@ -304,6 +318,7 @@ __all__ = [
     "paper_batches",
     "papers_of",
     "pay_settlement",
+    "payable",
     "payees",
     "payments",
     "periods_full",
@@ -345,6 +360,7 @@ __all__ = [
     "uses_of",
     "verify",
     "void",
+    "void_bank_file",
     "void_batch",
     "voucher",
     "voucher_by_code",

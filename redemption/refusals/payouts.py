@@ -94,3 +94,38 @@ class PayeeDecided(RedemptionRefusal):
 
     code = "redemption.payee_decided"
     state: str = ""
+
+
+@dataclass(eq=False)
+class NothingToPay(RedemptionRefusal):
+    """No statement, or one with nothing open."""
+
+    code = "redemption.nothing_to_pay"
+
+
+@dataclass(eq=False)
+class PayeeMissing(RedemptionRefusal):
+    """The shop has no bank account that two people agreed to."""
+
+    code = "redemption.payee_missing"
+
+
+@dataclass(eq=False)
+class InBankFile(RedemptionRefusal):
+    """The statement is in a file for the bank already."""
+
+    code = "redemption.in_bank_file"
+
+
+@dataclass(eq=False)
+class BankFileUnknown(RedemptionRefusal):
+    """No such file in this community."""
+
+    code = "redemption.bank_file_unknown"
+
+
+@dataclass(eq=False)
+class BankFileVoid(RedemptionRefusal):
+    """The file was voided already."""
+
+    code = "redemption.bank_file_void"

@@ -13,6 +13,7 @@ GRANT EXECUTE ON FUNCTION
     redemption.release_locks_due, redemption.redeem_locked, redemption.propose_change, redemption.answer_change,
     redemption.watch_uses, redemption.raise_alarm, redemption.decide_alarms, redemption.set_opening, redemption.make_ticket,
     redemption.enrol_device, redemption.take_lease, redemption.leased_vouchers, redemption.return_lease, redemption.break_lease,
-    redemption.end_cancelling, redemption.sync_records, redemption.propose_review, redemption.decide_review
+    redemption.end_cancelling, redemption.sync_records, redemption.propose_review, redemption.decide_review,
+    redemption.make_bank_file, redemption.void_bank_file
     TO linli_app;
 GRANT EXECUTE ON FUNCTION redemption.settlement_hash, redemption.micros, redemption.moved TO linli_app, linli_audit;

@@ -82,6 +82,8 @@ BEGIN
            bank_reference = CASE WHEN v_fen = v_open THEN p_bank_reference END,
            journal_id = CASE WHEN v_fen = v_open THEN v_posted.journal_id END
      WHERE s.community_id = p_community AND s.settlement_id = p_settlement;
+    -- The file that asked the bank for it has done its work; a rest, or a repetition, goes into another.
+    UPDATE redemption.bank_file_line l SET is_live = false WHERE l.community_id = p_community AND l.settlement_id = p_settlement AND l.is_live;
     v_detail := jsonb_build_object('settlement_id', p_settlement, 'payment', v_number, 'paid_points', v_points, 'paid_fen', v_fen,
                                    'open_fen', v_open - v_fen);
     PERFORM redemption.remember(p_community, p_key, 'pay', v_request, v_detail, p_actor, p_now);

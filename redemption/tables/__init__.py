@@ -5,6 +5,7 @@ No table names a person: members, clerks and organisations are opaque UUIDs, a h
 """
 
 from redemption.tables.columns import metadata
+from redemption.tables.files import bank_file, bank_file_line
 from redemption.tables.offers import merchant, offer, offer_merchant, offer_period
 from redemption.tables.offline import (
     device_ticket,
@@ -23,6 +24,8 @@ from redemption.tables.watch import alarm, opening
 
 __all__ = [
     "alarm",
+    "bank_file",
+    "bank_file_line",
     "change_answer",
     "change_order",
     "command",

@@ -2,11 +2,11 @@
 
 from service.kit.access import Role
 from service.kit.manifest import Manifest, Nav, Timed
-from service.payouts import api, pages, timed
+from service.payouts import api, api_files, pages, pages_files, timed
 
 MANIFEST = Manifest(
     name="payouts",
-    handlers=[*pages.HANDLERS, *api.HANDLERS],
+    handlers=[*pages.HANDLERS, *pages_files.HANDLERS, *api.HANDLERS, *api_files.HANDLERS],
     nav=[
         Nav(
             "商户收款",

@@ -28,6 +28,17 @@ class AccountNotFound(NotFound):
     code: ClassVar[str] = "payouts.account_not_found"
 
 
+class FileNotFound(NotFound):
+    """No such file for the bank in this community."""
+
+    code: ClassVar[str] = "payouts.file_not_found"
+
+
+def payment_mark(file_number: int, line_no: int) -> str:
+    """What a payment carries through the bank, so that its list can be compared: once in a community for ever."""
+    return f"LL{file_number:06}-{line_no:03}"
+
+
 def account_number(typed: str) -> str:
     """A bank account's digits without the spaces people write; raises Invalid unless there are 8 to 30."""
     digits = re.sub(r"[\s-]", "", typed)

@@ -34,10 +34,10 @@ def test_the_pages_of_an_account_that_two_people_change(visit: Visitor) -> None:
     for way, options in WAYS.items():
         for who in ("qian", "feng"):
             page = visit.page(who, **options)
-            for url in (f"{visit.live.origin}/desk/payouts", place):
+            for url in (f"{visit.live.origin}/desk/payouts", f"{visit.live.origin}/desk/payouts/files", place):
                 page.goto(url)
                 if way in ("phone", "desk", "desk-en"):
-                    shot(page, f"payouts-{who}-{url.count('/')}-{way}")
+                    shot(page, f"payouts-{who}-{url.rpartition('/')[2][:6]}-{way}")
                 found = axe(page) + sideways(page) + foreign(page, known)
                 if "elder" in way:
                     found += small(page)

@@ -68,7 +68,8 @@ INSERT INTO redemption.opening (community_id, merchant_id, effective_from, weekd
 SELECT community_id, merchant_id, '2030-01-01', 1, 480, 1200, gen_random_uuid(), now() FROM redemption.merchant LIMIT 1;
 INSERT INTO call_draw (community_id, used_on, seed, uses, drawn, drawn_at)
 SELECT community_id, '2000-01-01', gen_random_uuid(), 1, 1, now() FROM community LIMIT 1;
-INSERT INTO use_call (community_id, voucher_id, use_seq, used_on, member_id, merchant_id, clerk_id, title, received_at, state, note)
+INSERT INTO use_call (community_id, voucher_id, use_seq, used_on, member_id, merchant_id, clerk_id, title, received_at,
+                      state, note)
 SELECT d.community_id, 1, 1, d.used_on, m.member_id, m.member_id, m.member_id, 'x', now(), 'waiting', ''
   FROM call_draw d JOIN member m ON m.community_id = d.community_id LIMIT 1;
 INSERT INTO redemption.device (community_id, device_id, kind, merchant_id, public_key, label, registered_at)
@@ -89,6 +90,17 @@ INSERT INTO redemption.offline_review (community_id, device_id, nonce, merchant_
 SELECT community_id, device_id, nonce, merchant_id, 'open', now(), now() FROM redemption.offline_record LIMIT 1;
 INSERT INTO redemption.strike SELECT community_id, device_id, nonce, merchant_id, now() FROM redemption.offline_record LIMIT 1;
 INSERT INTO redemption.loss_month SELECT community_id, '2026-01-01', 0, 1, NULL FROM redemption.offline_record LIMIT 1;
+INSERT INTO redemption.bank_file (community_id, file_id, number, line_count, fen, made_by, made_at,
+                                  voided_by, voided_at, void_reason)
+SELECT community_id, gen_random_uuid(), 1, 1, 5, settlement_id, now(), settlement_id, now(), 'lost'
+  FROM redemption.settlement LIMIT 1;
+INSERT INTO redemption.payee (community_id, payee_id, merchant_id, state, holder, bank, tail, sealed, reason,
+                              proposed_by, proposed_at)
+SELECT community_id, gen_random_uuid(), merchant_id, 'PROPOSED', 'x', 'x', '1234', '', 'x', merchant_id, now()
+  FROM redemption.settlement LIMIT 1 ON CONFLICT DO NOTHING;
+INSERT INTO redemption.bank_file_line (community_id, file_id, line_no, settlement_id, payee_id, fen, is_live)
+SELECT f.community_id, f.file_id, 1, f.made_by, p.payee_id, 5, false
+  FROM redemption.bank_file f JOIN redemption.payee p ON p.community_id = f.community_id LIMIT 1;
 INSERT INTO message (community_id, message_id, member_id, fact, fact_key, numbers, url, sent_at)
 SELECT community_id, gen_random_uuid(), member_id, 'WishPosted', '\\x00', '{}', '/', now() FROM member LIMIT 1;
 INSERT INTO ledger.marked (community_id, seq) SELECT community_id, 0 FROM ledger.book LIMIT 1;
