@@ -13,6 +13,15 @@ from redemption import offline, refusals
 from redemption.changes import Change, Split, answer_change, changes_of, propose_change
 from redemption.desk import Reversed, Scan, redeem, register_device, reverse_use, revoke_device, voucher_by_code
 from redemption.disputes import Dispute, dispute_line, disputes, resolve_dispute
+from redemption.files import (
+    BankFile,
+    BankFileLine,
+    bank_file_lines,
+    bank_files,
+    make_bank_file,
+    payable,
+    void_bank_file,
+)
 from redemption.letters import in_groups, is_short_code
 from redemption.locks import (
     COUNTER_LOCK_MINUTES,
@@ -181,15 +190,6 @@ from redemption.watch import (
     raise_alarm,
     set_opening,
     watch_uses,
-)
-from redemption.files import (
-    BankFile,
-    BankFileLine,
-    bank_file_lines,
-    bank_files,
-    make_bank_file,
-    payable,
-    void_bank_file,
 )
 
 __all__ = [
