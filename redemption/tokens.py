@@ -1,10 +1,11 @@
 """Voucher codes: made and checked with a key and the time, without a database.
 
-Five things look alike and are told apart by shape:
+Six things look alike and are told apart by shape:
 
 - the phone's code, `/V/R…`: changes every minute and is accepted a minute before and after its own;
 - the printed code, `/V/P…`: stays the same until the voucher's code_seq moves on, good online only;
 - the signed code, `/V/S…`: printed too, for what a shop may take without a network; anybody with the public key checks it;
+- a member's card, `/V/C…`: says who somebody is and is worth nothing without their PIN, online only;
 - the short code, nine characters that are typed: a random handle with a check character, good online only;
 - everything else, which is malformed.
 
@@ -47,7 +48,7 @@ CODE_SEQ_MAX: Final = 2**16 - 1
 KEY_NUMBER_MAX: Final = 2**8 - 1
 PATH: Final = "/V/"
 
-_PHONE, _PRINTED, _SIGNED = "R", "P", "S"
+_PHONE, _PRINTED, _SIGNED, _CARD = "R", "P", "S", "C"
 _HEAD_BITS: Final = 8 + 64 + 16
 _VALUE_BITS: Final = 64
 _PACKED_LENGTH: Final = 31
@@ -63,6 +64,7 @@ class CodeVerdict(StrEnum):
     PHONE = "phone"
     PRINTED = "printed"
     SIGNED = "signed"
+    CARD = "card"
     SHORT = "short"
     MALFORMED = "malformed"
     FORGED = "forged"
@@ -93,7 +95,10 @@ class CodeKeys:
 
 @dataclass(frozen=True, slots=True)
 class ReadCode:
-    """A phone or printed code names voucher_id and code_seq, a short code only itself; all else names nothing."""
+    """A phone or printed code names voucher_id and code_seq, a short code only itself; all else names nothing.
+
+    A card's voucher_id is the card's handle, its code_seq how often it was printed.
+    """
 
     verdict: CodeVerdict
     voucher_id: int | None = None
@@ -117,8 +122,15 @@ def printed_code(keys: CodeKeys, *, community_id: int, voucher_id: int, code_seq
         number,
         voucher_id,
         code_seq,
-        _printed_value(_voucher_key(keys.keys[number], community_id, voucher_id), code_seq),
+        _printed_value(_PRINTED, _voucher_key(keys.keys[number], community_id, voucher_id), code_seq),
     )
+
+
+def card_code(keys: CodeKeys, *, community_id: int, handle: int, card_seq: int) -> str:
+    """The code on a member's card. The handle is random, of 63 bits, and says nothing about anybody."""
+    number = keys.current
+    key = _voucher_key(keys.keys[number], community_id, handle)
+    return _packed(_CARD, number, handle, card_seq, _printed_value(_CARD, key, card_seq))
 
 
 def signed_code(
@@ -235,9 +247,10 @@ def read_code(text: str, keys: CodeKeys, *, community_id: int, now: datetime) ->
     if root is None or not voucher_id:
         return ReadCode(CodeVerdict.FORGED)
     key = _voucher_key(root, community_id, voucher_id)
-    if marker == _PRINTED:
-        same = hmac.compare_digest(_printed_value(key, code_seq), value)
-        verdict = CodeVerdict.PRINTED if same else CodeVerdict.FORGED
+    if marker != _PHONE:
+        same = hmac.compare_digest(_printed_value(marker, key, code_seq), value)
+        genuine = CodeVerdict.PRINTED if marker == _PRINTED else CodeVerdict.CARD
+        verdict = genuine if same else CodeVerdict.FORGED
     else:
         verdict = _check_phone(key, community_id, voucher_id, code_seq, value, _step(now))
     return ReadCode(verdict) if verdict is CodeVerdict.FORGED else ReadCode(verdict, voucher_id, code_seq)
@@ -317,7 +330,7 @@ def _packed(marker: str, number: int, voucher_id: int, code_seq: int, value: byt
 
 def _unpacked(code: str) -> tuple[str, int, int, int, bytes] | None:
     """Marker, key number, voucher id, code_seq and value; None for what is no such code."""
-    if code[:1] not in {_PHONE, _PRINTED} or len(code) != 1 + _PACKED_LENGTH or not is_spelled(code):
+    if code[:1] not in {_PHONE, _PRINTED, _CARD} or len(code) != 1 + _PACKED_LENGTH or not is_spelled(code):
         return None
     number = number_of(code[1:])
     if number >> (_HEAD_BITS + _VALUE_BITS):
@@ -330,8 +343,8 @@ def _voucher_key(root: bytes, community_id: int, voucher_id: int) -> bytes:
     return hmac.digest(root, b"linli voucher code 1|%d|%d" % (community_id, voucher_id), "sha256")
 
 
-def _printed_value(key: bytes, code_seq: int) -> bytes:
-    return hmac.digest(key, b"P|%d|0" % code_seq, "sha256")[:8]
+def _printed_value(marker: str, key: bytes, code_seq: int) -> bytes:
+    return hmac.digest(key, b"%s|%d|0" % (marker.encode(), code_seq), "sha256")[:8]
 
 
 @lru_cache(maxsize=256)

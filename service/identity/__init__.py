@@ -20,7 +20,15 @@ from service.identity.actions_bulk import (
     reopen_people,
     take_back_roles,
 )
-from service.identity.actions_sign_in import count_try, end_session, end_sessions_of, enter, set_secret, sign_in
+from service.identity.actions_sign_in import (
+    count_try,
+    end_session,
+    end_sessions_of,
+    enter,
+    knows_secret,
+    set_secret,
+    sign_in,
+)
 from service.identity.actor import actor_of_cookie
 from service.identity.contacts import (
     Contact,
@@ -90,6 +98,7 @@ __all__ = [
     "grouped_code",
     "holders_of",
     "issue_activations",
+    "knows_secret",
     "lock_people",
     "login_holders",
     "members_by_card",

@@ -57,6 +57,15 @@ def _matches(secret_hash: str, secret: str) -> bool:
         return False
 
 
+async def knows_secret(sessions: Sessions, community_id: int, member_id: UUID, secret: str) -> bool:
+    """Whether this is the person's PIN. It counts no tries: whoever asks has to. No connection is held while it works."""
+    async with transaction(sessions) as session:
+        row = await session.get(MemberSecret, (community_id, member_id))
+        kept = row.secret_hash if row else None
+    fits = await anyio.to_thread.run_sync(_matches, kept or _nobodys_hash(), secret[:200])
+    return fits and kept is not None
+
+
 @dataclass(frozen=True, slots=True)
 class Candidate:
     """Somebody whom the typed number may mean."""

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
+from urllib.parse import quote
 from uuid import UUID
 
 from litestar import Request
@@ -17,6 +18,7 @@ from service.vouchers.rules import ChooseShop
 
 AnyRequest = Request[Any, Any, Any]
 SHOP_COOKIE = "linli_shop"
+CARD_SHORTEST = 20
 COUNTER = (Role.CLERK, Role.MERCHANT_OWNER)
 """Who serves at a counter."""
 
@@ -27,6 +29,17 @@ def uuid_cookie(request: AnyRequest, name: str) -> UUID | None:
         return UUID(request.cookies[name])
     except (KeyError, ValueError):
         return None
+
+
+def tail_of(code: str) -> str:
+    """What stands behind the last slash of a scanned address, as part of one of ours."""
+    return quote("".join(code.split()).rpartition("/")[2], safe="")
+
+
+def is_card(code: str) -> bool:
+    """Whether this looks like a member's card and not like a voucher. A typed short code may begin with the same letter."""
+    tail = "".join(code.split()).rpartition("/")[2].upper()
+    return tail[:1] == "C" and len(tail) > CARD_SHORTEST and not redemption.is_short_code(tail)
 
 
 def chosen(shops: Mapping[UUID, Shop], wanted: UUID | None) -> Shop:

@@ -3,7 +3,8 @@
 from service.kit.access import Role
 from service.kit.manifest import Manifest, Nav, Timed
 from service.vouchers.actions import timed
-from service.vouchers.api import counter, devices, offers, papers, payments, phones, settlements, staff
+from service.vouchers.api import cards, counter, devices, offers, papers, payments, phones, settlements, staff
+from service.vouchers.pages import cards as cards_pages
 from service.vouchers.pages import (
     code,
     desk_disputes,
@@ -86,6 +87,17 @@ MANIFEST = Manifest(
         desk_papers.print_page,
         desk_papers.export,
         desk_papers.void_batch,
+        cards_pages.card_page,
+        cards_pages.use,
+        cards_pages.cards_page,
+        cards_pages.print_cards,
+        cards_pages.withdraw,
+        cards_pages.unlock,
+        cards.look,
+        cards.use,
+        cards.print_cards,
+        cards.withdraw,
+        cards.unlock,
         papers.batches,
         papers.batch,
         papers.print_batch,

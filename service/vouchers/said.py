@@ -29,7 +29,7 @@ STATUS = {
 }
 
 
-def said(verdict: Mapping[str, Any], *, answer_url: str | None = None) -> ScanOut:
+def said(verdict: Mapping[str, Any], *, answer_url: str | None = None, url_label: str | None = None) -> ScanOut:
     """The verdict of the database as a screen: colour, word, reason, and what to hand over."""
     state = verdict.get("state", ScanState.REFUSED)
     code = str(verdict["code"])
@@ -49,7 +49,7 @@ def said(verdict: Mapping[str, Any], *, answer_url: str | None = None) -> ScanOu
         answer.today_points = points(int(verdict["today_points"]) * 100)
         return answer
     if state == ScanState.QUESTION:
-        answer.url, answer.url_label = answer_url, _("选几份")
+        answer.url, answer.url_label = answer_url, url_label or _("选几份")
     answer.status, answer.type = STATUS.get(code, 409), "about:blank"
     return answer
 

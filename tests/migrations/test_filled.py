@@ -55,6 +55,8 @@ SELECT h.community_id, gen_random_uuid(), h.household_id, '\\x00', '\\x00', true
 INSERT INTO entitlement
 SELECT community_id, gen_random_uuid(), 'lonely', NULL, NULL, 'meal', '2030-01-01', NULL, member_id, now(), NULL
   FROM member LIMIT 1;
+INSERT INTO member_card (community_id, member_id, handle, card_seq, tries, printed_by, printed_at)
+SELECT community_id, member_id, 1, 1, 0, member_id, now() FROM member LIMIT 1;
 INSERT INTO redemption.paper_batch (community_id, batch_id, papers, key_number, printed_by, printed_at)
 SELECT community_id, gen_random_uuid(), 1, 1, member_id, now() FROM member LIMIT 1;
 INSERT INTO redemption.paper (community_id, batch_id, number, voucher_id, code_seq)

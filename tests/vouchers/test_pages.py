@@ -30,6 +30,8 @@ PAGES = {
         "/desk/vouchers",
         "/desk/vouchers?card=0012-0001",
         "/desk/papers",
+        "/desk/cards",
+        "/desk/cards?card=0012-0001",
         "/desk/papers/choose?new=1",
         "/desk/papers/sample",
     ],

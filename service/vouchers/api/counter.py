@@ -16,11 +16,13 @@ from service.kit.access import BY_DATABASE, Actor, allow
 from service.kit.clock import Clock, local_day
 from service.kit.crypto import Keyring
 from service.kit.edge import DEVICE_COOKIE, SESSION_COOKIE
+from service.kit.i18n import _
 from service.kit.once import once
 from service.vouchers.actions import scan as counter
-from service.vouchers.browser import COUNTER, SHOP_COOKIE, chosen, use_cursor, use_mark, uuid_cookie
+from service.vouchers.browser import COUNTER, SHOP_COOKIE, chosen, is_card, tail_of, use_cursor, use_mark, uuid_cookie
 from service.vouchers.payloads import ReasonIn, ScanIn, ScanOut, TakingOut, TodayOut, UndoIn
 from service.vouchers.queries.counter import shops_of, today
+from service.vouchers.rules import ScanState
 from service.vouchers.said import answered, said, undone
 
 AnyRequest = Request[Any, Any, Any]
@@ -31,6 +33,10 @@ async def scan(request: AnyRequest, data: JSONBody[ScanIn], state: State) -> Res
     """Redeem what was scanned: exactly once, in one round trip. The same nonce gets the same answer for ever."""
     clock: Clock = state.clock
     now = clock()
+    if is_card(data.code):
+        # Who shows a card is asked for a PIN on a page of its own; nothing is looked up here.
+        asked = {"state": ScanState.QUESTION, "code": "vouchers.scan_card"}
+        return answered(said(asked, answer_url=f"/shop/cards/{tail_of(data.code)}", url_label=_("看能用的券")))
     verdict = await counter.redeem_scan(
         cast("AsyncEngine", state.engine),
         cast("Keyring", state.keyring),
@@ -45,7 +51,7 @@ async def scan(request: AnyRequest, data: JSONBody[ScanIn], state: State) -> Res
         ),
         now,
     )
-    return answered(said(verdict, answer_url=f"/V/{data.code.rpartition('/')[2]}"))
+    return answered(said(verdict, answer_url=f"/V/{tail_of(data.code)}"))
 
 
 @post("/api/scans/undo", opt=allow(*COUNTER), status_code=200)

@@ -39,7 +39,7 @@ async def code_page(
     read = redemption.read_code(
         code, code_keys(cast("Keyring", state.keyring), now), community_id=actor.community_id, now=now
     )
-    voucher_id = read.voucher_id
+    voucher_id = read.voucher_id if read.verdict is not redemption.CodeVerdict.CARD else None
     if voucher_id is None and read.short_code is not None:
         voucher_id = await redemption.voucher_by_code(session, actor.community_id, read.short_code)
     try:
@@ -51,6 +51,8 @@ async def code_page(
     shops = await shops_of(session, actor, local_day(now)) if actor.has(*COUNTER) else {}
     if not shops:
         return page(request, "vouchers/stranger.html", title=_("邻里兑换券"), signed_in=True)
+    if read.verdict is redemption.CodeVerdict.CARD:
+        return Redirect(f"/shop/cards/{code.upper()}", status_code=303)
     # What another shop's voucher is worth is not this shop's business; the counter says no in its own words.
     ours = found is not None and not shops.keys().isdisjoint(found.merchant_ids)
     card = (await voucher_cards(session, actor.community_id, [found], now))[0] if found and ours else None

@@ -27,7 +27,9 @@ from service.vouchers.browser import (
     COUNTER,
     SHOP_COOKIE,
     chosen,
+    is_card,
     shop_here,
+    tail_of,
     use_cursor,
     use_mark,
     uuid_cookie,
@@ -122,7 +124,7 @@ async def redeem_typed(
     session: NamedDependency[AsyncSession],
     actor: NamedDependency[Actor],
     now: NamedDependency[datetime],
-) -> Template:
+) -> Template | Redirect:
     """The counter without a script: the same function, answered with a page. A reload gets the same answer."""
     shops = await shops_of(session, actor, local_day(now))
     with refill(
@@ -135,6 +137,8 @@ async def redeem_typed(
         chosen=next(iter(shops), None),
     ):
         form = await form_of(request, TypedForm)
+        if is_card(form.code):
+            return Redirect(f"/shop/cards/{tail_of(form.code)}", status_code=303)
         key = str((await request.form()).get("_key") or new_id().hex)
         verdict = await counter.redeem_scan(
             cast("AsyncEngine", state.engine),
@@ -152,7 +156,7 @@ async def redeem_typed(
         )
         if verdict["code"] == ChooseShop.code:
             raise ChooseShop
-    answer = said(verdict, answer_url=f"/V/{form.code.rpartition('/')[2]}")
+    answer = said(verdict, answer_url=f"/V/{tail_of(form.code)}")
     return _result(request, answer)
 
 
