@@ -31,6 +31,7 @@ class StatementFile:
     community: str
     shop: str
     names: Mapping[UUID | None, str]
+    invoices: Sequence[redemption.Invoice]
 
     @property
     def name(self) -> str:
@@ -55,6 +56,7 @@ async def statement_file(
         place.name,
         shops[statement.merchant_id].name,
         {member_id: person.name for member_id, person in people.items()},
+        await redemption.invoices(session, community_id, statement.settlement_id),
     )
     if kind == FileKind.CSV:
         return csv_answer(held.name, csv_bytes(_headings(), map(_whole_line, held.lines)))
@@ -127,6 +129,9 @@ def _pairs(held: StatementFile) -> list[tuple[str, str]]:
             pairs.append((label, f"{name}  {when(at, year=True)}"))
     if statement.bank_reference:
         pairs.append((_("银行流水号"), statement.bank_reference))
+    pairs += [
+        (_("发票号码"), f"{each.invoice_no}  {_('{yuan} 元').format(yuan=yuan(each.fen))}") for each in held.invoices
+    ]
     return [*pairs, (_("上一期的校验值"), statement.previous_hash.hex()), (_("校验值"), statement.hash.hex())]
 
 

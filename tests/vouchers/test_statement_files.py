@@ -41,6 +41,17 @@ async def test_every_kind_of_paper_says_the_same(used, qian):
     assert (await qian.get(f"{address}/files/exe")).status_code == 404
 
 
+async def test_an_invoice_stands_on_the_paper(used, qian):
+    [item] = await closed(qian)
+    noted = {"invoice_no": "24312000000012345678", "fen": 4500}
+    assert (await qian.post(f"/api/settlements/{item['settlement_id']}/invoices", json=noted)).status_code == 201
+    address = f"/desk/settlements/{item['settlement_id']}/files"
+    drawn = PdfReader(io.BytesIO((await qian.get(f"{address}/pdf")).content))
+    assert "24312000000012345678" in "".join(page.extract_text() for page in drawn.pages).replace("\x00", "")
+    book = openpyxl.load_workbook(io.BytesIO((await qian.get(f"{address}/xlsx")).content))
+    assert ("发票号码", "24312000000012345678  45.00 元") in book["对账单"].iter_rows(values_only=True)
+
+
 async def test_a_stranger_computes_the_hash_from_the_files(used, qian):
     """From the CSV and the head alone, as docs/decisions/0003 writes it down."""
     [item] = await closed(qian)
