@@ -71,13 +71,18 @@ _CHECKS: Final[dict[str, str]] = {
         SELECT v.community_id AS book, 'voucher ' || v.voucher_id AS place,
                concat_ws(' ', v.points_each, v.subsidy_points_each, v.payable_fen_each, v.cash_fen_each) AS says,
                concat_ws(' ', c.points_each, c.subsidy_points_each, c.payable_fen_each, c.cash_fen_each) AS should
-          FROM (SELECT DISTINCT ON (o.community_id, o.voucher_id) o.*
+          FROM (SELECT DISTINCT ON (o.community_id, o.voucher_id) o.*, a.answered_at
                   FROM redemption.change_order o
                   JOIN redemption.change_answer a ON a.community_id = o.community_id AND a.change_id = o.change_id AND a.is_agreed
                  ORDER BY o.community_id, o.voucher_id, a.answered_at DESC, o.proposed_at DESC) c
           JOIN redemption.voucher v ON v.community_id = c.community_id AND v.voucher_id = c.voucher_id
-         WHERE (v.points_each, v.subsidy_points_each, v.payable_fen_each, v.cash_fen_each)
-               <> (c.points_each, c.subsidy_points_each, c.payable_fen_each, c.cash_fen_each)
+         WHERE NOT EXISTS (
+               -- Two may have been agreed to in one instant: either may have been the last.
+               SELECT FROM redemption.change_order o
+                 JOIN redemption.change_answer a ON a.community_id = o.community_id AND a.change_id = o.change_id AND a.is_agreed
+                WHERE o.community_id = c.community_id AND o.voucher_id = c.voucher_id AND a.answered_at = c.answered_at
+                  AND (v.points_each, v.subsidy_points_each, v.payable_fen_each, v.cash_fen_each)
+                      = (o.points_each, o.subsidy_points_each, o.payable_fen_each, o.cash_fen_each))
     """,
     "change_people": """
         SELECT o.community_id AS book, 'change ' || o.change_id AS place, 'agreed by ' || a.answered_by AS says,

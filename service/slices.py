@@ -28,6 +28,7 @@ SLICES = (
     "payouts",
     "households",
     "alarms",
+    "repairs",
 )
 """In the order in which their routes are registered."""
 

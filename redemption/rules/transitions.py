@@ -94,7 +94,7 @@ TRANSITIONS: Final = (
         _who("C L"),
         "genuine code; in scope; not expired; for two minutes at a counter, or to the end of a job and a day",
         "a token; the member cannot cancel alone",
-        {_S.ISSUED: (_S.LOCKED,)},
+        {_S.ISSUED: (_S.LOCKED,), _S.PART_USED: (_S.LOCKED,)},
     ),
     Transition(
         5,
@@ -102,7 +102,7 @@ TRANSITIONS: Final = (
         _who("C L SYS"),
         "no use recorded",
         "the lock is gone; what ran out meanwhile expires",
-        {_S.LOCKED: (_S.ISSUED, _S.EXPIRED)},
+        {_S.LOCKED: (_S.ISSUED, _S.PART_USED, _S.EXPIRED)},
     ),
     Transition(
         6,

@@ -25,7 +25,7 @@ BEGIN
         RETURN v_before;
     ELSIF coalesce(p_reason, '') = '' THEN
         RETURN redemption.said('reason_missing');
-    ELSIF v_voucher.state <> 'ISSUED' THEN
+    ELSIF v_voucher.state NOT IN ('ISSUED', 'PART_USED') THEN
         RETURN redemption.said('state_wrong', jsonb_build_object('voucher_id', p_voucher_id));
     ELSIF p_until IS NULL OR p_until <= p_now OR p_until > p_now + interval '90 days' THEN
         RETURN redemption.said('lock_wrong');
@@ -34,7 +34,7 @@ BEGIN
        SET state = 'LOCKED', lock_token = (v_detail ->> 'token')::uuid, lock_until = p_until, event_seq = v.event_seq + 1, changed_at = p_now
      WHERE v.community_id = p_community AND v.voucher_id = p_voucher_id;
     INSERT INTO redemption.voucher_event (community_id, voucher_id, number, action, from_state, to_state, actor_id, on_behalf_of, reason, at)
-    VALUES (p_community, p_voucher_id, v_voucher.event_seq + 1, 'lock', 'ISSUED', 'LOCKED', p_actor, p_on_behalf_of, p_reason, p_now);
+    VALUES (p_community, p_voucher_id, v_voucher.event_seq + 1, 'lock', v_voucher.state, 'LOCKED', p_actor, p_on_behalf_of, p_reason, p_now);
     PERFORM redemption.remember(p_community, p_key, 'lock', v_request, v_detail, p_actor, p_now);
     RETURN redemption.said('done', v_detail);
 END $$;
@@ -45,7 +45,8 @@ CREATE FUNCTION redemption.let_go(p_voucher redemption.voucher, p_actor uuid, p_
 DECLARE
     v_voucher redemption.voucher;
 BEGIN
-    PERFORM redemption.move_voucher(p_voucher, 'ISSUED', NULL, 'unlock', p_actor, NULL, p_reason, p_now);
+    PERFORM redemption.move_voucher(
+        p_voucher, CASE WHEN p_voucher.quantity_used > 0 THEN 'PART_USED' ELSE 'ISSUED' END, NULL, 'unlock', p_actor, NULL, p_reason, p_now);
     IF p_now < p_voucher.due_at THEN
         RETURN NULL;
     END IF;
@@ -136,11 +137,12 @@ BEGIN
         END IF;
         BEGIN
             UPDATE redemption.voucher v
-               SET state = 'ISSUED', lock_token = NULL, lock_until = NULL, event_seq = v.event_seq + 1, changed_at = p_now,
+               SET state = CASE WHEN v.quantity_used > 0 THEN 'PART_USED' ELSE 'ISSUED' END, lock_token = NULL, lock_until = NULL, event_seq = v.event_seq + 1, changed_at = p_now,
                    expires_at = greatest(v.expires_at, v.lock_until), due_at = greatest(v.due_at, v.lock_until)
              WHERE v.community_id = p_community AND v.voucher_id = p_voucher_id;
             INSERT INTO redemption.voucher_event (community_id, voucher_id, number, action, from_state, to_state, actor_id, on_behalf_of, reason, at)
-            VALUES (p_community, p_voucher_id, v_voucher.event_seq + 1, 'unlock', 'LOCKED', 'ISSUED', p_clerk, p_on_behalf_of, 'scanned', p_now);
+            VALUES (p_community, p_voucher_id, v_voucher.event_seq + 1, 'unlock', 'LOCKED',
+                    CASE WHEN v_voucher.quantity_used > 0 THEN 'PART_USED' ELSE 'ISSUED' END, p_clerk, p_on_behalf_of, 'scanned', p_now);
             v_scan := redemption.redeem(p_community, p_device, p_nonce, p_voucher_id, p_code_seq, p_merchant, p_owner_group_of_clerk,
                                         p_clerk, p_quantity, p_scanned_at, p_now, p_on_behalf_of);
             IF v_scan.code <> 'redeemed' THEN

@@ -13,6 +13,7 @@ from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from pathlib import Path
 
+from redemption import CodeKeys
 from service.kit.crypto import Keyring, KeysUnreadable, write_private
 
 ISSUER_FILE = "linli-issuers.json"
@@ -132,3 +133,17 @@ def _write(keyring: Keyring, found: Sequence[Issuer]) -> None:
         for each in sorted(found, key=lambda each: each.number)
     ]
     write_private(keyring.folder, ISSUER_FILE, json.dumps({"issuers": said}, indent=1, ensure_ascii=False))
+
+
+def code_keys(keyring: Keyring, now: datetime) -> CodeKeys:
+    """The keys of voucher codes: today's, and those of codes still around."""
+    known = issuers(keyring)
+    good = [each for each in known if each.is_good(now)]
+    begun = [each for each in good if each.valid_from <= now] or good
+    made = secrets_of(keyring)
+    return CodeKeys(
+        current=max(begun, key=lambda each: (each.valid_from, each.number)).number,
+        keys={each.number: made[each.number] for each in good},
+        since={each.number: int(each.valid_from.timestamp()) for each in good},
+        revoked=frozenset(each.number for each in known if each.revoked_at is not None),
+    )

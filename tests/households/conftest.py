@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from service.communities import open_buildings
 from service.communities.tables import Household
 from service.kit.ids import new_id
-from tests.cast import HERE
+from tests.cast import HERE, KEYRING
 from tests.vouchers.conftest import offer_of
 
 __all__ = ["offer_of"]
@@ -25,7 +25,7 @@ async def granny_at_home(app, town, clock):
                 community_id=HERE,
                 household_id=household_id,
                 building_id=known["9号楼"].building_id,
-                door_sealed=b"x",
+                door_sealed=KEYRING.seal("101", f"household:{HERE}:{household_id.hex}:door"),
                 door_index=household_id.bytes,
             )
         )

@@ -103,6 +103,12 @@ SELECT community_id, gen_random_uuid(), merchant_id, 'PROPOSED', 'x', 'x', '1234
 INSERT INTO redemption.bank_file_line (community_id, file_id, line_no, settlement_id, payee_id, fen, is_live)
 SELECT f.community_id, f.file_id, 1, f.made_by, p.payee_id, 5, false
   FROM redemption.bank_file f JOIN redemption.payee p ON p.community_id = f.community_id LIMIT 1;
+INSERT INTO repair_order (community_id, order_id, state, revision, text, is_urgent, asked_by, posted_by, posted_at, changed_at,
+                          percent, cash_fen, payable_fen, minutes, warranty)
+SELECT community_id, gen_random_uuid(), 'reported', 1, '灯不亮', false, member_id, member_id, now(), now(), 0, 0, 0, 0, 'none'
+  FROM member LIMIT 1;
+INSERT INTO repair_line (community_id, order_id, revision, step, state_after, at)
+SELECT community_id, order_id, 1, 'report', 'reported', now() FROM repair_order;
 INSERT INTO message (community_id, message_id, member_id, fact, fact_key, numbers, url, sent_at)
 SELECT community_id, gen_random_uuid(), member_id, 'WishPosted', '\\x00', '{}', '/', now() FROM member LIMIT 1;
 INSERT INTO ledger.marked (community_id, seq) SELECT community_id, 0 FROM ledger.book LIMIT 1;

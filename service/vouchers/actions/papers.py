@@ -10,7 +10,7 @@ import redemption
 from service.kit import audit
 from service.kit.access import Actor
 from service.kit.db import keyring
-from service.vouchers.actions.scan import code_keys
+from service.kit.issuers import code_keys
 from service.vouchers.rules import PRINTED_CARDS_MAX, BatchNotFound, key_for
 
 PRINTED = "printed"

@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 import redemption
-from redemption import CodeKeys, CodeVerdict
+from redemption import CodeVerdict
 from service.communities import settings_on
 from service.facts import VoucherUseReversed
 from service.kit import audit, outbox
@@ -20,7 +20,7 @@ from service.kit.access import Actor
 from service.kit.clock import HOME_ZONE, local_day
 from service.kit.crypto import Keyring
 from service.kit.db import autocommit_connection
-from service.kit.issuers import issuers, secrets_of
+from service.kit.issuers import code_keys
 from service.vouchers.queries.counter import Shop, use_at
 from service.vouchers.rules import UndoNeedsReason, UndoOver, UseNotFound, key_for, undo_until
 
@@ -49,20 +49,6 @@ class Scan:
     shop_id: UUID | None
     quantity: int | None
     scanned_at: datetime
-
-
-def code_keys(keyring: Keyring, now: datetime) -> CodeKeys:
-    """The keys of voucher codes: today's, and those of codes still around."""
-    known = issuers(keyring)
-    good = [each for each in known if each.is_good(now)]
-    begun = [each for each in good if each.valid_from <= now] or good
-    made = secrets_of(keyring)
-    return CodeKeys(
-        current=max(begun, key=lambda each: (each.valid_from, each.number)).number,
-        keys={each.number: made[each.number] for each in good},
-        since={each.number: int(each.valid_from.timestamp()) for each in good},
-        revoked=frozenset(each.number for each in known if each.revoked_at is not None),
-    )
 
 
 async def redeem_scan(

@@ -17,11 +17,11 @@ from service.kit.access import SIGNED_IN, Actor, Role, allow
 from service.kit.clock import local_day
 from service.kit.crypto import Keyring
 from service.kit.ids import new_id
+from service.kit.issuers import code_keys
 from service.kit.once import once
 from service.kit.paging import decode_cursor, encode_cursor
 from service.kit.refusals import NotAllowed
 from service.vouchers.actions import offering, taking
-from service.vouchers.actions.scan import code_keys
 from service.vouchers.browser import voucher_cursor, voucher_mark
 from service.vouchers.payloads import (
     CancelIn,

@@ -14,10 +14,10 @@ import redemption
 from service.kit.access import Actor, Role, allow
 from service.kit.crypto import Keyring
 from service.kit.ids import new_id
+from service.kit.issuers import code_keys
 from service.kit.once import once
 from service.kit.refusals import Invalid
 from service.vouchers.actions import papers
-from service.vouchers.actions.scan import code_keys
 from service.vouchers.browser import batch_cursor, batch_mark
 from service.vouchers.payloads import ReasonIn
 from service.vouchers.payloads.papers import (

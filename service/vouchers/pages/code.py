@@ -15,8 +15,8 @@ from service.kit.access import PUBLIC, Actor
 from service.kit.clock import local_day
 from service.kit.crypto import Keyring
 from service.kit.i18n import _
+from service.kit.issuers import code_keys
 from service.kit.pages import page
-from service.vouchers.actions.scan import code_keys
 from service.vouchers.browser import COUNTER, SHOP_COOKIE, uuid_cookie
 from service.vouchers.queries.catalogue import voucher_cards
 from service.vouchers.queries.counter import shops_of

@@ -20,10 +20,10 @@ from service.kit.crypto import Keyring
 from service.kit.export import Cell, csv_answer, csv_bytes
 from service.kit.i18n import _
 from service.kit.ids import new_id
+from service.kit.issuers import code_keys
 from service.kit.once import once_page
 from service.kit.pages import form_of, page, refill
 from service.vouchers.actions import papers
-from service.vouchers.actions.scan import code_keys
 from service.vouchers.browser import batch_cursor, batch_mark
 from service.vouchers.pages.resident import Printed, printed
 from service.vouchers.payloads.papers import PrintForm, VoidForm

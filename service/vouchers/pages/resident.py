@@ -20,11 +20,11 @@ from service.kit.access import SIGNED_IN, Actor
 from service.kit.clock import local_day
 from service.kit.crypto import Keyring
 from service.kit.i18n import _, current_locale, translate
+from service.kit.issuers import code_keys
 from service.kit.once import once_page
 from service.kit.pages import form_of, page, refill
 from service.kit.paging import decode_cursor, encode_cursor
 from service.vouchers.actions import taking
-from service.vouchers.actions.scan import code_keys
 from service.vouchers.browser import voucher_cursor, voucher_mark
 from service.vouchers.payloads import CancelForm, GiveForm, TakeForm
 from service.vouchers.queries.catalogue import VoucherCard, offer_for, offers_for, voucher_for, vouchers_for

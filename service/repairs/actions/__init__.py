@@ -1,0 +1,23 @@
+"""Writes: one function per verb. Each locks the order, asks the rules and leaves a line."""
+
+from service.repairs.actions.accepting import accept, claim_warranty, decide_claim, release_warranties
+from service.repairs.actions.pricing import QuoteLine, agree, answer_change, change_price, quote
+from service.repairs.actions.working import assign, cancel, decline, move_on, report, take
+
+__all__ = [
+    "QuoteLine",
+    "accept",
+    "agree",
+    "answer_change",
+    "assign",
+    "cancel",
+    "change_price",
+    "claim_warranty",
+    "decide_claim",
+    "decline",
+    "move_on",
+    "quote",
+    "release_warranties",
+    "report",
+    "take",
+]

@@ -1,0 +1,228 @@
+"""The resident shows the code: that is the acceptance. And what becomes of the fifth that is kept for the warranty."""
+
+import uuid
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+import redemption
+from service import identity
+from service.kit.access import Actor, Role
+from service.kit.clock import local_day
+from service.kit.db import keyring
+from service.kit.ids import new_id
+from service.kit.issuers import code_keys
+from service.kit.refusals import NotAllowed
+from service.records import RecordKind, Service, ServiceClass, record_services
+from service.repairs import queries
+from service.repairs.actions.lines import check_repairer, write
+from service.repairs.rules import (
+    PIECES,
+    OtherVoucher,
+    RepairState,
+    SecondPersonNeeded,
+    Step,
+    Warranty,
+    WarrantyOver,
+    check_step,
+)
+from service.repairs.tables import RepairOrder
+
+WARRANTY_DAYS = 7
+BATCH = 50
+
+
+async def accept(
+    session: AsyncSession, *, actor: Actor, order_id: UUID, code: str, nonce: UUID, device_id: UUID, now: datetime
+) -> RepairOrder:
+    """Scan the resident's code: four fifths are the team's, the minutes are the repairer's, and the last fifth waits.
+
+    The order first, then the repairer's own row, which the record locks too, then the voucher and the book's head. The same
+    scan again is the same answer.
+    """
+    order = await queries.lock_order(session, actor, order_id)
+    check_repairer(order, actor)
+    if order.state == RepairState.ACCEPTED:
+        return order
+    to = check_step(Step.ACCEPT, RepairState(order.state))
+    voucher_id, code_seq = await _shown(session, actor, code, now)
+    if voucher_id != order.voucher_id:
+        raise OtherVoucher
+    await identity.lock_people(session, actor.community_id, [actor.member_id])
+    order.accepted_at = now
+    if order.payable_fen:
+        order.warranty, order.warranty_until = Warranty.HELD, now + timedelta(days=WARRANTY_DAYS)
+    write(session, order, Step.ACCEPT, after=to, actor=actor, now=now)
+    await session.flush()
+    pieces = PIECES - 1 if order.payable_fen else PIECES
+    await _redeem(session, order, actor, pieces, nonce=nonce, device_id=device_id, code_seq=code_seq, now=now)
+    if order.payable_fen:
+        await _lock_rest(session, order, actor, now)
+        await session.flush()
+    await _record(session, order, actor, now)
+    return order
+
+
+async def _shown(session: AsyncSession, actor: Actor, code: str, now: datetime) -> tuple[int | None, int | None]:
+    """The voucher of a code that was scanned or typed, and the number of the code."""
+    read = redemption.read_code(code, code_keys(keyring(session), now), community_id=actor.community_id, now=now)
+    if read.short_code:
+        return await redemption.voucher_by_code(session, actor.community_id, read.short_code), None
+    if read.voucher_id is None:
+        raise OtherVoucher
+    return read.voucher_id, read.code_seq
+
+
+async def _redeem(
+    session: AsyncSession,
+    order: RepairOrder,
+    actor: Actor | None,
+    pieces: int,
+    *,
+    nonce: UUID,
+    device_id: UUID,
+    code_seq: int | None,
+    now: datetime,
+) -> None:
+    assert order.voucher_id is not None, "ck_repair_order_agreed"
+    assert order.lock_token is not None, "an agreed order's voucher is locked"
+    assert order.team_id is not None, "an agreed order has a team"
+    assert order.repairer_id is not None, "an agreed order has a repairer"
+    scan = await redemption.redeem_locked(
+        session,
+        order.community_id,
+        token=order.lock_token,
+        device_id=device_id,
+        nonce=nonce,
+        voucher_id=order.voucher_id,
+        code_seq=code_seq,
+        merchant_id=order.team_id,
+        owner_group_of_clerk=actor.household_id if actor else None,
+        clerk_id=order.repairer_id,
+        quantity=pieces,
+        scanned_at=now,
+        now=now,
+    )
+    if not scan.is_accepted:
+        raise redemption.BY_CODE[scan.verdict].from_answer(scan.detail)
+
+
+async def _lock_rest(session: AsyncSession, order: RepairOrder, actor: Actor, now: datetime) -> None:
+    """The warranty's fifth stays locked a day longer than the warranty, so that its release never finds it let go."""
+    assert order.voucher_id is not None, "ck_repair_order_agreed"
+    assert order.team_id is not None, "an agreed order has a team"
+    lock = await redemption.lock_voucher(
+        session,
+        order.community_id,
+        order.voucher_id,
+        key=new_id(),
+        merchant_id=order.team_id,
+        redeemer_id=actor.member_id,
+        owner_group_of_redeemer=actor.household_id,
+        until=now + timedelta(days=89),
+        reason="warranty",
+        actor_id=actor.member_id,
+        now=now,
+    )
+    order.lock_token = lock.token
+
+
+async def _record(session: AsyncSession, order: RepairOrder, actor: Actor, now: datetime) -> None:
+    if not order.minutes:
+        return
+    assert order.arrived_at is not None, "who is done was there"
+    await record_services(
+        session,
+        community_id=order.community_id,
+        services=[
+            Service(
+                member_id=actor.member_id,
+                minutes=order.minutes,
+                kind=RecordKind.CREDITED,
+                service_class=ServiceClass.SKILLED,
+                title=order.text[:40],
+                source=f"repair:{order.order_id}",
+                reference=f"repair:{order.order_id}:accepted",
+                served_on=local_day(order.arrived_at),
+                served_from_at=order.arrived_at,
+                served_until_at=order.arrived_at + timedelta(minutes=order.minutes),
+            )
+        ],
+        actor=actor,
+        now=now,
+        on_behalf_of=order.asked_by,
+    )
+
+
+async def claim_warranty(
+    session: AsyncSession, *, actor: Actor, order_id: UUID, reason: str, now: datetime
+) -> RepairOrder:
+    """It broke again: the fifth waits until a second person of the office decides."""
+    order = await queries.lock_order(session, actor, order_id)
+    if actor.member_id != order.asked_by and not actor.has(Role.STAFF):
+        raise NotAllowed
+    if order.warranty != Warranty.HELD or order.warranty_until is None or now >= order.warranty_until:
+        raise WarrantyOver
+    order.warranty, order.claimed_by = Warranty.CLAIMED, actor.member_id
+    write(session, order, Step.CLAIM, actor=actor, now=now, note=reason)
+    return order
+
+
+async def decide_claim(
+    session: AsyncSession, *, actor: Actor, order_id: UUID, is_upheld: bool, reason: str, now: datetime
+) -> RepairOrder:
+    """Give the fifth back to who paid it, or let the team have it; by neither who claimed it nor who repaired."""
+    order = await queries.lock_order(session, actor, order_id)
+    if order.warranty != Warranty.CLAIMED:
+        raise WarrantyOver
+    if actor.member_id in (order.claimed_by, order.repairer_id, order.asked_by):
+        raise SecondPersonNeeded
+    order.decided_by = actor.member_id
+    order.warranty = Warranty.GIVEN_BACK if is_upheld else Warranty.RELEASED
+    write(session, order, Step.GIVE_BACK if is_upheld else Step.REFUSE_CLAIM, actor=actor, now=now, note=reason)
+    await session.flush()
+    if is_upheld:
+        await _give_back(session, order, actor, reason, now)
+    else:
+        await _release(session, order, now)
+    return order
+
+
+async def _give_back(session: AsyncSession, order: RepairOrder, actor: Actor, reason: str, now: datetime) -> None:
+    assert order.voucher_id is not None, "ck_repair_order_agreed"
+    await redemption.unlock_voucher(
+        session, order.community_id, order.voucher_id, key=new_id(), reason=reason, actor_id=actor.member_id, now=now
+    )
+    rest = await redemption.voucher(session, order.community_id, order.voucher_id)
+    if rest.state is redemption.VoucherState.EXPIRED:
+        # It ran out while it was locked, and went back when it was let go.
+        return
+    await redemption.cancel_voucher(
+        session,
+        order.community_id,
+        order.voucher_id,
+        key=new_id(),
+        reason=reason,
+        actor_id=actor.member_id,
+        on_behalf_of=order.asked_by,
+        now=now,
+    )
+
+
+async def _release(session: AsyncSession, order: RepairOrder, now: datetime) -> None:
+    """The last piece is the team's. The order's id is the device and names the scan, so that it happens once."""
+    nonce = uuid.uuid5(order.order_id, "warranty")
+    await _redeem(session, order, None, 1, nonce=nonce, device_id=order.order_id, code_seq=None, now=now)
+
+
+async def release_warranties(session: AsyncSession, now: datetime) -> int:
+    """Let teams have what nobody claimed in time: one community a transaction."""
+    found = await queries.warranties_over(session, now, BATCH)
+    for order in found:
+        order.warranty = Warranty.RELEASED
+        write(session, order, Step.RELEASE, actor=None, now=now)
+    await session.flush()
+    for order in found:
+        await _release(session, order, now)
+    return len(found)
