@@ -5,7 +5,7 @@ from uuid import uuid4
 
 import pytest
 
-from service.identity import set_secret
+from service.identity import knows_secret, set_secret
 from service.kit.edge import DEVICE_COOKIE
 from tests.cast import HERE, client_of
 from tests.vouchers.conftest import scan_of
@@ -74,15 +74,12 @@ async def test_five_wrong_pins_lock_and_the_office_unlocks(app, wu, phone, grann
 
 async def test_sixteen_wrong_pins_at_once_are_five_looks_at_most(app, town, card, clock, monkeypatch):
     looks = []
-    from service.vouchers.actions import cards  # noqa: PLC0415
-
-    real = cards.knows_secret
 
     async def counted(*arguments):
         looks.append(arguments)
-        return await real(*arguments)
+        return await knows_secret(*arguments)
 
-    monkeypatch.setattr(cards, "knows_secret", counted)
+    monkeypatch.setattr("service.vouchers.actions.cards.knows_secret", counted)
     clients = [client_of(app, town.cookies["barber"], town.actors["barber"]) for _ in range(16)]
 
     answers = await asyncio.gather(*(client.post(USES, json=use_of(card, WRONG)) for client in clients))
