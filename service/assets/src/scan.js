@@ -3,12 +3,13 @@
 import { camera } from './camera.js';
 import { uuid7 } from './shop/bytes.js';
 import { trusted } from './shop/clock.js';
-import { prepare, remembered, takeHere } from './shop/counter.js';
+import { mustAnswer, prepare, remembered, takeHere } from './shop/counter.js';
+import { begin } from './shop/device.js';
 import { install } from './shop/install.js';
 import { failed, isDown, onLine, worked } from './shop/line.js';
 import { clerkHere } from './shop/lock.js';
 import { unsent } from './shop/log.js';
-import { isRefused, keepSending, onChange, sync } from './shop/sync.js';
+import { isRefused, keepSending, onChange, sendSoon, sync } from './shop/sync.js';
 import { learnWords, say } from './shop/words.js';
 import { headers } from './token.js';
 import { stayAwake } from './wake.js';
@@ -125,13 +126,17 @@ async function ask(url, body, done, instead) {
   again = null;
   eye.pause(true);
   part('msg').textContent = root.dataset.asking;
-  const { answer, said } = own && instead && isDown() ? {} : await reach(url, body);
+  const alone = own && instead && (isDown() || await mustAnswer(body.code));
+  const { answer, said } = alone ? {} : await reach(url, body);
   const shown = answer ?? (own && instead ? await instead() : null)
     ?? { state: 'question', title: said ? root.dataset.failed : root.dataset.offline, detail: said ?? root.dataset.offlineDetail, repeat: true };
   if (shown.repeat) again = () => ask(url, body, done, instead);
   show(shown);
   if (answer) done(answer);
-  else count();
+  else {
+    count();
+    sendSoon();
+  }
 }
 
 function offerUndo(body, until) {
@@ -194,7 +199,7 @@ async function serve() {
   document.getElementById('said').dataset.offline = '';
   if (root.dataset.shell) part('shop').textContent = own.shop.name;
   onChange(count);
-  keepSending().catch(() => {});
+  begin().then(keepSending).catch(() => {});
   count();
   root.inert = !root.dataset.clerk;
   eye.pause(root.inert);

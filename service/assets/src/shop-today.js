@@ -25,7 +25,7 @@ async function draw() {
   part('list').replaceChildren(...waiting.map((item) => row('row', {
     item: item.title, when: `${when(item.trusted_at)} ${say('tail', { tail: item.tail })}`, state: say(item.parked || 'waiting') })));
   part('told').replaceChildren(...told.map((item) => {
-    const made = row('told-row', { title: item.title ?? say(item.verdict), item: `${item.item} ${when(item.at)} ${say('tail', { tail: item.tail })}`, text: item.text ?? '' });
+    const made = row('told-row', { title: say(item.verdict), item: `${item.item} ${when(item.at)} ${say('tail', { tail: item.tail })}`, text: item.text ?? '' });
     made.querySelector('button').addEventListener('click', async () => {
       await within(['told'], 'readwrite', (stores) => asked(stores.told.delete(item.nonce)));
       draw();
@@ -86,7 +86,7 @@ part('shift').addEventListener('click', async () => {
   await unpark();
   await sync();
   if (await draw()) return;
-  const { status } = await giveBack('return').catch(() => ({ status: 0 }));
+  const { status } = await giveBack().catch(() => ({ status: 0 }));
   leave();
   part('line').textContent = say(status === 200 ? 'shift_over' : 'shift_over_kept');
 });

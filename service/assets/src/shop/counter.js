@@ -2,7 +2,7 @@
 import { remember, trusted } from './clock.js';
 import { examine, parse } from './code.js';
 import { device } from './device.js';
-import { noteOnline, take } from './log.js';
+import { isWaiting, noteOnline, take } from './log.js';
 import { kept } from './store.js';
 import { say } from './words.js';
 
@@ -46,8 +46,8 @@ function saved(verdict) {
   const { terms } = verdict;
   const cash = terms.cash_fen_each ? say('cash', { yuan: (terms.cash_fen_each / 100).toFixed(2) }) : '';
   return {
-    state: 'offline', title: say('saved'), item: terms.title, detail: say('saved_detail'), leave: true,
-    value: say('points', { points: terms.points_each ?? terms.points ?? 0 }) + cash, unsent: verdict.unsent,
+    state: 'offline', title: say('saved'), item: terms.title, detail: say('saved_detail', { count: verdict.unsent }), leave: true,
+    value: say('points', { points: terms.points_each ?? terms.points ?? 0 }) + cash,
   };
 }
 
@@ -75,4 +75,10 @@ export async function takeHere({ nonce, code }, clerk) {
 export async function remembered(code) {
   const read = parse(code);
   if (own && read.voucher) await noteOnline(read).catch(() => {});
+}
+
+// The server does not know yet what this phone took of a voucher: until it does, only the phone can say whether it is used.
+export async function mustAnswer(code) {
+  const read = parse(code);
+  return Boolean(own && read.voucher && await isWaiting(read.voucher).catch(() => false));
 }

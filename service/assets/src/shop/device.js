@@ -30,7 +30,7 @@ export async function enrol(ticket, label) {
 // Sends a signed call. Resolves with { status, answer }, or rejects when nothing came back.
 export async function call(path, body) {
   const own = await device();
-  const text = JSON.stringify({ device_id: own.id, community_id: own.community, sent_at: trusted().at, ...body });
+  const text = JSON.stringify({ device_id: own.id, community_id: own.community, sent_at: trusted().trusted_at, ...body });
   const reply = await fetch(path, {
     method: 'POST', credentials: 'same-origin', body: text, signal: AbortSignal.timeout?.(PATIENCE_MS),
     headers: { 'Content-Type': 'application/json', Accept: 'application/json', 'linli-signature': await signature(own, text) },
@@ -44,11 +44,13 @@ export const signature = async (own, text) => toBase64url(await crypto.subtle.si
 
 // Brings the lease, prices, keys and stopped vouchers to today's state. What this phone took and the server has answered
 // by now is in the new snapshot; what it has not is still counted here.
+// A phone whose shift is over wants no lease: another phone of the shop may need it.
 export async function refresh() {
+  const resting = Boolean(await kept('resting'));
   const revoked = (await kept('revoked')) ?? { mark: null, ids: [] };
   const settled = (await within(['used'], 'readonly', (stores) => asked(stores.used.getAll())))
     .filter((row) => row.settled && row.form === 'R').map((row) => row.voucher);
-  const { status, answer } = await call('/api/devices/snapshot', { revocations_after: revoked.mark });
+  const { status, answer } = await call('/api/devices/snapshot', { revocations_after: revoked.mark, lease: !resting });
   if (status !== 200) return { status, answer };
   const { revoked: fresh, revocation_mark: mark, ...snapshot } = answer;
   const ids = [...new Set([...revoked.ids, ...fresh])];
@@ -63,8 +65,12 @@ export async function refresh() {
   return { status, answer };
 }
 
-export async function giveBack(act) {
-  const found = await call('/api/devices/lease', { act });
+export async function giveBack() {
+  await keep('resting', true);
+  const head = await kept('head');
+  const found = await call('/api/devices/lease', { act: 'return', seq: head?.seq ?? 0 });
   if (found.status === 200) await keep('snapshot', { ...(await kept('snapshot')), lease: null });
   return found;
 }
+
+export const begin = () => keep('resting', false);

@@ -62,4 +62,7 @@ export const noteOnline = (read) => within(['used'], 'readwrite', async (stores)
   await asked(stores.used.put({ voucher: read.voucher, form: read.form, quantity: (row?.quantity ?? 0) + 1, settled: true }));
 });
 
+export const isWaiting = (voucher) => within(['log'], 'readonly', async (stores) => (
+  (await asked(stores.log.getAll())).some((row) => row.voucher === voucher)));
+
 export const unsent = () => within(['log'], 'readonly', (stores) => asked(stores.log.count()));

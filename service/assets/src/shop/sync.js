@@ -99,6 +99,14 @@ export function sync() {
   return navigator.locks.request('linli-sync', { ifAvailable: true }, (lock) => (lock ? everything() : false));
 }
 
+// Something new waits: it is tried soon, unless a later try is already set.
+export function sendSoon() {
+  if (!failures) {
+    clearTimeout(again);
+    again = setTimeout(sync, PAUSE_MS);
+  }
+}
+
 async function catchUp() {
   if (!await sync()) return;
   const snapshot = await kept('snapshot');
