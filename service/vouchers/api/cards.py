@@ -16,10 +16,10 @@ from service.kit.access import Actor, Role, allow
 from service.kit.clock import local_day
 from service.kit.crypto import Keyring
 from service.kit.db import sessions_of_app
+from service.kit.issuers import code_keys
 from service.kit.once import once
 from service.kit.refusals import Invalid
 from service.vouchers.actions import cards
-from service.vouchers.actions.scan import code_keys
 from service.vouchers.browser import COUNTER, SHOP_COOKIE, chosen, uuid_cookie
 from service.vouchers.card_uses import pay_by_card
 from service.vouchers.payloads import ScanOut

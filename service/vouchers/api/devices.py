@@ -18,10 +18,9 @@ from service.kit.crypto import Keyring
 from service.kit.db import Sessions, transaction
 from service.kit.edge import DEVICE_COOKIE
 from service.kit.ids import new_id
-from service.kit.issuers import issuers
+from service.kit.issuers import code_keys, issuers
 from service.kit.refusals import Invalid
 from service.vouchers.actions import devices as phones
-from service.vouchers.actions.scan import code_keys
 from service.vouchers.payloads.devices import (
     AnchorsOut,
     CallIn,

@@ -19,10 +19,10 @@ from service.kit.crypto import Keyring
 from service.kit.db import sessions_of_app
 from service.kit.i18n import _
 from service.kit.ids import new_id
+from service.kit.issuers import code_keys
 from service.kit.once import once_page
 from service.kit.pages import form_of, page, refill
 from service.vouchers.actions import cards
-from service.vouchers.actions.scan import code_keys
 from service.vouchers.browser import COUNTER, shop_here
 from service.vouchers.card_uses import pay_by_card
 from service.vouchers.payloads.cards import CardUseForm, PrintCardsForm
