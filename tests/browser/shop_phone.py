@@ -11,8 +11,8 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 import redemption
 from service.kit.ids import new_id
+from service.kit.issuers import code_keys
 from service.vouchers.actions import devices as phones
-from service.vouchers.actions.scan import code_keys
 from tests.browser.conftest import Visitor
 from tests.browser.live import Live
 from tests.browser.steps import give_points, in_town
