@@ -7,6 +7,7 @@ from service.vouchers.api import cards, counter, devices, offers, papers, paymen
 from service.vouchers.pages import cards as cards_pages
 from service.vouchers.pages import (
     code,
+    desk_devices,
     desk_disputes,
     desk_help,
     desk_offers,
@@ -118,6 +119,10 @@ MANIFEST = Manifest(
         desk_payments.note_invoice,
         desk_payments.withdraw_invoice,
         desk_settlements.export,
+        desk_devices.devices_page,
+        desk_devices.ticket,
+        desk_devices.revoke,
+        desk_devices.break_lease,
         desk_disputes.dispute_page,
         desk_disputes.resolve,
         counter.scan,
@@ -186,6 +191,7 @@ MANIFEST = Manifest(
             order=50,
         ),
         Nav("代办兑换", "/desk/vouchers", "ticket", frozenset({Role.STAFF}), order=51),
+        Nav("店里的手机", "/desk/devices", "shop", frozenset({Role.STAFF}), order=52),
         Nav(
             "预算",
             "/desk/budgets",

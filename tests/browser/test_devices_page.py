@@ -1,0 +1,28 @@
+"""The desk's page of shops' phones: a ticket is shown once, in every way of reading."""
+
+from typing import Any
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.browser.conftest import DESK, Visitor, shot
+from tests.browser.judge import axe, foreign, sideways, small
+from tests.browser.seen import texts_of_people
+
+pytestmark = pytest.mark.browser
+
+WAYS: dict[str, dict[str, Any]] = {"elder": {"elder": True}, "desk-en": {"viewport": DESK, "english": True}}
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_a_ticket_for_a_shops_phone(visit: Visitor, way: str) -> None:
+    page = visit.page("wu", **WAYS[way])
+    page.goto(f"{visit.live.origin}/desk/devices")
+    known = texts_of_people(visit.live.database)
+    found = axe(page) + sideways(page) + foreign(page, known) + (small(page) if way == "elder" else [])
+
+    page.get_by_role("button", name="Make a ticket" if "en" in way else "开登记票").click()
+
+    expect(page.locator(".qr svg")).to_be_visible()
+    shot(page, f"devices.{way}")
+    assert found + axe(page) + sideways(page) + foreign(page, known) + (small(page) if way == "elder" else []) == []
