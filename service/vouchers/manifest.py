@@ -92,6 +92,7 @@ MANIFEST = Manifest(
         cards_pages.use,
         cards_pages.cards_page,
         cards_pages.print_cards,
+        cards_pages.sheet_page,
         cards_pages.withdraw,
         cards_pages.unlock,
         cards.look,

@@ -155,8 +155,16 @@ async def test_the_pages_without_a_script_and_the_pin_stands_nowhere(app, wu, ph
     assert WRONG not in wrong.text
     right = await phone.post(address, data={"voucher_id": card["voucher_id"], "pin": PIN, "_key": "b"})
     assert "核销成功" in right.text
-    sheet = await wu.post("/desk/cards/print", data={"cards": "0012-0002\n0012-0001"})
-    assert sheet.text.count('class="cardv"') == 2
+    asked = {"cards": "0012-0002\n0012-0001", "_key": "p"}
+    printed, again = [await wu.post("/desk/cards/print", data=asked) for _ in range(2)]
+    assert printed.headers["location"] == again.headers["location"]
+    sheet, reloaded = [await wu.get(printed.headers["location"]) for _ in range(2)]
+    assert sheet.text.count('class="cardv"') == reloaded.text.count('class="cardv"') == 2
+    assert await rows(app, "SELECT card_seq FROM member_card ORDER BY card_seq") == [(1,), (2,)]
+    assert (await wu.get("/desk/cards/sheet?at=1")).status_code == 404
+    unknown = await wu.post("/desk/cards/print", data={"cards": "0012-0002\n0012-9999", "_key": "q"})
+    assert "没有这个卡号" in unknown.text
+    assert (await wu.get(printed.headers["location"])).status_code == 200
     for table in ("audit", "outbox", "answered", "scan_refusal", "member_card"):
         kept = str(await rows(app, f"SELECT t::text FROM {table} t"))
         assert PIN not in kept

@@ -1,6 +1,6 @@
 """Members' cards: printed by the office, shown at a counter. A card says who somebody is; only their PIN pays."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from uuid import UUID
 
@@ -9,7 +9,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 import redemption
 from service.facts import VoucherRedeemed
-from service.identity import knows_secret, people_by_ids
+from service.identity import knows_secret, members_by_card, normal_card
 from service.kit import audit, outbox
 from service.kit.access import Actor
 from service.kit.db import Sessions, transaction
@@ -25,11 +25,17 @@ SELECT :community_id, w.member_id, w.handle, 1, 0, :actor, :now
 """)
 
 
-async def print_cards(session: AsyncSession, *, actor: Actor, member_ids: Collection[UUID], now: datetime) -> None:
-    """Give these members a card each; a card printed before is worthless. A lock is taken off with it."""
-    people = await people_by_ids(session, actor.community_id, set(member_ids))
-    found = sorted(member_id for member_id, person in people.items() if person.is_open)
-    if not found:
+async def print_cards(
+    session: AsyncSession, *, actor: Actor, numbers: Collection[str], now: datetime
+) -> Sequence[UUID]:
+    """Give these people a card each; a card printed before is worthless. A lock is taken off with it.
+
+    Raises CardUnknown if one of the numbers is nobody's here, and then nothing is printed.
+    """
+    normal = [normal_card(number) for number in numbers]
+    members = await members_by_card(session, actor.community_id, [number for number in normal if number])
+    found = sorted(member.member_id for member in members.values() if member.closed_at is None)
+    if not found or len(found) != len(set(normal)):
         raise CardUnknown
     handles = [redemption.new_voucher_id() for _ in found]
     await session.execute(
@@ -46,32 +52,28 @@ async def print_cards(session: AsyncSession, *, actor: Actor, member_ids: Collec
         audit.record(
             session, actor, "vouchers.card_printed", kind="member", id=member_id, now=now, on_behalf_of=member_id
         )
+    return found
 
 
 async def withdraw_card(session: AsyncSession, *, actor: Actor, member_id: UUID, now: datetime) -> None:
     """A card was lost: from now on it opens nothing."""
-    await _change(session, actor, member_id, "withdrawn_at = :now", now)
-    audit.record(
-        session, actor, "vouchers.card_withdrawn", kind="member", id=member_id, now=now, on_behalf_of=member_id
-    )
+    await _change(session, actor, member_id, "vouchers.card_withdrawn", {"withdrawn_at": now}, now)
 
 
 async def unlock_card(session: AsyncSession, *, actor: Actor, member_id: UUID, now: datetime) -> None:
     """Five more tries, after the office has seen who holds the card."""
-    await _change(session, actor, member_id, "tries = 0", now)
-    audit.record(session, actor, "vouchers.card_unlocked", kind="member", id=member_id, now=now, on_behalf_of=member_id)
+    await _change(session, actor, member_id, "vouchers.card_unlocked", {"tries": 0}, now)
 
 
-async def _change(session: AsyncSession, actor: Actor, member_id: UUID, what: str, now: datetime) -> None:
-    changed = await session.execute(
-        sa.text(
-            f"UPDATE member_card SET {what} WHERE community_id = :community_id AND member_id = :member_id"  # noqa: S608  (our own words)
-            " AND CAST(:now AS timestamptz) IS NOT NULL RETURNING member_id"
-        ),
-        {"community_id": actor.community_id, "member_id": member_id, "now": now},
-    )
+async def _change(
+    session: AsyncSession, actor: Actor, member_id: UUID, action: str, values: Mapping[str, object], now: datetime
+) -> None:
+    table = sa.table("member_card", *map(sa.column, ("community_id", "member_id", "tries", "withdrawn_at")))
+    mine = (table.c.community_id == actor.community_id) & (table.c.member_id == member_id)
+    changed = await session.execute(sa.update(table).where(mine).values(**values).returning(table.c.member_id))
     if changed.one_or_none() is None:
         raise CardUnknown
+    audit.record(session, actor, action, kind="member", id=member_id, now=now, on_behalf_of=member_id)
 
 
 _COUNT = sa.text(

@@ -11,7 +11,7 @@ from litestar.params import FromPath, JSONBody
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 import redemption
-from service.identity import members_by_card, normal_card, people_by_ids
+from service.identity import people_by_ids
 from service.kit.access import Actor, Role, allow
 from service.kit.clock import local_day
 from service.kit.crypto import Keyring
@@ -109,10 +109,7 @@ async def print_cards(
     """Cards for these members; a card printed before is worthless from now on."""
 
     async def work() -> PrintedCards:
-        typed = [number for text in data.cards if (number := normal_card(text))]
-        members = await members_by_card(session, actor.community_id, typed)
-        ids = [member.member_id for member in members.values()]
-        await cards.print_cards(session, actor=actor, member_ids=ids, now=now)
+        ids = await cards.print_cards(session, actor=actor, numbers=data.cards, now=now)
         held = await cards_of(session, actor.community_id, ids)
         people = await people_by_ids(session, actor.community_id, ids)
         keys = code_keys(cast("Keyring", state.keyring), now)

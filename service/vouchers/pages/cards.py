@@ -1,6 +1,7 @@
 """Members' cards: the counter's page, where the member types the PIN, and the office's, where cards are printed."""
 
-from datetime import datetime
+import re
+from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 from uuid import UUID
 
@@ -26,11 +27,13 @@ from service.vouchers.actions import cards
 from service.vouchers.browser import COUNTER, shop_here
 from service.vouchers.card_uses import pay_by_card
 from service.vouchers.payloads.cards import CardUseForm, PrintCardsForm
-from service.vouchers.queries.cards import card_by_code, cards_of, usable_here
-from service.vouchers.rules import PRINTED_CARDS_MAX, key_for
+from service.vouchers.queries.cards import card_by_code, cards_of, cards_printed, usable_here
+from service.vouchers.rules import PRINTED_CARDS_MAX, CardUnknown, key_for
 
 AnyRequest = Request[Any, Any, Any]
 HELPERS = allow(Role.STAFF)
+AT_MOST = 253_402_300_799_000_000
+"""Microseconds since 1970: the last second of the year 9999."""
 
 
 @get("/shop/cards/{code:str}", opt=allow(*COUNTER), include_in_schema=False)
@@ -122,27 +125,40 @@ async def _desk(session: AsyncSession, actor: Actor, card: str | None) -> dict[s
     }
 
 
-@post("/desk/cards/print", opt=HELPERS, include_in_schema=False, status_code=200)
+@post("/desk/cards/print", opt=HELPERS, include_in_schema=False)
 async def print_cards(
+    request: AnyRequest,
+    session: NamedDependency[AsyncSession],
+    actor: NamedDependency[Actor],
+    now: NamedDependency[datetime],
+) -> Redirect:
+    """New cards; a card printed before is worthless from now on. Pressed twice, or loaded again, it is one printing."""
+    with refill(request, "vouchers/desk_cards.html", **await _desk(session, actor, None)):
+        form = await form_of(request, PrintCardsForm)
+        typed = [text for text in re.split(r"[\n,，]", form.cards) if text.strip()]
+
+        async def work() -> str:
+            await cards.print_cards(session, actor=actor, numbers=typed[:PRINTED_CARDS_MAX], now=now)
+            return f"/desk/cards/sheet?at={int(now.timestamp() * 1_000_000)}"
+
+        return await once_page(request, session, actor, now, work)
+
+
+@get("/desk/cards/sheet", opt=HELPERS, include_in_schema=False)
+async def sheet_page(
     request: AnyRequest,
     state: State,
     session: NamedDependency[AsyncSession],
     actor: NamedDependency[Actor],
     now: NamedDependency[datetime],
+    at: FromQuery[int],
 ) -> Template:
-    """Cards on A4, eight to a sheet; a card printed before is worthless from now on."""
-    with refill(request, "vouchers/desk_cards.html", **await _desk(session, actor, None)):
-        form = await form_of(request, PrintCardsForm)
-        typed = [
-            number
-            for text in form.cards.replace("，", "\n").replace(",", "\n").split("\n")
-            if (number := normal_card(text))
-        ]
-        members = await members_by_card(session, actor.community_id, typed[:PRINTED_CARDS_MAX])
-        ids = [member.member_id for member in members.values()]
-        await cards.print_cards(session, actor=actor, member_ids=ids, now=now)
-    found = await cards_of(session, actor.community_id, ids)
-    people = await people_by_ids(session, actor.community_id, ids)
+    """The cards of one's own printing that are good still, on A4, eight to a sheet."""
+    moment = datetime.fromtimestamp(0, UTC) + timedelta(microseconds=max(0, min(at, AT_MOST)))
+    found = await cards_printed(session, actor, moment)
+    if not found:
+        raise CardUnknown
+    people = await people_by_ids(session, actor.community_id, set(found))
     keys = code_keys(cast("Keyring", state.keyring), now)
     views = [
         CardView(

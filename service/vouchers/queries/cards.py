@@ -10,6 +10,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 import redemption
 from redemption import CodeKeys, CodeVerdict
+from service.kit.access import Actor
 from service.vouchers.queries.catalogue import VoucherCard, voucher_cards
 from service.vouchers.rules import PIN_TRIES, CardUnknown
 
@@ -54,6 +55,17 @@ async def cards_of(session: AsyncSession, community_id: int, member_ids: Collect
     rows = await session.execute(
         sa.text(f"{_CARDS} AND c.member_id = ANY (CAST(:members AS uuid[]))"),
         {"community_id": community_id, "members": list(member_ids)},
+    )
+    return {
+        row.member_id: Card(row.member_id, row.handle, row.card_seq, row.tail, row.tries >= PIN_TRIES) for row in rows
+    }
+
+
+async def cards_printed(session: AsyncSession, actor: Actor, at: datetime) -> Mapping[UUID, Card]:
+    """The cards of one printing of this person's that are good still."""
+    rows = await session.execute(
+        sa.text(f"{_CARDS} AND c.printed_by = :printed_by AND c.printed_at = :at"),
+        {"community_id": actor.community_id, "printed_by": actor.member_id, "at": at},
     )
     return {
         row.member_id: Card(row.member_id, row.handle, row.card_seq, row.tail, row.tries >= PIN_TRIES) for row in rows
