@@ -1,5 +1,6 @@
 """Scanning without a network: what a phone may decide, and what the server makes of it afterwards."""
 
+from redemption.offline.costs import ConflictCosts, conflict_costs
 from redemption.offline.devices import (
     TICKET_MINUTES,
     Lease,
@@ -35,6 +36,7 @@ __all__ = [
     "OFFLINE_REASONS",
     "RECORD_KEYS",
     "TICKET_MINUTES",
+    "ConflictCosts",
     "Lease",
     "LeasedVoucher",
     "LossMonth",
@@ -43,6 +45,7 @@ __all__ = [
     "ShopDevice",
     "Terms",
     "break_lease",
+    "conflict_costs",
     "decide_review",
     "device",
     "devices",

@@ -318,6 +318,7 @@ use = Table(
     Index(
         "ix_use_unsettled", "community_id", "merchant_id", "received_at", postgresql_where=text("state = 'ACCEPTED'")
     ),
+    Index("ix_use_borne", "community_id", "received_at", postgresql_where=text("bearer IS NOT NULL")),
     Index("ix_use_conflict", "community_id", "merchant_id", "received_at", postgresql_where=text("state = 'CONFLICT'")),
     Index(
         "ix_use_reversed", "community_id", "device_id", "reversed_at", postgresql_where=text("reversed_at IS NOT NULL")

@@ -269,6 +269,10 @@ class AccountOut(msgspec.Struct):
     donations_fen: int
     donations_count: int
     donations: list[DonationOut]
+    lost_uses: int
+    lost_fund_fen: int
+    lost_other_fen: int
+    lost_points: int
     after_fen: int
     promised_fen: int
     is_whole: bool
@@ -362,6 +366,10 @@ def account_out(found: Account) -> AccountOut:
         found.donations_fen,
         found.donations_count,
         [DonationOut(each.received_on, each.name or None, each.amount_fen) for each in found.donations],
+        found.lost.uses,
+        found.lost.fund_fen,
+        found.lost.other_fen,
+        found.lost.points // 100,
         found.after_fen,
         found.promised_fen,
         found.is_whole,

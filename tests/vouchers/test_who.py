@@ -1,13 +1,14 @@
 """Every step of a voucher's life by everybody: those whom the table names may, nobody else can, and nothing moves by trying."""
 
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 
 import redemption
 from redemption import TRANSITIONS, Party, Stands
-from tests.cast import HERE
+from tests.cast import HERE, client_of
 from tests.vouchers.conftest import scan_of
+from tests.vouchers.phone import Phone
 
 PARTIES = {
     "li": {Party.MEMBER},
@@ -24,8 +25,8 @@ PARTIES = {
 """Who is what to Li's voucher. Sun is another member, He may read everything."""
 REFUSED = (401, 403, 404, 409)
 """A conflict too: whoever proposed a step may not agree to it."""
-BY_NOBODY = {"expire"}
-"""What only time does has no address."""
+BY_NOBODY = {"expire", "merge", "end_cancelling", "reopen"}
+"""What only time does, or what comes of a phone's upload, has no address of its own."""
 ELSEWHERE = {"close", "refund", "reserve", "confirm", "lock", "unlock", "redeem_locked", "change"}
 """Tried by everybody in tests/access, test_settlement.py and, what belongs to a repair, in tests/repairs."""
 
@@ -33,8 +34,8 @@ ELSEWHERE = {"close", "refund", "reserve", "confirm", "lock", "unlock", "redeem_
 class Scene:
     """Li's voucher at the barber's, the bakery's and the repairers', and how each step is asked for."""
 
-    def __init__(self, clients, offer_id, voucher):
-        self.clients, self.offer_id, self.voucher = clients, offer_id, voucher
+    def __init__(self, clients, offer_id, voucher, leased):
+        self.clients, self.offer_id, self.voucher, self.leased = clients, offer_id, voucher, leased
         self.path = f"/api/vouchers/{voucher['voucher_id']}"
 
     async def issue(self, client):
@@ -43,6 +44,14 @@ class Scene:
 
     async def cancel(self, client):
         return await client.post(f"{self.path}/cancellation")
+
+    async def ask_to_cancel(self, client):
+        """Another of Li's, which the barber's phone may take without a network."""
+        self.voucher = await self.leased()
+        self.path = f"/api/vouchers/{self.voucher['voucher_id']}"
+        answer = await client.post(f"{self.path}/cancellation")
+        assert await self.state() == ("cancel_pending" if answer.is_success else self.before)
+        return answer
 
     async def give(self, client):
         return await client.post(f"{self.path}/gift", json={"card_no": "0012-0003", "name": "陈助人"})
@@ -82,14 +91,25 @@ class Scene:
 
 
 @pytest.fixture
-async def scene(town, li, sun, barber, zhou, wang, wei, wu, zheng, qian, he, give, offer_of):
+async def scene(app, clock, town, li, sun, barber, zhou, wang, wei, wu, zheng, qian, he, give, offer_of):
     everybody = (li, sun, barber, zhou, wang, wei, wu, zheng, qian, he)
     clients = dict(zip(PARTIES, everybody, strict=True))
-    await give(li, 100)
+    await give(li, 200)
     shops = tuple(town.organisations[name] for name in ("barbershop", "bakery", "team"))
     offer_id = await offer_of(merchant_ids=shops, is_giftable=True)
     taken = await li.post(f"/api/offers/{offer_id}/vouchers", json={}, headers={"idempotency-key": str(uuid4())})
-    return Scene(clients, offer_id, taken.json())
+
+    async def leased():
+        offer = await offer_of(offline_class=redemption.OfflineClass.LEASED)
+        voucher = (await li.post(f"/api/offers/{offer}/vouchers", json={})).json()
+        ticket = (await wu.post("/api/device-tickets", json={"shop": str(town.organisations["barbershop"])})).json()
+        async with client_of(app, None) as anonymous:
+            phone = Phone(anonymous, clock, barber.actor.member_id)
+            phone.device_id = UUID((await phone.enrol(ticket["ticket"])).json()["device_id"])
+            assert (await phone.snapshot())["lease"]
+        return voucher
+
+    return Scene(clients, offer_id, taken.json(), leased)
 
 
 STEPS: dict[str, set[Party]] = {}

@@ -16,6 +16,7 @@ from service.kit.access import PUBLIC
 from service.kit.clock import local_day
 from service.kit.i18n import _
 from service.kit.pages import page
+from service.kit.words import points, yuan
 
 AnyRequest = Request[Any, Any, Any]
 
@@ -26,12 +27,22 @@ async def _shown(session: AsyncSession, community_id: int, of: str | None, now: 
     since, until = period_of(of, today)
     is_year = (until - since).days > 31
     before = since - timedelta(days=1)
+    found = await account(session, community_id, since, until)
     return {
         "title": _("公益基金公示"),
         "community_name": place.name,
         "community_phone": place.phone,
         "here": f"/fund/{community_id}",
-        "found": await account(session, community_id, since, until),
+        "found": found,
+        "lost_said": _(
+            "没有网络时核销、后来才知道不该收的券有 {count} 张，店家照付："
+            "公益基金垫了 {fund} 元，损失账上记了 {yuan} 元和 {points} 积分。"
+        ).format(
+            count=found.lost.uses,
+            fund=yuan(found.lost.fund_fen),
+            yuan=yuan(found.lost.other_fen),
+            points=points(found.lost.points),
+        ),
         "label": _("{year} 年").format(year=since.year)
         if is_year
         else _("{year} 年 {month} 月").format(year=since.year, month=since.month),

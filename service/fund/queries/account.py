@@ -13,6 +13,7 @@ from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 import ledger
+import redemption
 from service import chart
 from service.communities import organisations_by_ids
 from service.fund.queries.income import views
@@ -54,6 +55,8 @@ class Account:
     donations: Sequence[Donation]
     donations_count: int
     donations_fen: int
+    lost: redemption.ConflictCosts
+    """What conflicts of scans without a network took in this time: from the fund, and from nobody but the account of losses."""
     after_fen: int
     """What the ledger says of the fund at the end."""
     promised_fen: int
@@ -67,7 +70,7 @@ class Account:
     @property
     def is_whole(self) -> bool:
         """True when the ledger says the same to the fen."""
-        return self.before_fen + self.in_fen == self.after_fen
+        return self.before_fen + self.in_fen - self.lost.fund_fen == self.after_fen
 
 
 async def account(session: AsyncSession, community_id: int, since: date, until: date) -> Account:
@@ -87,6 +90,7 @@ async def account(session: AsyncSession, community_id: int, since: date, until: 
         await _donations(session, community_id, since, until),
         count,
         total,
+        await redemption.conflict_costs(session, community_id, since=day_begins(since), until=day_begins(until)),
         await ledger.balance_before(session, community_id, chart.FUND, chart.FEN, day_begins(until)),
         promised.get((chart.PROMISED, chart.FEN), 0),
     )

@@ -1,0 +1,1 @@
+DROP INDEX redemption.ix_use_borne;
