@@ -64,6 +64,18 @@ class FileKind(StrEnum):
     PDF = "pdf"
 
 
+class OfflineWay(StrEnum):
+    """Who may take an offer's vouchers without a network; the names are those of redemption.OfflineClass."""
+
+    ONLINE_ONLY = "online_only"
+    LEASED = "leased"
+    ROAMING = "roaming"
+
+
+ROAMING_FEN_MAX = 3_000
+"""What one piece of a roaming voucher is worth at most: paper that several shops take without asking anybody."""
+
+
 class Pledge(StrEnum):
     """What a sponsor can promise."""
 

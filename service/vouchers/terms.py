@@ -4,13 +4,13 @@ from datetime import date, datetime, timedelta
 from decimal import Decimal
 from uuid import UUID
 
-from redemption import OfferKind, OfferTerms
+from redemption import OfferKind, OfferTerms, OfflineClass
 from service.households import care_tag
 from service.kit.clock import FIRST_DAY, LAST_DAY, day_begins, local_day
 from service.kit.refusals import Invalid
 from service.vouchers.days import mask_of
 from service.vouchers.payloads import OfferForm, OfferIn
-from service.vouchers.rules import ROLES_ASKED, RULE_LINES_MAX, role_tag, stars_tag
+from service.vouchers.rules import ROAMING_FEN_MAX, ROLES_ASKED, RULE_LINES_MAX, OfflineWay, role_tag, stars_tag
 
 
 def fen_of(yuan: str) -> int:
@@ -72,10 +72,22 @@ def _numbers_wrong(given: OfferIn) -> dict[str, str]:
     return problems
 
 
+def _offline_wrong(given: OfferIn) -> dict[str, str]:
+    """Without a network nobody can be asked: one shop's phone has a lease, or the paper is worth little."""
+    if given.offline is OfflineWay.ONLINE_ONLY:
+        return {}
+    if given.is_giftable:
+        return {"offline": "offline_not_given"}
+    if given.offline is OfflineWay.LEASED and len(set(given.shops)) > 1:
+        return {"offline": "offline_one_shop"}
+    worth = given.payable_fen + given.cash_fen or 100 * given.price_points
+    return {"offline": "offline_small"} if given.offline is OfflineWay.ROAMING and worth > ROAMING_FEN_MAX else {}
+
+
 def terms_of(offer_id: UUID, given: OfferIn, *, default_days: int) -> OfferTerms:
     """The terms that were written down; raises Invalid with every field that contradicts another."""
     rules = tuple(line.strip() for line in given.rules if line.strip())
-    problems = {**_times_wrong(given), **_numbers_wrong(given), **_perk_wrong(given)}
+    problems = {**_times_wrong(given), **_numbers_wrong(given), **_perk_wrong(given), **_offline_wrong(given)}
     if not given.shops:
         problems["shops"] = "required"
     if len(rules) > RULE_LINES_MAX:
@@ -102,6 +114,7 @@ def terms_of(offer_id: UUID, given: OfferIn, *, default_days: int) -> OfferTerms
         usable_from=day_begins(given.usable_on) if given.usable_on else None,
         requires=requires_of(given),
         is_giftable=given.is_giftable,
+        offline_class=OfflineClass[given.offline.name],
         price_list_version=given.price_list_version or None,
         valid_from=day_begins(given.valid_from),
         valid_until=day_begins(given.valid_until + timedelta(days=1)),
@@ -143,6 +156,7 @@ def offer_in(form: OfferForm) -> OfferIn:
         for_words=form.for_words.split(),
         price_list_version=form.price_list_version.strip() or None,
         is_giftable=form.is_giftable,
+        offline=form.offline,
         voucher_days=form.voucher_days,
         rules=form.rules.split("\n"),
     )

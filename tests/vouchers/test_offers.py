@@ -203,3 +203,29 @@ async def test_numbers_of_an_offer_and_a_pledge_are_told_what_they_may_be(wu, qi
     assert "请填一个大于 0 的数" in (await qian.post("/desk/budgets", data=form | {"amount": "0"})).text
     over = await wu.post("/desk/offers/new", data=form_of(town, price_points="5", subsidy_points="6"))
     assert "补贴不能超过要的积分" in over.text
+
+
+async def test_the_office_says_what_is_good_without_a_network(wu, li, give, town):
+    shops = [str(town.organisations[name]) for name in ("barbershop", "bakery")]
+    await give(li, 100)
+    for way, said in (("leased", "只限一家店"), ("roaming", "每份不超过 30 元"), ("online_only", "要有网络")):
+        address = await drafted(wu, town, offline=way, shops=shops[:1], payable_yuan="15.00", _key=way)
+        assert said in (await wu.get(address)).text
+        chosen = (await wu.get(f"{address}/edit")).text.partition('name="offline"')[2].partition("</select>")[0]
+        assert f'value="{way}" selected' in chosen
+        await wu.post(f"{address}/publish", data={"_key": f"p-{way}"})
+        taken = await li.post(f"/api/offers/{address.rpartition('/')[2]}/vouchers", json={})
+        assert taken.status_code == 201, taken.text
+
+
+async def test_what_cannot_be_taken_without_a_network_is_refused_on_its_field(wu, town):
+    shops = [str(town.organisations[name]) for name in ("barbershop", "bakery")]
+    for wrong, said in (
+        ({"offline": "leased", "shops": shops}, "只能在一家店用"),
+        ({"offline": "roaming", "payable_yuan": "30.01"}, "不能超过 30 元"),
+        ({"offline": "roaming", "is_giftable": "1", "payable_yuan": "1.00"}, "能送人的券"),
+        ({"offline": "everywhere"}, "没有网络时"),
+    ):
+        page = await wu.post("/desk/offers/new", data=form_of(town, **wrong, _key=said))
+        assert page.status_code == 422, wrong
+        assert said in page.text

@@ -28,7 +28,7 @@ from service.vouchers.days import days_in, days_said, names
 from service.vouchers.payloads import OfferForm, PledgeForm, ReasonForm, TakeForm
 from service.vouchers.queries.catalogue import last_day_of
 from service.vouchers.queries.office import budgets, offer_of, offers_in, shops_and_sponsors
-from service.vouchers.rules import ROLES_ASKED, STARS_MOST, Pledge, role_tag, stars_tag
+from service.vouchers.rules import ROLES_ASKED, STARS_MOST, OfflineWay, Pledge, role_tag, stars_tag
 from service.vouchers.terms import fen_of, offer_in, terms_of
 
 AnyRequest = Request[Any, Any, Any]
@@ -78,6 +78,7 @@ async def _choices(session: AsyncSession, actor: Actor, now: datetime) -> dict[s
         "periods": [(period.value, translate(f"offer.period.{period}")) for period in CapPeriod],
         "weekday_choices": list(enumerate(names(), start=1)),
         "role_choices": [(role.value, translate(f"role.{role}")) for role in ROLES_ASKED],
+        "offline_choices": [(way.value, translate(f"offer.offline.{way}")) for way in OfflineWay],
         "star_choices": [(0, _("不看星级")), *((count, stars_said(count)) for count in range(1, STARS_MOST + 1))],
         "days": await setting(session, actor.community_id, "voucher_days", local_day(now)),
     }
@@ -96,6 +97,7 @@ def _blank(now: datetime) -> Mapping[str, object]:
         "weekdays": [],
         "for_roles": [],
         "kind": OfferKind.GOODS.value,
+        "offline": OfflineWay.ONLINE_ONLY.value,
         "subsidy_points": 0,
         "payable_yuan": "0",
         "cash_yuan": "0",
@@ -126,6 +128,7 @@ def _filled(offer: redemption.Offer) -> Mapping[str, object]:
         "for_stars": next((count for count in range(1, STARS_MOST + 1) if stars_tag(count) in offer.requires), 0),
         "for_words": " ".join(words_of(offer)),
         "is_giftable": offer.is_giftable,
+        "offline": OfflineWay[offer.offline_class.name].value,
         "price_list_version": offer.price_list_version or "",
         "valid_from": offer.valid_from.astimezone(HOME_ZONE).date().isoformat(),
         "valid_until": last_day_of(offer).isoformat(),

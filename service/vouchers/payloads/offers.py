@@ -8,7 +8,7 @@ import msgspec
 
 from redemption import CapPeriod, OfferKind
 from service.vouchers.payloads.kinds import AskedRole, Count, Fen, Pieces, Points, Stars, Title, Version, Weekday
-from service.vouchers.rules import Pledge
+from service.vouchers.rules import OfflineWay, Pledge
 
 
 class OfferOut(msgspec.Struct):
@@ -74,6 +74,7 @@ class OfferIn(msgspec.Struct):
     """What households can be entitled to; the words say nothing about why."""
     price_list_version: Version | None = None
     is_giftable: bool = False
+    offline: OfflineWay = OfflineWay.ONLINE_ONLY
     voucher_days: Annotated[int, msgspec.Meta(ge=1, le=365)] | None = None
     rules: list[Annotated[str, msgspec.Meta(max_length=60)]] = []
 
@@ -122,6 +123,7 @@ class OfferForm(msgspec.Struct):
     for_words: Annotated[str, msgspec.Meta(pattern="^([a-z0-9-]{2,24} *)*$", max_length=100)] = ""
     price_list_version: Version = ""
     is_giftable: bool = False
+    offline: OfflineWay = OfflineWay.ONLINE_ONLY
     voucher_days: Annotated[int, msgspec.Meta(ge=1, le=365)] | None = None
     rules: Annotated[str, msgspec.Meta(max_length=200)] = ""
 
