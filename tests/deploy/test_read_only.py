@@ -30,8 +30,8 @@ __all__ = ["give", "haircut", "offer_of", "phone"]
 pytestmark = pytest.mark.anyio
 HTML = {"accept": "text/html"}
 
-GIVEN_OUT_WITH_A_LINE = ("/export/", "/file/", ".csv", ".xlsx", "/print")
-"""Files and sheets of people and journals are given out only together with a line in the log of who took them."""
+GIVEN_OUT_WITH_A_LINE = ("/export/", "/file/", ".csv", ".xlsx", "/print", "/classes")
+"""Files, sheets of people and journals, and households' classes are given out only with a line in the log of who took them."""
 
 
 async def switch(database: Database, *, on: bool, settled_within: float = 5.0) -> int:

@@ -52,13 +52,15 @@ async def _race(database: Database, heats: Sequence[Sequence[Coroutine[Any, Any,
         await watcher.close()
 
 
-async def without_lock(database: Database, file: str, function: str, lock: str = " FOR NO KEY UPDATE") -> None:
-    """Replace one function by itself without its locks: the control that shows the race is real."""
+async def without_lock(
+    database: Database, file: str, function: str, lock: str = " FOR NO KEY UPDATE", instead: str = ""
+) -> None:
+    """Replace one function by itself without its locks, or without a condition: the control that shows the race is real."""
     script = (SQL / f"{file}.sql").read_text(encoding="utf-8")
     found = re.search(rf"CREATE FUNCTION redemption\.{function}\(.*?\nEND \$\$;", script, re.DOTALL)
     assert found is not None
     assert lock in found[0]
-    weakened = found[0].replace(lock, "").replace("CREATE FUNCTION", "CREATE OR REPLACE FUNCTION", 1)
+    weakened = found[0].replace(lock, instead).replace("CREATE FUNCTION", "CREATE OR REPLACE FUNCTION", 1)
     owner = await asyncpg.connect(database.owner_url)
     try:
         await owner.execute(weakened)

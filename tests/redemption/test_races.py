@@ -206,10 +206,13 @@ async def test_closing_waits_for_a_use_that_is_being_taken_back(fresh_market: Ma
     assert await fresh_market.faults() == []
 
 
-async def test_without_locking_the_uses_only_a_constraint_stops_the_batch(
+async def test_if_the_batch_took_what_it_had_seen_only_a_constraint_would_stop_it(
     fresh_market: Market, fresh_database: Database
 ) -> None:
-    await without_lock(fresh_database, "settlement", "close_settlement")
+    """The state is a condition of the update itself, which looks again at a row it had to wait for."""
+    seen = "(u.voucher_id, u.seq) IN (SELECT y.voucher_id, y.seq FROM redemption.use y WHERE y.state = 'ACCEPTED')"
+    condition = "(u.state = 'ACCEPTED' OR u.state = 'CONFLICT')"
+    await without_lock(fresh_database, "settlement", "take_uses", condition, seen)
 
     undone, batch = await reversal_then_closing(fresh_market, fresh_database)
 
