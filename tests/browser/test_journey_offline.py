@@ -51,6 +51,7 @@ def enrolled(far: Visitor, live: Live, *vouchers: str) -> Page:
     page = shop_page(far)
     enrol(page, far.live.origin, ticket_for(live, "barbershop"))
     knows(page, *vouchers)
+    expect(page.locator("[data-own]")).to_be_attached()  # it has its sentences too
     return page
 
 

@@ -22,6 +22,7 @@ const ANSWER_MS = 4000;
 const BUDGET_MS = 1500;
 const RELOAD_AFTER_MS = 30_000;
 const GREEN_MS = 2500;
+const WORDS_AGAIN_MS = 2000;
 // Frequency, seconds, times, and the pattern of the phone's motor. Either alone tells the states apart.
 const FEEL = {
   ok: [880, 0.15, 1, [80]], used: [440, 0.2, 2, [80, 60, 80]], refused: [220, 0.35, 1, [300]],
@@ -189,12 +190,15 @@ function net(text) {
 
 // A phone that is a device of the shop: it goes on without the network, and brings what it took to the server.
 async function serve() {
-  own = await prepare();
-  if (!own) {
+  const mine = await prepare();
+  if (!mine) {
     if (root.dataset.shell) net(say('not_enrolled'));
     return;
   }
-  await learnWords('/shop/shell/scan').catch(() => {});
+  // A phone without its sentences can say nothing by itself: until it has them only the server answers.
+  while (!(await learnWords('/shop/shell/scan').then(() => true, () => false))) await new Promise((go) => { setTimeout(go, WORDS_AGAIN_MS); });
+  own = mine;
+  root.dataset.own = '';
   // The banner below says it, and that the work goes on.
   document.getElementById('said').dataset.offline = '';
   if (root.dataset.shell) part('shop').textContent = own.shop.name;

@@ -8,6 +8,7 @@ export async function learnWords(address) {
   if (found) return;
   const text = await (await fetch(address)).text();
   found = words(new DOMParser().parseFromString(text, 'text/html'));
+  if (!found) throw new Error('no sentences');
 }
 
 export function say(name, values = {}) {
