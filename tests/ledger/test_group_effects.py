@@ -151,7 +151,8 @@ async def test_two_about_the_same_row_never_share_a_batch(sessions: Sessions, fr
     ]
     told = await answers(*tasks)
 
-    assert [isinstance(each, Posted) for each in told] == [True] * 9 + [False] * 36
+    # Two posters may stand before the same lock, so which of a page's five came first is nobody's promise.
+    assert [sum(isinstance(each, Posted) for each in told[page::9]) for page in range(9)] == [1] * 9
     assert {each.code for each in told if isinstance(each, EffectRefused)} == {"diary.torn"}
     assert len(await diary(fresh_database)) == 9
     assert await books(sessions) == (991, 9)
