@@ -14,6 +14,7 @@ from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, settings
 from sqlalchemy.ext.asyncio import AsyncEngine
 from sqlmodel.ext.asyncio.session import AsyncSession
 
@@ -21,6 +22,10 @@ from tests.db import Cleaner, Database, Sessions, Steward, open_engine, sessions
 from tests.server import TEMPLATE, shared_server
 
 pytest_plugins = ["tests.cast"]
+
+# How long an example takes says something about the machine, not about us.
+settings.register_profile("linli", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("linli")
 
 _running = pytest.StashKey[contextlib.ExitStack]()
 _found = pytest.StashKey[dict[str, str]]()

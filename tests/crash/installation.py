@@ -1,5 +1,6 @@
 """A real installation in a folder of its own: keys, private database, commands, and the service as a process."""
 
+import contextlib
 import os
 import signal
 import socket
@@ -125,7 +126,8 @@ class Installation:
     def pull_the_plug(self) -> None:
         """Everything dies at once, the database's processes first."""
         for pid in self.database_processes():
-            os.kill(pid, signal.SIGKILL)
+            with contextlib.suppress(ProcessLookupError):  # without its first process the others leave by themselves
+                os.kill(pid, signal.SIGKILL)
         self.kill()
 
     def stop(self) -> int:

@@ -3,7 +3,7 @@
 import struct
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from ledger.check import KINDS, Leaf, Unreadable, decode, read_receipt
@@ -74,7 +74,6 @@ def test_a_leaf_reads_back_as_it_was_written(leaf: Leaf):
     assert decode(leaf.encode()) == leaf
 
 
-@settings(suppress_health_check=[HealthCheck.too_slow])  # a machine that does much else is no fault of ours
 @given(LEAVES, LEAVES)
 def test_two_transfers_never_share_their_bytes(one: Leaf, other: Leaf):
     assert (one == other) is (one.encode() == other.encode())
