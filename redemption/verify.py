@@ -106,9 +106,20 @@ _CHECKS: Final[dict[str, str]] = {
                concat_ws(' ', o.verdict, o.bearer) AS says, concat_ws(' ', u.state, u.bearer) AS should
           FROM redemption.offline_record o
           LEFT JOIN redemption.use u ON u.community_id = o.community_id AND u.device_id = o.device_id AND u.nonce = o.nonce
-         WHERE (o.verdict = 'accepted' AND (u.seq IS NULL OR u.bearer IS NOT NULL))
+         WHERE (o.verdict = 'accepted' AND o.reason <> 'undone' AND (u.seq IS NULL OR u.bearer IS NOT NULL))
             OR (o.verdict = 'conflict' AND o.bearer <> 'merchant' AND u.bearer IS DISTINCT FROM o.bearer)
             OR (o.verdict = 'conflict' AND o.bearer = 'merchant' AND u.seq IS NOT NULL)
+    """,
+    "offline_undo": """
+        -- What a phone took back is no use, and whoever says so is there.
+        SELECT o.community_id AS book, 'record ' || o.device_id || '.' || o.nonce AS place,
+               'undone' AS says, coalesce(u.state, 'nobody took it back') AS should
+          FROM redemption.offline_record o
+          LEFT JOIN redemption.use u ON u.community_id = o.community_id AND u.device_id = o.device_id AND u.nonce = coalesce(o.undoes, o.nonce)
+         WHERE o.reason = 'undone'
+           AND (u.state <> 'REVERSED' OR (o.undoes IS NULL AND NOT EXISTS (
+                SELECT FROM redemption.offline_record b
+                 WHERE b.community_id = o.community_id AND b.device_id = o.device_id AND b.undoes = o.nonce AND b.reason = 'undone')))
     """,
     "use_sequence": """
         SELECT v.community_id AS book, 'voucher ' || v.voucher_id AS place,

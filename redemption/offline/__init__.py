@@ -20,6 +20,7 @@ from redemption.offline.devices import (
 )
 from redemption.offline.rules import ORDER as OFFLINE_REASONS
 from redemption.offline.rules import RECORD_KEYS, record_hash
+from redemption.offline.rules import UNDO_ORDER as UNDO_REASONS
 from redemption.offline.sync import (
     LossMonth,
     Review,
@@ -36,6 +37,7 @@ __all__ = [
     "OFFLINE_REASONS",
     "RECORD_KEYS",
     "TICKET_MINUTES",
+    "UNDO_REASONS",
     "ConflictCosts",
     "Lease",
     "LeasedVoucher",

@@ -36,6 +36,23 @@ RECORD_KEYS: Final = (
     "class",
     "flags",
 )
+UNDO_KEYS: Final = (
+    "v",
+    "seq",
+    "prev",
+    "nonce",
+    "undoes",
+    "voucher",
+    "quantity",
+    "device_at",
+    "mono",
+    "trusted_at",
+    "clerk",
+    "flags",
+)
+"""What a record says that annuls the earlier one of the nonce `undoes`; its `v` is 2."""
+UNDO_ORDER: Final = ("storage", "undo_gone", "undo_twice", "undo_other_clerk", "undo_late")
+"""Why a scan is not taken back on the phone, in the order in which it is looked for."""
 
 ORDER: Final = (
     "storage",
@@ -83,6 +100,29 @@ def judge(state: State, scan: State) -> Judgement:
         or _of_the_limits(state, scan)
     )
     return {"verdict": "refuse", "reason": reason} if reason else {"verdict": "accept", "reason": "accepted"}
+
+
+def judge_undo(state: State, undo: State) -> Judgement:
+    """Whether a scan that waits on the phone may be taken back there: {verdict: accept | refuse, reason}.
+
+    state = {storage_ok, trusted_at, record: {trusted_at, clerk, undone} | null}, undo = {clerk}. What the server has answered
+    waits no longer and is taken back with a network.
+    """
+    reason = _of_the_undo(state, undo)
+    return {"verdict": "refuse", "reason": reason} if reason else {"verdict": "accept", "reason": "accepted"}
+
+
+def _of_the_undo(state: State, undo: State) -> str | None:
+    if not state["storage_ok"]:
+        return "storage"
+    record = state["record"]
+    if record is None:
+        return "undo_gone"
+    if record["undone"]:
+        return "undo_twice"
+    if record["clerk"] != undo["clerk"]:
+        return "undo_other_clerk"
+    return "undo_late" if state["trusted_at"] - record["trusted_at"] >= HOUR else None
 
 
 def _of_the_phone(state: State, scan: State) -> str | None:
@@ -210,7 +250,8 @@ def trusted_time(clock: State) -> dict[str, Any]:
 
 def record_text(record: Mapping[str, Any]) -> str:
     """The text of a record that is hashed and sent: its keys in their order, without blanks."""
-    return json.dumps({key: record[key] for key in RECORD_KEYS}, ensure_ascii=False, separators=(",", ":"))
+    keys = UNDO_KEYS if record["v"] == 2 else RECORD_KEYS
+    return json.dumps({key: record[key] for key in keys}, ensure_ascii=False, separators=(",", ":"))
 
 
 def record_hash(text: str) -> str:

@@ -12,6 +12,7 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from redemption.calls import act, aware, rows
+from redemption.letters import new_short_code
 from redemption.rules import ReviewState
 
 
@@ -103,11 +104,11 @@ async def sync_records(
 
     A record is what the phone wrote (rules.RECORD_KEYS), its `hash` and `text`, and what the caller found out: `fault` (forged,
     unknown, malformed; nothing when the code was good at that time), `code_seq`, `is_clerk` and the clerk's household as `group`.
+    One that takes an earlier scan back (rules.UNDO_KEYS) has `undoes` and the limits `minutes` and `per_day` instead.
     A record that could not be read at all has `is_unread`, `nonce` and `hash`, and gets no answer.
     """
-    _, detail = await act(
-        session, "sync_records", book, device_id, json.dumps(list(records)), aware(now), terms.as_json()
-    )
+    told = json.dumps([{**each, "short_code": new_short_code()} if "undoes" in each else each for each in records])
+    _, detail = await act(session, "sync_records", book, device_id, told, aware(now), terms.as_json())
     answers: Sequence[Mapping[str, Any]] = detail["answers"]
     return answers
 

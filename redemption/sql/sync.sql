@@ -249,6 +249,34 @@ BEGIN
     RETURN p_judged;
 END $$;
 
+-- A record that annuls an earlier one of the same phone. What we had not used yet is never used; what we had is taken back as a clerk would
+-- at the counter, by the same limits. What was answered otherwise stays as it was answered. The caller holds the voucher.
+CREATE FUNCTION redemption.undo_record(p_device redemption.device, p_record jsonb, p_now timestamptz) RETURNS jsonb
+    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    v_use redemption.use;
+    v_earlier redemption.offline_record;
+    v_back redemption.verdict;
+BEGIN
+    SELECT * INTO v_use FROM redemption.use u
+     WHERE u.community_id = p_device.community_id AND u.device_id = p_device.device_id AND u.nonce = (p_record ->> 'undoes')::uuid;
+    SELECT * INTO v_earlier FROM redemption.offline_record o
+     WHERE o.community_id = p_device.community_id AND o.device_id = p_device.device_id AND o.nonce = (p_record ->> 'undoes')::uuid;
+    IF p_device.revoked_at IS NULL AND v_use.bearer IS NULL AND v_use.voucher_id = (p_record ->> 'voucher')::bigint THEN
+        v_back := redemption.reverse_use(
+            p_device.community_id, (p_record ->> 'nonce')::uuid, v_use.voucher_id, v_use.seq, false, 'undone on the phone', (p_record ->> 'clerk')::uuid,
+            NULL, p_now, (p_record ->> 'minutes')::int, (p_record ->> 'per_day')::int, p_record ->> 'short_code');
+        IF v_back.code = 'done' THEN
+            RETURN redemption.concluded('accepted', 'undone') || jsonb_build_object('reversed_seq', v_use.seq);
+        ELSIF v_back.code IN ('replayed', 'already_reversed') THEN
+            RETURN redemption.concluded('accepted', 'undone');
+        END IF;
+    ELSIF v_use.seq IS NULL AND (v_earlier.nonce IS NULL OR v_earlier.reason = 'undone') THEN
+        RETURN redemption.concluded('accepted', 'undone');
+    END IF;
+    RETURN redemption.concluded('conflict', 'undo_late', 'merchant');
+END $$;
+
 -- One record, new to us. p_flags is what the chain of records says of it. The caller holds the voucher, the device and the month's losses.
 CREATE FUNCTION redemption.merge_record(p_device redemption.device, p_record jsonb, p_flags text[], p_now timestamptz, p_terms jsonb) RETURNS jsonb
     LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
@@ -265,17 +293,24 @@ BEGIN
     IF EXISTS (SELECT FROM redemption.use u WHERE u.community_id = p_device.community_id AND u.device_id = p_device.device_id AND u.nonce = v_nonce) THEN
         -- The phone had scanned it with us and never heard the answer.
         v_said := redemption.concluded('already', 'accepted');
+    ELSIF p_record ->> 'undoes' IS NOT NULL THEN
+        v_said := redemption.undo_record(p_device, p_record, p_now);
+    ELSIF p_record ->> 'is_undone' IS NOT NULL THEN
+        -- The phone took it back itself, before or together with this: nothing was given out.
+        v_said := redemption.concluded('accepted', 'undone');
     ELSE
         v_said := redemption.judge_record(p_device, p_record, v_voucher, v_scanned, v_heard, p_now, p_terms);
         v_said := redemption.apply_record(p_device, p_record, v_voucher, v_said, v_scanned, p_now, p_terms);
     END IF;
     INSERT INTO redemption.offline_record (community_id, device_id, nonce, seq, hash, text, voucher_id, quantity, merchant_id, clerk_id, lease_id,
-                                           offline_class, scanned_at, claimed_at, received_at, flags, verdict, reason, bearer, use_seq, value_fen)
+                                           offline_class, scanned_at, claimed_at, received_at, flags, verdict, reason, bearer, use_seq, value_fen, undoes)
     VALUES (p_device.community_id, p_device.device_id, v_nonce, (p_record ->> 'seq')::bigint, decode(p_record ->> 'hash', 'hex'), p_record ->> 'text',
             (p_record ->> 'voucher')::bigint, (p_record ->> 'quantity')::int, p_device.merchant_id, (p_record ->> 'clerk')::uuid,
-            (p_record ->> 'lease')::uuid, v_voucher.offline_class, v_scanned, v_claimed, p_now, p_flags,
+            (p_record ->> 'lease')::uuid, CASE WHEN v_said ->> 'reason' NOT IN ('undone', 'undo_late') THEN v_voucher.offline_class END, v_scanned, v_claimed, p_now, p_flags,
             v_said ->> 'verdict', v_said ->> 'reason', v_said ->> 'bearer', (v_said ->> 'use_seq')::int,
-            coalesce(redemption.value_fen(v_voucher), 0) * (p_record ->> 'quantity')::int);
+            CASE WHEN v_said ->> 'reason' IN ('undone', 'undo_late') THEN 0
+                 ELSE coalesce(redemption.value_fen(v_voucher), 0) * (p_record ->> 'quantity')::int END,
+            (p_record ->> 'undoes')::uuid);
     IF v_said ->> 'verdict' = 'review' THEN
         INSERT INTO redemption.offline_review (community_id, device_id, nonce, merchant_id, state, opened_at, due_at)
         VALUES (p_device.community_id, p_device.device_id, v_nonce, p_device.merchant_id, 'open', p_now,
@@ -284,6 +319,7 @@ BEGIN
         PERFORM redemption.add_strike(p_device.community_id, p_device.device_id, v_nonce, coalesce(v_voucher.payer_id, v_voucher.member_id), p_now);
     END IF;
     RETURN v_said || jsonb_build_object('nonce', v_nonce, 'scanned_at', v_scanned, 'voucher_id', v_voucher.voucher_id, 'member_id', v_voucher.member_id,
+                                        'clerk_id', (p_record ->> 'clerk')::uuid,
                                         'title', (SELECT o.title FROM redemption.offer o
                                                    WHERE o.community_id = v_voucher.community_id AND o.offer_id = v_voucher.offer_id));
 END $$;
@@ -320,6 +356,7 @@ DECLARE
     v_before redemption.offline_record;
     v_flags text[];
     v_skipped text[] := '{}';
+    v_undone text[];
     v_said jsonb;
     v_answers jsonb[] := '{}';
 BEGIN
@@ -335,6 +372,13 @@ BEGIN
     INSERT INTO redemption.loss_month (community_id, began_on, lost_fen, allowed_fen)
     VALUES (p_community, (p_terms ->> 'month_on')::date, 0, (p_terms ->> 'fen')::bigint) ON CONFLICT DO NOTHING;
     PERFORM FROM redemption.loss_month m WHERE m.community_id = p_community AND m.began_on = (p_terms ->> 'month_on')::date FOR NO KEY UPDATE;
+    -- What the phone took back itself: told by this upload, or by one that came before its scan.
+    v_undone := ARRAY(
+        SELECT (r ->> 'undoes') || ' ' || (r ->> 'voucher') FROM jsonb_array_elements(p_records) r WHERE r ->> 'undoes' IS NOT NULL
+         UNION ALL
+        SELECT o.undoes || ' ' || o.voucher_id FROM redemption.offline_record o
+         WHERE o.community_id = p_community AND o.device_id = p_device AND o.reason = 'undone'
+           AND o.undoes = ANY (ARRAY(SELECT (r ->> 'nonce')::uuid FROM jsonb_array_elements(p_records) r)));
     FOR v_record IN SELECT r.value FROM jsonb_array_elements(p_records) WITH ORDINALITY r (value, place) ORDER BY r.place LOOP
         v_said := NULL;
         SELECT * INTO v_before FROM redemption.offline_record o
@@ -355,6 +399,9 @@ BEGIN
             WHEN (v_record ->> 'seq')::bigint > v_device.log_seq + 1 THEN '{gap}'
             WHEN v_record ->> 'prev' <> coalesce(encode(v_device.log_hash, 'hex'), repeat('0', 64)) THEN '{fork}'
             ELSE '{}' END::text[];
+        IF (v_record ->> 'nonce') || ' ' || (v_record ->> 'voucher') = ANY (v_undone) THEN
+            v_record := v_record || '{"is_undone": true}';
+        END IF;
         BEGIN
             v_said := redemption.merge_record(v_device, v_record, v_flags, p_now, p_terms);
         EXCEPTION WHEN OTHERS THEN

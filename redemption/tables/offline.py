@@ -104,6 +104,7 @@ offline_record = Table(
     words("bearer", nullable=True),
     count("use_seq", nullable=True),
     amount("value_fen"),
+    identifier("undoes", nullable=True),
     primary("offline_record", "device_id", "nonce"),
     refers("offline_record", "device", ("device_id",), "device"),
     one_of("offline_record", "verdict", RecordVerdict),
@@ -112,13 +113,22 @@ offline_record = Table(
     check("offline_record", "quantity", "quantity > 0"),
     check("offline_record", "value_fen", "value_fen >= 0"),
     check("offline_record", "scanned_at", "scanned_at <= received_at"),
+    check("offline_record", "undoes", "undoes <> nonce"),
     Index("ix_offline_record_seq", "community_id", "device_id", "seq"),
+    Index(
+        "ix_offline_record_undoes",
+        "community_id",
+        "device_id",
+        "undoes",
+        postgresql_where=text("undoes IS NOT NULL"),
+    ),
     Index("ix_offline_record_merchant", "community_id", "merchant_id", "received_at"),
 )
 """One scan without a network, as the phone wrote it, and what was made of it: kept for ever, so that the same gets
 the same answer.
 
-claimed_at is the phone's own word, scanned_at what we take for the time of the scan. The reason is a word of sql/sync.sql."""
+claimed_at is the phone's own word, scanned_at what we take for the time of the scan. The reason is a word of sql/sync.sql.
+A record with `undoes` annuls the earlier one of that nonce: both stay."""
 
 offline_review = Table(
     "offline_review",

@@ -79,7 +79,7 @@ def uploaded(answer: Mapping[str, Any]) -> VerdictOut:
     """What the phone shows of a record that was uploaded: what became of it, why, and who bears it."""
     reason, bearer = str(answer["reason"]), answer["bearer"]
     text = translate(f"upload.reason.{reason}")
-    if bearer:
+    if bearer and reason != "undo_late":
         text += translate(f"upload.bearer.{bearer}")
     return VerdictOut(
         nonce=UUID(answer["nonce"]),

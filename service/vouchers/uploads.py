@@ -3,7 +3,7 @@
 import base64
 import binascii
 from datetime import datetime
-from typing import Annotated, Literal
+from typing import Annotated
 from uuid import UUID
 
 import msgspec
@@ -16,10 +16,9 @@ Hash = Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{64}$")]
 Flag = Annotated[str, msgspec.Meta(pattern=r"^[a-z_]{1,40}$")]
 
 
-class RecordIn(msgspec.Struct, forbid_unknown_fields=True):
-    """One record of a phone's log."""
+class RecordIn(msgspec.Struct, forbid_unknown_fields=True, tag_field="v", tag=1):
+    """A scan in a phone's log."""
 
-    v: Literal[1]
     seq: Annotated[int, msgspec.Meta(ge=1, le=2**53)]
     prev: Hash
     nonce: UUID
@@ -33,6 +32,22 @@ class RecordIn(msgspec.Struct, forbid_unknown_fields=True):
     lease: UUID | None
     clerk: UUID
     offline_class: Annotated[int, msgspec.Meta(ge=0, le=2)] = msgspec.field(name="class")
+    flags: Annotated[list[Flag], msgspec.Meta(max_length=20)] = msgspec.field(default_factory=list)
+
+
+class UndoIn(msgspec.Struct, forbid_unknown_fields=True, tag_field="v", tag=2):
+    """A scan of the same log taken back."""
+
+    seq: Annotated[int, msgspec.Meta(ge=1, le=2**53)]
+    prev: Hash
+    nonce: UUID
+    undoes: UUID
+    voucher: Digits
+    quantity: Annotated[int, msgspec.Meta(ge=1, le=1000)]
+    device_at: int
+    mono: Milliseconds | None
+    trusted_at: Milliseconds
+    clerk: UUID
     flags: Annotated[list[Flag], msgspec.Meta(max_length=20)] = msgspec.field(default_factory=list)
 
 

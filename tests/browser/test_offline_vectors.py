@@ -31,6 +31,10 @@ RUN = """async (vectors) => {
     const scan = changed(vectors.scans[one.scan], one.changed);
     expected('judge', one.name, rules.judge(changed(vectors.state, one.state), scan), one.expect);
   }
+  for (const one of vectors.undo) {
+    const good = changed(one.good, one.changed);
+    expected('undo', one.name, rules.judgeUndo(good.state, good.undo), one.expect);
+  }
   for (const one of vectors.time) expected('time', one.name, rules.trustedTime(one.clock), one.expect);
   for (const one of vectors.record) {
     expected('text', one.name, rules.recordText(one.record), one.text);
@@ -54,6 +58,7 @@ def test_the_browser_judges_every_case_as_the_server_does(chromium: Browser) -> 
 
     assert page.evaluate(RUN, vectors) == []
     assert page.evaluate("offlineRules.REASONS") == list(rules.ORDER)
+    assert page.evaluate("offlineRules.UNDO_REASONS") == list(rules.UNDO_ORDER)
 
     vectors["judge"][0]["expect"] = {"verdict": "refuse", "reason": "storage"}
     assert len(page.evaluate(RUN, vectors)) == 1

@@ -105,6 +105,32 @@ class Phone:
             "class": 1,
             "flags": [],
         }
+        return self._write(written, changed, voucher_id)
+
+    def undo(self, record: Record, at: Market | None = None, **changed: Any) -> Record:
+        """Take back a scan of this phone, at the time of `at`."""
+        market = at or self.market
+        ms = int(market.now.timestamp() * 1000)
+        self.seq += 1
+        written: Record = {
+            "v": 2,
+            "seq": self.seq,
+            "prev": self.prev,
+            "nonce": str(some_id()),
+            "undoes": record["nonce"],
+            "voucher": str(record["voucher"]),
+            "quantity": record["quantity"],
+            "device_at": ms,
+            "mono": None,
+            "trusted_at": ms,
+            "clerk": str(market.clerk),
+            "flags": [],
+        }
+        made = self._write(written, changed, record["voucher"])
+        made |= {"minutes": 60, "per_day": 3}
+        return made
+
+    def _write(self, written: Record, changed: Record, voucher_id: int | None) -> Record:
         found: Record = {"fault": None, "code_seq": 1, "is_clerk": True, "group": None}
         for key, value in changed.items():
             (found if key in found else written)[key] = value

@@ -52,6 +52,16 @@ def test_every_reason_is_told_and_there_is_no_other():
     assert told == {*rules.ORDER, "accepted"}
 
 
+@pytest.mark.parametrize("case", named("undo"))
+def test_what_is_taken_back_on_the_phone(case: dict[str, Any]):
+    good = changed(case["good"], case["changed"])
+    assert rules.judge_undo(good["state"], good["undo"]) == case["expect"]
+
+
+def test_every_reason_not_to_take_back_is_told():
+    assert {case["expect"]["reason"] for case in VECTORS["undo"]} == {*rules.UNDO_ORDER, "accepted"}
+
+
 @pytest.mark.parametrize("case", named("time"))
 def test_what_time_a_phone_trusts(case: dict[str, Any]):
     assert rules.trusted_time(case["clock"]) == case["expect"]

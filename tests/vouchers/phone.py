@@ -71,3 +71,27 @@ class Phone:
         )
         self.prev = record_hash(text)
         return text
+
+    def undo(self, scanned, **changed):
+        earlier = json.loads(scanned)
+        self.seq += 1
+        now = int(self.clock.now.timestamp() * 1000)
+        text = record_text(
+            {
+                "v": 2,
+                "seq": self.seq,
+                "prev": self.prev,
+                "nonce": str(uuid4()),
+                "undoes": earlier["nonce"],
+                "voucher": earlier["voucher"],
+                "quantity": earlier["quantity"],
+                "device_at": now,
+                "mono": 1000,
+                "trusted_at": now,
+                "clerk": str(self.clerk),
+                "flags": [],
+            }
+            | changed
+        )
+        self.prev = record_hash(text)
+        return text

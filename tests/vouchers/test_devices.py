@@ -128,6 +128,28 @@ class TestSync:
             assert [int(payload["voucher_id"]) for (payload,) in facts] == [int(vouchers[0]["voucher_id"])]
             assert [detail["seq"] for (detail,) in lines] == [1]
 
+    async def test_what_the_phone_took_back_is_no_use_and_what_was_sent_before_is_reversed(self, app, device, vouchers):
+        await device.snapshot()
+        kept = device.scan(vouchers[0])
+        both = [kept, device.undo(kept)]
+        sent = device.scan(vouchers[1])
+
+        first = (await device.call("sync", records=[*both, sent])).json()["verdicts"]
+        then = (await device.call("sync", records=[device.undo(sent), device.undo(sent, voucher="0")])).json()
+
+        assert [each["reason"] for each in first] == ["undone", "undone", "accepted"]
+        assert [(each["verdict"], each["reason"]) for each in then["verdicts"]] == [("accepted", "undone")]
+        assert then["unread"] == [1]
+        async with app.state.engine.connect() as connection:
+            found = await connection.exec_driver_sql(
+                "SELECT action FROM audit WHERE action IN ('vouchers.redeemed', 'vouchers.use_reversed') ORDER BY action"
+            )
+            assert list(found.scalars()) == ["vouchers.redeemed", "vouchers.use_reversed"]
+            facts = await connection.exec_driver_sql(
+                "SELECT fact FROM outbox WHERE fact IN ('VoucherRedeemed', 'VoucherUseReversed') ORDER BY fact"
+            )
+            assert list(facts.scalars()) == ["VoucherRedeemed", "VoucherUseReversed"]
+
     async def test_the_clerks_own_household_is_refused_here_too(self, device, vouchers):
         await device.snapshot()
         stranger = device.scan(vouchers[0], clerk=str(uuid4()))

@@ -7,6 +7,11 @@ export const FIRST = '0'.repeat(64);
 export const RECORD_KEYS = [
   'v', 'seq', 'prev', 'nonce', 'voucher', 'quantity', 'code', 'step', 'device_at', 'mono', 'trusted_at', 'lease', 'clerk', 'class', 'flags',
 ];
+// What a record says that annuls the earlier one of the nonce `undoes`; its v is 2.
+export const UNDO_KEYS = [
+  'v', 'seq', 'prev', 'nonce', 'undoes', 'voucher', 'quantity', 'device_at', 'mono', 'trusted_at', 'clerk', 'flags',
+];
+export const UNDO_REASONS = ['storage', 'undo_gone', 'undo_twice', 'undo_other_clerk', 'undo_late'];
 
 // Why a scan is refused without a network, in the order in which it is looked for; the first that applies is the answer.
 export const REASONS = [
@@ -24,6 +29,20 @@ export function judge(state, scan) {
     || ofTheVoucher(state, scan)
     || ofTheLimits(state, scan);
   return reason ? { verdict: 'refuse', reason } : { verdict: 'accept', reason: 'accepted' };
+}
+
+// Whether a scan that waits on the phone may be taken back there; what the server has answered waits no longer.
+export function judgeUndo(state, undo) {
+  const reason = ofTheUndo(state, undo);
+  return reason ? { verdict: 'refuse', reason } : { verdict: 'accept', reason: 'accepted' };
+}
+
+function ofTheUndo({ storage_ok: works, record, trusted_at: now }, undo) {
+  if (!works) return 'storage';
+  if (record === null) return 'undo_gone';
+  if (record.undone) return 'undo_twice';
+  if (record.clerk !== undo.clerk) return 'undo_other_clerk';
+  return now - record.trusted_at >= HOUR ? 'undo_late' : null;
 }
 
 function ofThePhone(state, scan) {
@@ -115,7 +134,8 @@ export function trustedTime(clock) {
 
 // The text of a record that is hashed and sent: its keys in their order, without blanks.
 export function recordText(record) {
-  return JSON.stringify(Object.fromEntries(RECORD_KEYS.map((key) => [key, record[key]])));
+  const keys = record.v === 2 ? UNDO_KEYS : RECORD_KEYS;
+  return JSON.stringify(Object.fromEntries(keys.map((key) => [key, record[key]])));
 }
 
 export async function recordHash(text) {

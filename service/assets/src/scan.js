@@ -3,7 +3,7 @@
 import { camera } from './camera.js';
 import { uuid7 } from './shop/bytes.js';
 import { trusted } from './shop/clock.js';
-import { mustAnswer, prepare, remembered, takeHere } from './shop/counter.js';
+import { mustAnswer, prepare, remembered, takeBackHere, takeHere } from './shop/counter.js';
 import { begin } from './shop/device.js';
 import { install } from './shop/install.js';
 import { failed, isDown, onLine, worked } from './shop/line.js';
@@ -34,6 +34,7 @@ let open = false;
 let leave = 0;
 let sound = null;
 let undoable = null;
+let pieces = null;
 let again = null;
 let own = null;
 let clerk = null;
@@ -81,15 +82,27 @@ function show(answer) {
     way.textContent = answer.url_label || way.textContent;
   }
   part('again').hidden = !again;
+  pieces = answer.pieces ? { most: answer.pieces, chosen: 1, take: answer.take } : null;
+  part('pieces').hidden = !pieces;
+  part('take').hidden = !pieces;
+  countPieces(0);
   // Only the screen of the sale itself offers to undo it: on a red one the button would seem to mean what was refused.
   result.querySelector('[data-undo-last]').hidden = true;
   result.hidden = false;
   root.inert = true;
-  [way, part('again'), part('next')].find((button) => !button.hidden).focus();
+  [way, part('take'), part('again'), part('next')].find((button) => !button.hidden).focus();
   feel(state);
   if (answer.today_count !== undefined) part('count').textContent = answer.today_count;
   if (answer.today_points !== undefined) part('points').textContent = answer.today_points;
   if (state === 'ok' || answer.leave) leave = setTimeout(close, GREEN_MS);
+}
+
+function countPieces(more) {
+  if (!pieces) return;
+  pieces.chosen = Math.min(pieces.most, Math.max(1, pieces.chosen + more));
+  part('number').textContent = pieces.chosen;
+  part('less').disabled = pieces.chosen === 1;
+  part('more').disabled = pieces.chosen === pieces.most;
 }
 
 async function post(url, body, budget = ANSWER_MS) {
@@ -132,21 +145,40 @@ async function ask(url, body, done, instead) {
   const shown = answer ?? (own && instead ? await instead() : null)
     ?? { state: 'question', title: said ? root.dataset.failed : root.dataset.offline, detail: said ?? root.dataset.offlineDetail, repeat: true };
   if (shown.repeat) again = () => ask(url, body, done, instead);
+  if (shown.pieces) shown.take = async (quantity) => here(await takeHere(body, clerk, quantity), body);
+  if (answer) {
+    show(shown);
+    done(answer);
+  } else here(shown, body);
+}
+
+// This phone answered by itself.
+function here(shown, body) {
   show(shown);
-  if (answer) done(answer);
-  else {
-    count();
-    sendSoon();
-  }
+  if (shown.undo_until) offerUndo({ ...body, isHere: true }, shown.undo_until);
+  count();
+  sendSoon();
 }
 
 function offerUndo(body, until) {
-  const left = Date.parse(until) - Date.now();
+  const left = new Date(until).getTime() - trusted().trusted_at;
   undoable = body;
   clearTimeout(offerUndo.timer);
   const shown = left > 0 && Boolean(root.dataset.undo);
   document.querySelectorAll('[data-undo-last]').forEach((button) => { button.hidden = !shown; });
   if (shown) offerUndo.timer = setTimeout(() => offerUndo(null, 0), left);
+}
+
+// What waits on this phone is taken back here; what the server has by now, there.
+async function takeLastBack({ nonce, code, isHere }) {
+  const answer = isHere ? await takeBackHere(nonce, clerk) : null;
+  if (!answer) {
+    ask(root.dataset.undo, { nonce, code }, () => offerUndo(null, 0));
+    return;
+  }
+  offerUndo(null, 0);
+  again = null;
+  here(answer, null);
 }
 
 function redeem(code) {
@@ -263,7 +295,10 @@ document.addEventListener('pointerdown', () => {
 });
 part('next').addEventListener('click', close);
 part('again').addEventListener('click', () => again?.());
-result.addEventListener('click', (event) => { if (!event.target.closest('a, button')) close(); });
+result.addEventListener('click', (event) => { if (!event.target.closest('a, button, [data-pieces]')) close(); });
 document.querySelectorAll('[data-undo-last]').forEach((button) => button.addEventListener('click', () => {
-  if (undoable) ask(root.dataset.undo, { nonce: undoable.nonce, code: undoable.code }, () => offerUndo(null, 0));
+  if (undoable) takeLastBack(undoable);
 }));
+part('less').addEventListener('click', () => countPieces(-1));
+part('more').addEventListener('click', () => countPieces(1));
+part('take').addEventListener('click', () => pieces?.take(pieces.chosen));

@@ -3,7 +3,8 @@ import encodeQR from 'qr';
 import { device, giveBack, signature } from './shop/device.js';
 import { remember, trusted } from './shop/clock.js';
 import { install } from './shop/install.js';
-import { leave } from './shop/lock.js';
+import { takeBackHere } from './shop/counter.js';
+import { clerkNow, leave } from './shop/lock.js';
 import { all, asked, within } from './shop/store.js';
 import { isRefused, keepSending, onChange, sync, unpark } from './shop/sync.js';
 import { say } from './shop/words.js';
@@ -20,10 +21,30 @@ function row(template, values) {
   return made;
 }
 
+// What the phone says of it stands where the state of the queue stands; the next change takes it away.
+async function takenBack(item) {
+  const answer = await takeBackHere(item.nonce, clerkNow());
+  await draw();
+  part('line').textContent = answer ? `${answer.title} ${answer.detail}` : say('undo_gone');
+}
+
 async function draw() {
   const [waiting, told] = await Promise.all([all('log'), all('told')]);
-  part('list').replaceChildren(...waiting.map((item) => row('row', {
-    item: item.title, when: `${when(item.trusted_at)} ${say('tail', { tail: item.tail })}`, state: say(item.parked || 'waiting') })));
+  const scans = waiting.filter((item) => !item.undoes);
+  part('list').replaceChildren(...scans.map((item) => {
+    const pieces = item.quantity > 1 ? ` × ${item.quantity}` : '';
+    const made = row('row', {
+      item: `${item.title}${pieces}`, when: `${when(item.trusted_at)} ${say('tail', { tail: item.tail })}`,
+      state: say(item.parked || (item.undone ? 'row_undone' : 'waiting')), which: ` ${item.title} ${when(item.trusted_at)}` });
+    const button = made.querySelector('[data-undo]');
+    button.hidden = Boolean(item.undone) || !clerkNow();
+    button.addEventListener('click', () => takenBack(item));
+    return made;
+  }));
+  const counted = scans.filter((item) => !item.undone);
+  const sum = part('sum');
+  sum.hidden = !counted.length;
+  sum.textContent = say('sum', { count: counted.length, points: counted.reduce((points, item) => points + (item.points ?? 0), 0) });
   part('told').replaceChildren(...told.map((item) => {
     const made = row('told-row', { title: say(item.verdict), item: `${item.item} ${when(item.at)} ${say('tail', { tail: item.tail })}`, text: item.text ?? '' });
     made.querySelector('button').addEventListener('click', async () => {

@@ -14,20 +14,21 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 import redemption
 from redemption import CodeKeys, CodeVerdict, Terms
-from service.communities import organisation
+from service.communities import organisation, settings_on
 from service.identity import organisation_people, people_by_ids
 from service.kit import audit
 from service.kit.access import Actor, Role
 from service.kit.clock import day_begins, local_day
 from service.kit.ids import new_id
 from service.vouchers.rules import DeviceNotFound, DeviceSignatureWrong, ShopClosed, key_for
-from service.vouchers.uploads import RecordIn, is_signed
+from service.vouchers.uploads import RecordIn, UndoIn, is_signed
 
 SERVING = frozenset({Role.CLERK, Role.MERCHANT_OWNER})
 GOOD = (CodeVerdict.PHONE, CodeVerdict.SIGNED)
 """What a phone can check by itself. A printed code or a typed one is good online only."""
 _FAULTS = {CodeVerdict.REVOKED: "key_revoked"}
-_RECORD = msgspec.json.Decoder(RecordIn)
+_RECORD = msgspec.json.Decoder(RecordIn | UndoIn)
+UNDO_TERMS = ("voucher_reverse_minutes", "voucher_reversals_per_day_max")
 
 _ACCEPTED = sa.text("""
 WITH used AS (
@@ -44,6 +45,22 @@ SELECT :community_id, 'VoucherRedeemed', jsonb_build_object(
            'community_id', CAST(:community_id AS bigint), 'voucher_id', voucher_id, 'member_id', member_id,
            'merchant_id', CAST(:shop_id AS uuid)), :now
   FROM used
+""")
+_TAKEN_BACK = sa.text("""
+WITH back AS (
+    SELECT (u ->> 'voucher_id')::bigint AS voucher_id, (u ->> 'reversed_seq')::int AS seq,
+           (u ->> 'member_id')::uuid AS member_id, (u ->> 'clerk_id')::uuid AS clerk_id
+      FROM jsonb_array_elements(CAST(:used AS jsonb)) u
+), logged AS (
+    INSERT INTO audit (community_id, at, action, actor_id, on_behalf_of, object_kind, object_id, detail, request_id)
+    SELECT :community_id, :now, 'vouchers.use_reversed', clerk_id, NULL, 'voucher', voucher_id::text,
+           jsonb_build_object('shop', CAST(:shop AS text), 'seq', seq), :request_id FROM back
+)
+INSERT INTO outbox (community_id, fact, payload, recorded_at)
+SELECT :community_id, 'VoucherUseReversed', jsonb_build_object(
+           'community_id', CAST(:community_id AS bigint), 'voucher_id', voucher_id, 'member_id', member_id,
+           'merchant_id', CAST(:shop_id AS uuid)), :now
+  FROM back
 """)
 
 
@@ -130,14 +147,44 @@ async def clerks_of(session: AsyncSession, community_id: int, shop_id: UUID, *da
     return {each.member_id: Clerk(each.member_id, each.name, each.household_id) for each in people.values()}
 
 
-def read_record(
-    text: str, keys: CodeKeys, clerks: Mapping[UUID, Clerk], *, community_id: int
-) -> tuple[RecordIn, dict[str, Any]] | None:
-    """What a record says and what its code was worth at its time; nothing when it cannot be read."""
+def _decoded(text: str) -> RecordIn | UndoIn | None:
     try:
-        record = _RECORD.decode(text.encode())
+        return _RECORD.decode(text.encode())
     except (msgspec.DecodeError, msgspec.ValidationError, UnicodeEncodeError):
         return None
+
+
+def _chained(record: RecordIn | UndoIn, text: str) -> dict[str, Any]:
+    """What every record says: its place in the log, of which voucher, when and by whom."""
+    voucher_id = int(record.voucher)
+    return {
+        "seq": record.seq,
+        "prev": record.prev,
+        "nonce": str(record.nonce),
+        "voucher": voucher_id if voucher_id < 2**63 else None,
+        "quantity": record.quantity,
+        "mono": record.mono,
+        "trusted_at": record.trusted_at,
+        "clerk": str(record.clerk),
+        "flags": record.flags,
+        "text": text.replace("\x00", ""),
+        "hash": hashlib.sha256(text.encode()).hexdigest(),
+    }
+
+
+def read_undo(record: UndoIn, text: str, limits: Mapping[str, int]) -> dict[str, Any]:
+    """What takes an earlier scan back. Used already, it is taken back as at the counter, by the same limits."""
+    return _chained(record, text) | {
+        "undoes": str(record.undoes),
+        "minutes": limits["voucher_reverse_minutes"],
+        "per_day": limits["voucher_reversals_per_day_max"],
+    }
+
+
+def read_record(
+    record: RecordIn, text: str, keys: CodeKeys, clerks: Mapping[UUID, Clerk], *, community_id: int
+) -> dict[str, Any]:
+    """What a record says and what its code was worth at its time."""
     at = datetime.fromtimestamp(record.trusted_at / 1000, UTC)
     code = redemption.read_code(record.code, keys, community_id=community_id, now=at)
     fault = None
@@ -146,24 +193,12 @@ def read_record(
     elif code.voucher_id != int(record.voucher):
         fault = "forged"
     clerk = clerks.get(record.clerk)
-    voucher_id = int(record.voucher)
-    return record, {
-        "seq": record.seq,
-        "prev": record.prev,
-        "nonce": str(record.nonce),
-        "voucher": voucher_id if voucher_id < 2**63 else None,
-        "quantity": record.quantity,
-        "mono": record.mono,
-        "trusted_at": record.trusted_at,
+    return _chained(record, text) | {
         "lease": str(record.lease) if record.lease else None,
-        "clerk": str(record.clerk),
-        "flags": record.flags,
         "code_seq": code.code_seq,
         "fault": fault,
         "is_clerk": clerk is not None,
         "group": str(clerk.household_id) if clerk and clerk.household_id else None,
-        "text": text.replace("\x00", ""),
-        "hash": hashlib.sha256(text.encode()).hexdigest(),
     }
 
 
@@ -172,14 +207,9 @@ def _unread(text: str) -> dict[str, Any]:
     return {"is_unread": True, "nonce": None, "hash": hashlib.sha256(text.encode(errors="replace")).hexdigest()}
 
 
-def _day_of_first(texts: Sequence[str], now: datetime) -> date:
-    for text in texts:
-        try:
-            at = _RECORD.decode(text.encode()).trusted_at
-        except (msgspec.DecodeError, msgspec.ValidationError, UnicodeEncodeError):
-            continue
-        return local_day(min(now, datetime.fromtimestamp(at / 1000, UTC)))
-    return local_day(now)
+def _day_of_first(found: Sequence[RecordIn | UndoIn | None], now: datetime) -> date:
+    first = next((one for one in found if one is not None), None)
+    return local_day(min(now, datetime.fromtimestamp(first.trusted_at / 1000, UTC)) if first else now)
 
 
 async def sync(
@@ -192,26 +222,31 @@ async def sync(
     now: datetime,
 ) -> tuple[Sequence[Mapping[str, Any]], list[int]]:
     """Take a phone's records in one call of the database: an answer for each that could be read, and the places of the others."""
-    days = {_day_of_first(texts, now), local_day(now)}
+    found = [_decoded(text) for text in texts]
+    days = {_day_of_first(found, now), local_day(now)}
     clerks = await clerks_of(session, community_id, device.merchant_id, *sorted(days))
-    read = [read_record(text, keys, clerks, community_id=community_id) for text in texts]
-    records = [one[1] if one else _unread(text) for one, text in zip(read, texts, strict=True)]
+    takes_back = any(isinstance(one, UndoIn) for one in found)
+    limits = await settings_on(session, community_id, UNDO_TERMS, local_day(now)) if takes_back else {}
+    records = []
+    for one, text in zip(found, texts, strict=True):
+        if isinstance(one, RecordIn):
+            records.append(read_record(one, text, keys, clerks, community_id=community_id))
+        else:
+            records.append(_unread(text) if one is None else read_undo(one, text, limits))
     answers = await redemption.sync_records(
         session, community_id, device.device_id, records, terms=terms_of(now), now=now
     )
-    used = [each for each in answers if each["verdict"] == "accepted"]
-    if used:
-        await session.execute(
-            _ACCEPTED,
-            {
-                "used": json.dumps(used),
-                "community_id": community_id,
-                "shop": device.merchant_id.hex,
-                "shop_id": device.merchant_id,
-                "request_id": audit.request_id.get(),
-                "now": now,
-            },
-        )
+    told = {
+        "community_id": community_id,
+        "shop": device.merchant_id.hex,
+        "shop_id": device.merchant_id,
+        "request_id": audit.request_id.get(),
+        "now": now,
+    }
+    if used := [each for each in answers if each["verdict"] == each["reason"] == "accepted"]:
+        await session.execute(_ACCEPTED, {"used": json.dumps(used), **told})
+    if back := [each for each in answers if "reversed_seq" in each]:
+        await session.execute(_TAKEN_BACK, {"used": json.dumps(back), **told})
     answered = {each["nonce"] for each in answers}
     return answers, [place for place, one in enumerate(records) if one["nonce"] not in answered]
 

@@ -26,14 +26,23 @@ FILES = ("app.css", "app.js", "scan.js", "scan-worker.js", "shop-today.js", "ico
 """What these pages are made of."""
 RELEASE_LETTERS = 16
 
+UNDO_WORDS = tuple(reason for reason in redemption.UNDO_REASONS if reason != "storage")
+"""Why the phone does not take a scan back."""
 WORDS = (
     "title.used",
     "title.refused",
     "title.question",
     "saved",
     "saved_detail",
+    "pieces",
     "points",
     "cash",
+    "how_many",
+    "left_pieces",
+    "undone",
+    "undone_detail",
+    "undo_not",
+    "undo_storage",
     "offline",
     "not_enrolled",
     "not_set_up",
@@ -41,10 +50,18 @@ WORDS = (
     "pin_wrong",
     "pin_shut",
     *redemption.OFFLINE_REASONS,
+    *UNDO_WORDS,
 )
 """What the scanner says by itself."""
 QUEUE_WORDS = (
     "waiting",
+    "sum",
+    "row_undone",
+    "undone",
+    "undone_detail",
+    "undo_not",
+    "undo_storage",
+    *UNDO_WORDS,
     "unread",
     "refused",
     "conflict",

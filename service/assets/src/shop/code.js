@@ -81,14 +81,14 @@ async function isSigned(read, snapshot) {
 }
 
 // The scan as `judge` wants it, and the minute of its code.
-export async function examine(read, snapshot, now) {
+export async function examine(read, snapshot, now, quantity) {
   const { value, bytes, ...scan } = read;
   const known = snapshot.vouchers.find((voucher) => voucher.id === read.voucher);
   const step = read.form === 'R' && known ? await stepOf(read, known.anchors, now) : null;
   return {
     step,
     scan: {
-      ...scan, quantity: 1,
+      ...scan, quantity,
       chain_ok: step !== null,
       signature_ok: read.form === 'S' && await isSigned(read, snapshot),
     },

@@ -2,9 +2,12 @@
 import { remember, trusted } from './clock.js';
 import { examine, parse } from './code.js';
 import { device } from './device.js';
-import { isWaiting, noteOnline, take } from './log.js';
+import { isWaiting, noteOnline, take, takeBack } from './log.js';
 import { kept } from './store.js';
 import { say } from './words.js';
+import { uuid7 } from './bytes.js';
+
+const UNDO_MS = 60_000;
 
 // Why not, as a colour. What only the server can say is a question; the rest is a plain no.
 const ASK_SERVER = new Set(['online_only', 'unknown_here', 'no_lease', 'lease_over', 'lease_frozen', 'too_long_offline', 'no_time',
@@ -42,33 +45,56 @@ function refusal(reason) {
   return { state, title: say(`title.${state}`), detail: say(reason), repeat: state === 'question' };
 }
 
-function saved(verdict) {
-  const { terms } = verdict;
-  const cash = terms.cash_fen_each ? say('cash', { yuan: (terms.cash_fen_each / 100).toFixed(2) }) : '';
+// What is handed over for these terms: pieces, points, cash.
+function worth(terms, quantity) {
+  const pieces = quantity > 1 ? say('pieces', { count: quantity }) : '';
+  const cash = terms.cash_fen_each ? say('cash', { yuan: ((terms.cash_fen_each * quantity) / 100).toFixed(2) }) : '';
+  return pieces + say('points', { points: (terms.points_each ?? terms.points ?? 0) * quantity }) + cash;
+}
+
+function saved(verdict, time) {
   return {
-    state: 'offline', title: say('saved'), item: terms.title, detail: say('saved_detail', { count: verdict.unsent }), leave: true,
-    value: say('points', { points: terms.points_each ?? terms.points ?? 0 }) + cash,
+    state: 'offline', title: say('saved'), item: verdict.terms.title, detail: say('saved_detail', { count: verdict.unsent }), leave: true,
+    value: worth(verdict.terms, verdict.quantity), undo_until: time.trusted_at + UNDO_MS,
   };
 }
 
+const howMany = ({ terms, left }) => ({
+  state: 'question', title: say('how_many'), item: terms.title, value: worth(terms, 1), detail: say('left_pieces', { count: left }), pieces: left,
+});
+
 // The answer of this phone alone. Green and blue mean that the goods may go; blue is given only when the record is on the disk.
-export async function takeHere({ nonce, code }, clerk) {
+// Without a quantity a voucher of several pieces is a question first.
+export async function takeHere({ nonce, code }, clerk, quantity = null) {
   const time = trusted();
   try {
     const known = await facts(time);
     if (!known) return refusal('not_set_up');
-    const { scan, step } = await examine(parse(code), known.snapshot, time.trusted_at);
+    const { scan, step } = await examine(parse(code), known.snapshot, time.trusted_at, quantity ?? 1);
     const terms = known.state.vouchers[scan.voucher];
     const draft = {
       v: 1, nonce, voucher: scan.voucher, quantity: scan.quantity, code, step, device_at: time.device_at, mono: time.mono,
       trusted_at: time.trusted_at, lease: known.state.lease?.id ?? null, clerk, class: terms?.class ?? 2, flags: time.flags,
     };
-    const verdict = await take(draft, scan, known.state);
-    return verdict.verdict === 'accept' ? saved(verdict) : refusal(verdict.reason);
+    const verdict = await take(draft, scan, known.state, quantity !== null);
+    if (verdict.verdict === 'ask') return howMany(verdict);
+    return verdict.verdict === 'accept' ? saved(verdict, time) : refusal(verdict.reason);
   } catch {
     // Storage is full, blocked or gone: nothing was written, so nothing may leave the shop.
     return refusal('storage');
   }
+}
+
+// Takes back a scan that waits on this phone. Nothing when it waits no longer: then only the server can.
+export async function takeBackHere(undoes, clerk) {
+  const time = trusted();
+  const draft = {
+    v: 2, nonce: uuid7(time.trusted_at), undoes, device_at: time.device_at, mono: time.mono, trusted_at: time.trusted_at, clerk, flags: time.flags,
+  };
+  const verdict = await takeBack(draft).catch(() => ({ verdict: 'refuse', reason: 'storage' }));
+  if (verdict.reason === 'undo_gone') return null;
+  if (verdict.verdict !== 'accept') return { state: 'refused', title: say('undo_not'), detail: say(verdict.reason === 'storage' ? 'undo_storage' : verdict.reason) };
+  return { state: 'offline', title: say('undone'), item: verdict.title, detail: say('undone_detail'), leave: true };
 }
 
 // What the server took is counted here as well, until the next snapshot: the network may go the moment after.

@@ -17,6 +17,8 @@ export async function clerkHere(signedIn, form) {
   return { clerk: await asked(form), hasPin: true };
 }
 
+// Who opened this phone's scanner last, while the page's session lasts.
+export const clerkNow = () => sessionStorage.getItem(KEPT);
 export const leave = () => sessionStorage.removeItem(KEPT);
 
 async function asked(form) {

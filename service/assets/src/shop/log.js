@@ -1,5 +1,5 @@
 // The log of what this phone took without a network: a chain of records, each naming the hash of the one before.
-import { FIRST, judge, recordHash, recordText } from '../offline-rules.js';
+import { FIRST, judge, judgeUndo, recordHash, recordText } from '../offline-rules.js';
 import { clockRow } from './clock.js';
 import { asked, within } from './store.js';
 
@@ -10,7 +10,7 @@ const ATTEMPTS = 5;
 
 // The floor bounds what the roaming class may lose; how long the phone has been alone concerns every record.
 export function queueOf(rows) {
-  const roaming = rows.filter((row) => row.class === 2);
+  const roaming = rows.filter((row) => row.class === 2 && !row.undone);
   return {
     count: roaming.length,
     fen: roaming.reduce((sum, row) => sum + row.fen, 0),
@@ -20,9 +20,10 @@ export function queueOf(rows) {
 
 const usedOf = (rows) => Object.fromEntries(rows.map((row) => [row.voucher, row.quantity]));
 
-// Judges and writes in one transaction: what was judged by is still true when the record is there. Nothing is accepted
-// before that transaction is complete. Two pages on one phone write the log in turn; the second sees what the first took.
-export async function take(draft, scan, facts) {
+// Writes the next record in one transaction. `work` judges by what is stored then, and answers { verdict } when nothing is to be
+// written; else what it stores besides the record is part of that transaction. Nothing is accepted before it is complete. Two
+// pages on one phone write the log in turn; the second sees what the first took.
+async function append(draft, work) {
   for (let attempt = 1; ; attempt += 1) {
     const before = await within(['kept'], 'readonly', (stores) => asked(stores.kept.get('head')));
     const head = before?.value ?? NOTHING;
@@ -34,26 +35,58 @@ export async function take(draft, scan, facts) {
         const [now, rows, used] = await Promise.all([
           asked(stores.kept.get('head')), asked(stores.log.getAll()), asked(stores.used.getAll())]);
         if ((now?.value ?? NOTHING).seq !== head.seq) throw MOVED;
-        const state = { ...facts, queue: queueOf(rows), used: usedOf(used), storage_ok: true };
-        const verdict = judge(state, scan);
-        if (verdict.verdict !== 'accept') return verdict;
-        const terms = facts.vouchers[scan.voucher] ?? facts.offers[scan.offer];
-        const earlier = used.find((row) => row.voucher === scan.voucher);
+        const found = await work(stores, rows, used);
+        if (!found.row) return found;
+        const { row, ...told } = found;
         await Promise.all([
-          asked(stores.log.put({
-            seq: record.seq, nonce: record.nonce, text, voucher: scan.voucher, quantity: scan.quantity, trusted_at: record.trusted_at, class: record.class,
-            fen: terms.value_fen * scan.quantity, title: terms.title, tail: draft.code.slice(-4), parked: '',
-          })),
-          asked(stores.used.put({ voucher: scan.voucher, form: scan.form, quantity: (earlier?.quantity ?? 0) + scan.quantity, settled: false })),
+          asked(stores.log.put({ seq: record.seq, nonce: record.nonce, text, voucher: record.voucher, trusted_at: record.trusted_at, clerk: record.clerk, parked: '', ...row })),
           asked(stores.kept.put({ name: 'head', value: { seq: record.seq, hash } })),
           asked(stores.kept.put(clockRow())),
         ]);
-        return { ...verdict, terms, unsent: rows.length + 1 };
+        return { ...told, unsent: rows.length + 1 };
       });
     } catch (problem) {
       if (problem !== MOVED || attempt === ATTEMPTS) throw problem;
     }
   }
+}
+
+// A scan. Of a voucher with several pieces nothing is written before somebody has said how many.
+export function take(draft, scan, facts, isChosen) {
+  return append(draft, async (stores, rows, used) => {
+    const state = { ...facts, queue: queueOf(rows), used: usedOf(used), storage_ok: true };
+    const verdict = judge(state, scan);
+    if (verdict.verdict !== 'accept') return verdict;
+    const terms = facts.vouchers[scan.voucher] ?? facts.offers[scan.offer];
+    const left = (facts.vouchers[scan.voucher]?.open ?? scan.pieces) - (state.used[scan.voucher] ?? 0);
+    if (left > 1 && !isChosen) return { verdict: 'ask', left, terms };
+    await asked(stores.used.put({ voucher: scan.voucher, form: scan.form, quantity: (state.used[scan.voucher] ?? 0) + scan.quantity, settled: false }));
+    const { quantity } = scan;
+    return {
+      ...verdict, terms, quantity,
+      row: {
+        quantity, class: draft.class, fen: terms.value_fen * quantity, points: (terms.points_each ?? terms.points ?? 0) * quantity,
+        title: terms.title, tail: draft.code.slice(-4),
+      },
+    };
+  });
+}
+
+// Takes a scan back that still waits here: a record of its own, after which the voucher can be used again. Nothing is deleted.
+export async function takeBack(draft) {
+  const rows = await within(['log'], 'readonly', (stores) => asked(stores.log.getAll()));
+  const meant = rows.find((row) => row.nonce === draft.undoes);
+  if (!meant) return { verdict: 'refuse', reason: 'undo_gone' };
+  const { voucher, quantity, title, tail } = meant;
+  return append({ ...draft, voucher, quantity }, async (stores, waiting, used) => {
+    const record = waiting.find((row) => row.nonce === draft.undoes && !row.undoes) ?? null;
+    const verdict = judgeUndo({ storage_ok: true, trusted_at: draft.trusted_at, record: record && { ...record, undone: Boolean(record.undone) } }, draft);
+    if (verdict.verdict !== 'accept') return verdict;
+    await asked(stores.log.put({ ...record, undone: true }));
+    const counted = used.find((row) => row.voucher === voucher);
+    if (counted) await asked(stores.used.put({ ...counted, quantity: Math.max(0, counted.quantity - quantity) }));
+    return { ...verdict, title, row: { undoes: draft.undoes, quantity, class: null, fen: 0, points: 0, title, tail } };
+  });
 }
 
 // A use that the server knows: this phone counts it until a snapshot from afterwards is here.
@@ -63,6 +96,6 @@ export const noteOnline = (read) => within(['used'], 'readwrite', async (stores)
 });
 
 export const isWaiting = (voucher) => within(['log'], 'readonly', async (stores) => (
-  (await asked(stores.log.getAll())).some((row) => row.voucher === voucher)));
+  (await asked(stores.log.getAll())).some((row) => row.voucher === voucher && !row.undone && !row.undoes)));
 
 export const unsent = () => within(['log'], 'readonly', (stores) => asked(stores.log.count()));

@@ -42,8 +42,10 @@ const settle = (rows, verdicts) => within(['log', 'told', 'used'], 'readwrite', 
     if (!['accepted', 'already', 'conflict', 'review'].includes(verdict?.verdict)) continue;
     settled += 1;
     await asked(stores.log.delete(row.seq));
+    // While another record of the voucher waits, the next snapshot does not know all that was taken of it.
+    const others = (await asked(stores.log.getAll())).some((one) => one.voucher === row.voucher);
     const used = await asked(stores.used.get(row.voucher));
-    if (used) await asked(stores.used.put({ ...used, settled: true }));
+    if (used && !others) await asked(stores.used.put({ ...used, settled: true }));
     if (['conflict', 'review'].includes(verdict.verdict)) {
       await asked(stores.told.put({ nonce: row.nonce, at: row.trusted_at, item: row.title, tail: row.tail, ...verdict }));
     }
