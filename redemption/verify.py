@@ -115,11 +115,13 @@ _CHECKS: Final[dict[str, str]] = {
         SELECT o.community_id AS book, 'record ' || o.device_id || '.' || o.nonce AS place,
                'undone' AS says, coalesce(u.state, 'nobody took it back') AS should
           FROM redemption.offline_record o
-          LEFT JOIN redemption.use u ON u.community_id = o.community_id AND u.device_id = o.device_id AND u.nonce = coalesce(o.undoes, o.nonce)
+          LEFT JOIN redemption.use u ON u.community_id = o.community_id AND u.device_id = o.device_id
+               AND u.nonce = coalesce(o.undoes, o.nonce)
          WHERE o.reason = 'undone'
            AND (u.state <> 'REVERSED' OR (o.undoes IS NULL AND NOT EXISTS (
                 SELECT FROM redemption.offline_record b
-                 WHERE b.community_id = o.community_id AND b.device_id = o.device_id AND b.undoes = o.nonce AND b.reason = 'undone')))
+                 WHERE b.community_id = o.community_id AND b.device_id = o.device_id AND b.undoes = o.nonce
+                   AND b.reason = 'undone')))
     """,
     "use_sequence": """
         SELECT v.community_id AS book, 'voucher ' || v.voucher_id AS place,

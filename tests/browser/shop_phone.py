@@ -205,3 +205,11 @@ async def _uses(live: Live, vouchers: Sequence[str]) -> dict[str, int]:
 def uses(live: Live, vouchers: Sequence[str]) -> dict[str, int]:
     """How many pieces of each voucher the books say were used."""
     return in_thread(_uses(live, vouchers))
+
+
+def phones_again(page: Page, origin: str) -> Page:
+    """The same phone after it was off: a new page, with what the phone keeps and nothing of the old page."""
+    fresh = page.context.new_page()
+    page.close()
+    fresh.goto(f"{origin}/shop")
+    return fresh

@@ -20,6 +20,7 @@ from tests.browser.shop_phone import (
     enrol,
     knows,
     offered,
+    phones_again,
     scan,
     shop_page,
     shown,
@@ -101,14 +102,6 @@ def test_the_network_goes_and_comes_back(far: tuple[Visitor, PhoneLine], visit: 
     assert uses(live, vouchers) == dict.fromkeys(vouchers, 1)
     assert stored(dead, "log") == []
     assert stored(dead, "told") == []
-
-
-def phones_again(page: Page, origin: str) -> Page:
-    """The same phone after it was off: a new page, with what the phone keeps and nothing of the old page."""
-    fresh = page.context.new_page()
-    page.close()
-    fresh.goto(f"{origin}/shop")
-    return fresh
 
 
 def test_the_camera_reads_on_with_the_server_dead(
@@ -323,85 +316,6 @@ def test_two_phones_take_one_paper_and_the_second_reads_what_became_of_it(
     notice.get_by_role("button", name="知道了").click()
     expect(notice).to_have_count(0)
     assert stored(told[0], "told") == []
-
-
-def test_a_scan_is_taken_back_before_it_was_sent(far: tuple[Visitor, PhoneLine], visit: Visitor) -> None:
-    phones, line = far
-    origin = phones.live.origin
-    offer, chen = offered(visit.live, LEASED), Member(visit, "chen")
-    first, second = chen.take(offer), chen.take(offer)
-    barber = enrolled(phones, visit.live, first, second)
-    line.become(State.CUT)
-    scan(barber, chen.code(first))
-    shown(barber, "offline", "已离线保存")
-    barber.locator(".result [data-undo-last]").click()
-    shown(barber, "offline", "已经撤销", "理发一次")
-    shot(barber, "offline-undone")
-    assert len(stored(barber, "log")) == 2
-    scan(barber, chen.code(second))
-    shown(barber, "offline", "已离线保存")
-    barber.goto(f"{origin}/shop/today")
-    queue = barber.locator("[data-queue]")
-    expect(queue.locator("[data-sum]")).to_contain_text("待上传 1 笔，共 20 分")
-    expect(queue.locator("[data-list] li")).to_have_count(2)
-    expect(queue.locator("[data-list] li").first).to_contain_text("已撤销")
-    queue.get_by_role("button", name="撤销").click()
-    expect(queue.locator("[data-line]")).to_contain_text("已经撤销")
-    expect(queue.get_by_role("button", name="撤销")).to_have_count(0)
-    shot(barber, "offline-undone-list")
-    again = phones_again(barber, origin)
-    unlock(again)
-    scan(again, chen.code(second))
-    shown(again, "offline", "已离线保存")
-    assert uses(visit.live, [first, second]) == {}
-    line.become(State.GOOD)
-    expect(again.locator("[data-unsent]")).to_be_hidden(timeout=20_000)
-    assert uses(visit.live, [first, second]) == {second: 1}
-    assert stored(again, "told") == []
-
-
-def test_what_the_server_has_by_then_is_taken_back_there(far: tuple[Visitor, PhoneLine], visit: Visitor) -> None:
-    phones, line = far
-    offer, chen = offered(visit.live, LEASED), Member(visit, "chen")
-    voucher = chen.take(offer)
-    barber = enrolled(phones, visit.live, voucher)
-    line.become(State.CUT)
-    scan(barber, chen.code(voucher))
-    shown(barber, "offline", "已离线保存")
-    barber.locator("[data-next]").click()
-    line.become(State.GOOD)
-    expect(barber.locator("[data-unsent]")).to_be_hidden(timeout=20_000)
-    assert uses(visit.live, [voucher]) == {voucher: 1}
-    barber.locator("[data-scanner] [data-undo-last]").click()
-    shown(barber, "ok", "已经撤销")
-    assert uses(visit.live, [voucher]) == {}
-
-
-def test_several_pieces_of_a_voucher_at_one_scan(far: tuple[Visitor, PhoneLine], visit: Visitor) -> None:
-    phones, line = far
-    offer, chen = offered(visit.live, LEASED, pieces=5, title="午餐五次"), Member(visit, "chen")
-    voucher = chen.take(offer)
-    barber = enrolled(phones, visit.live, voucher)
-    line.become(State.CUT)
-    scan(barber, chen.code(voucher))
-    shown(barber, "question", "用几份", "午餐五次", "还能用 5 份")
-    assert stored(barber, "log") == []
-    for _ in range(2):
-        barber.get_by_role("button", name="多一份").click()
-    shot(barber, "offline-pieces")
-    barber.locator("[data-take]").click()
-    shown(barber, "offline", "已离线保存", "3 份", "60 分")
-    scan(barber, chen.code(voucher))
-    shown(barber, "question", "还能用 2 份")
-    barber.get_by_role("button", name="多一份").click()
-    expect(barber.get_by_role("button", name="多一份")).to_be_disabled()
-    barber.locator("[data-take]").click()
-    shown(barber, "offline", "2 份")
-    scan(barber, chen.code(voucher))
-    shown(barber, "used", "用过了")
-    line.become(State.GOOD)
-    expect(barber.locator("[data-unsent]")).to_be_hidden(timeout=20_000)
-    assert uses(visit.live, [voucher]) == {voucher: 5}
 
 
 BREAK = """async () => {

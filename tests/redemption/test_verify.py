@@ -16,9 +16,11 @@ FAULTS = {
                                                            scanned_at, claimed_at, received_at, flags, verdict, reason, value_fen)
         SELECT community_id, device_id, gen_random_uuid(), 1, '', '', 1, merchant_id, now(), now(), now(), '{}', 'accepted', '', 0
           FROM redemption.use LIMIT 1""",
-    "offline_undo": """INSERT INTO redemption.offline_record (community_id, device_id, nonce, seq, hash, text, quantity, merchant_id,
-                                                            scanned_at, claimed_at, received_at, flags, verdict, reason, value_fen)
-        SELECT community_id, device_id, gen_random_uuid(), 1, '', '', 1, merchant_id, now(), now(), now(), '{}', 'accepted', 'undone', 0
+    "offline_undo": """INSERT INTO redemption.offline_record
+        (community_id, device_id, nonce, seq, hash, text, quantity, merchant_id, scanned_at, claimed_at, received_at, flags,
+         verdict, reason, value_fen)
+        SELECT community_id, device_id, gen_random_uuid(), 1, '', '', 1, merchant_id, now(), now(), now(), '{}',
+               'accepted', 'undone', 0
           FROM redemption.use LIMIT 1""",
     "voucher_used": "UPDATE redemption.voucher SET quantity_used = 2 WHERE state = 'PART_USED'",
     "voucher_returned": "UPDATE redemption.voucher SET quantity_returned = 1 WHERE state = 'PART_USED'",

@@ -14,6 +14,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from tests.vectors.undos import undo_record, undos
+
 HERE = Path(__file__).with_suffix(".json")
 Paths = dict[str, Any]
 Case = dict[str, Any]
@@ -247,61 +249,6 @@ def weekdays() -> list[Case]:
     return found
 
 
-CLERK, OTHER = "0198f000-0000-7000-8000-0000000000c1", "0198f000-0000-7000-8000-0000000000c2"
-
-
-def undos() -> list[Case]:
-    """Taking back what waits on the phone: each fault alone, each pair, and the edges of the hour."""
-    waiting = {"trusted_at": NOON - MINUTE, "clerk": CLERK, "undone": False}
-    good: Paths = {"state": {"storage_ok": True, "trusted_at": NOON, "record": waiting}, "undo": {"clerk": CLERK}}
-    every: list[tuple[str, Paths]] = [
-        ("storage", {"state.storage_ok": False}),
-        ("undo_gone", {"state.record": None}),
-        ("undo_twice", {"state.record.undone": True}),
-        ("undo_other_clerk", {"undo.clerk": OTHER}),
-        ("undo_late", {"state.record.trusted_at": NOON - HOUR}),
-    ]
-    table: list[tuple[str, str, Paths]] = [("a minute ago", "accepted", {})]
-    table += [(why, why, change) for why, change in every]
-    table += [
-        (f"{first} before {second}", first, one | other)
-        for (first, one), (second, other) in itertools.combinations(every, 2)
-        if not clash(one, other)
-    ]
-    table += [
-        ("the last millisecond of the hour", "accepted", {"state.record.trusted_at": NOON - HOUR + 1}),
-        ("this moment", "accepted", {"state.record.trusted_at": NOON}),
-        ("a scan after what is trusted now", "accepted", {"state.record.trusted_at": NOON + MINUTE}),
-    ]
-    return [
-        {
-            "name": name,
-            "good": good,
-            "changed": changed,
-            "expect": {"verdict": "accept" if expect == "accepted" else "refuse", "reason": expect},
-        }
-        for name, expect, changed in table
-    ]
-
-
-def undo_record(seq: int, prev: str, undoes: str) -> dict[str, Any]:
-    """A record that annuls an earlier one."""
-    return {
-        "v": 2,
-        "seq": seq,
-        "prev": prev,
-        "nonce": f"0198f000-0000-7000-8000-{seq:012d}",
-        "undoes": undoes,
-        "voucher": MEAL,
-        "quantity": 1,
-        "device_at": NOON,
-        "mono": 1500,
-        "trusted_at": NOON,
-        "clerk": CLERK,
-        "flags": [],
-    }
-
-
 def times() -> list[Case]:
     """What a phone takes for the time."""
     good = {"server_at": NOON, "mono": HOUR, "last_trusted_at": NOON, "device_at": NOON + HOUR, "skew": 0}
@@ -371,7 +318,7 @@ def records() -> list[Case]:
         ("a sign of two halves", {"code": "A😀B"}),
     ]
     made = [(name, record(7, "a" * 64, **changed)) for name, changed in table]
-    made.append(("an earlier one taken back", undo_record(8, "b" * 64, record(7, "a" * 64)["nonce"])))
+    made.append(("an earlier one taken back", undo_record(8, "b" * 64, record(7, "a" * 64))))
     return [
         {"name": name, "record": dict(reversed(one.items())), "text": in_one_line(one), "hash": sha(in_one_line(one))}
         for name, one in made
@@ -398,7 +345,7 @@ def logs() -> list[Case]:
         before = sha(texts[-1])
     hashes = [sha(text) for text in texts]
     other = in_one_line(record(3, hashes[1], quantity=2))
-    undone = in_one_line(undo_record(2, hashes[0], record(1, "")["nonce"]))
+    undone = in_one_line(undo_record(2, hashes[0], record(1, "")))
     start = "0" * 64
     table: list[tuple[str, list[str], int, str, list[str]]] = [
         ("five in a row", texts, 0, start, [""] * 5),
@@ -424,7 +371,7 @@ def everything() -> dict[str, Any]:
         "state": STATE,
         "scans": SCANS,
         "judge": from_faults() + EDGES + weekdays(),
-        "undo": undos(),
+        "undo": undos(clash),
         "time": times(),
         "record": records(),
         "chain": chains(),

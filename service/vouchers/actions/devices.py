@@ -27,7 +27,7 @@ SERVING = frozenset({Role.CLERK, Role.MERCHANT_OWNER})
 GOOD = (CodeVerdict.PHONE, CodeVerdict.SIGNED)
 """What a phone can check by itself. A printed code or a typed one is good online only."""
 _FAULTS = {CodeVerdict.REVOKED: "key_revoked"}
-_RECORD = msgspec.json.Decoder(RecordIn | UndoIn)
+_RECORD: msgspec.json.Decoder[RecordIn | UndoIn] = msgspec.json.Decoder(RecordIn | UndoIn)
 UNDO_TERMS = ("voucher_reverse_minutes", "voucher_reversals_per_day_max")
 
 _ACCEPTED = sa.text("""
