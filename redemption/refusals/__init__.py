@@ -4,6 +4,15 @@ A refusal carries data and no prose; its code is "redemption." plus the verdict 
 """
 
 from redemption.refusals.base import Detail, RedemptionRefusal
+from redemption.refusals.departures import (
+    DepartureDayWrong,
+    DepartureDecided,
+    DepartureUnfinished,
+    DepartureUnknown,
+    DepartureWaits,
+    MerchantLeaving,
+    SuccessorWrong,
+)
 from redemption.refusals.general import (
     ActorMissing,
     KeyDiffers,
@@ -142,6 +151,11 @@ __all__ = [
     "ChangeWrong",
     "CodeOutdated",
     "CodeTaken",
+    "DepartureDayWrong",
+    "DepartureDecided",
+    "DepartureUnfinished",
+    "DepartureUnknown",
+    "DepartureWaits",
     "Detail",
     "DeviceDiffers",
     "DeviceRefused",
@@ -162,6 +176,7 @@ __all__ = [
     "LockWrong",
     "MemberCap",
     "MemberInDebt",
+    "MerchantLeaving",
     "MerchantUnknown",
     "NonceDiffers",
     "NotDisputed",
@@ -209,6 +224,7 @@ __all__ = [
     "SamePerson",
     "SettlementStateWrong",
     "SettlementUnknown",
+    "SuccessorWrong",
     "SumsDiffer",
     "TicketOver",
     "TicketUnknown",

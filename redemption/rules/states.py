@@ -185,6 +185,16 @@ class DeviceKind(StrEnum):
     ENROLLED = "enrolled"
 
 
+class DepartureState(StrEnum):
+    """Where a shop's leaving stands. LEAVING: agreed, its offers stop. LOCKED: it is out of every offer's scope."""
+
+    PROPOSED = "PROPOSED"
+    LEAVING = "LEAVING"
+    LOCKED = "LOCKED"
+    DONE = "DONE"
+    WITHDRAWN = "WITHDRAWN"
+
+
 REDEEM_ORDER: Final = (
     "nonce_differs",
     "replayed",

@@ -79,10 +79,14 @@ DECLARE
     v_request jsonb := jsonb_build_object('offer', p_offer);
     v_before redemption.verdict;
     v_sponsor uuid := (SELECT s.sponsor_id FROM redemption.offer s WHERE s.community_id = p_community AND s.offer_id = p_offer);
+    v_merchants uuid[] := ARRAY(SELECT m.merchant_id FROM redemption.offer_merchant m WHERE m.community_id = p_community AND m.offer_id = p_offer);
     v_offer redemption.offer;
     v_committed record;
     v_detail jsonb;
 BEGIN
+    -- Its shops come first: of publishing and a shop's leaving one waits for the other.
+    PERFORM FROM redemption.merchant m
+      WHERE m.community_id = p_community AND m.merchant_id = ANY (v_merchants) ORDER BY m.merchant_id FOR SHARE;
     -- Every offer of the sponsor, in order: two publishers of one budget must not both see it unpromised.
     PERFORM FROM redemption.offer o
       WHERE o.community_id = p_community AND o.sponsor_id = v_sponsor
@@ -95,9 +99,14 @@ BEGIN
         RETURN redemption.said('offer_unknown');
     ELSIF v_offer.state <> 'draft' THEN
         RETURN redemption.said('offer_not_draft', jsonb_build_object('state', v_offer.state));
-    ELSIF v_offer.sponsor_id <> v_sponsor THEN
-        -- The draft was given to another sponsor while we waited; that sponsor's offers are not locked.
+    ELSIF v_offer.sponsor_id <> v_sponsor OR EXISTS (
+            SELECT FROM redemption.offer_merchant m
+             WHERE m.community_id = p_community AND m.offer_id = p_offer AND m.merchant_id <> ALL (v_merchants)) THEN
+        -- The draft was given to another sponsor or shop while we waited; that sponsor's offers, or that shop, are not locked.
         RETURN redemption.said('offer_changed');
+    ELSIF EXISTS (SELECT FROM redemption.offer_merchant m
+                   WHERE m.community_id = p_community AND m.offer_id = p_offer AND redemption.is_leaving(p_community, m.merchant_id)) THEN
+        RETURN redemption.said('merchant_leaving');
     ELSIF v_offer.valid_until <= p_now THEN
         RETURN redemption.said('offer_over', jsonb_build_object('valid_until', v_offer.valid_until));
     END IF;

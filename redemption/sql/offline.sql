@@ -69,6 +69,7 @@ DECLARE
     v_device redemption.device;
     v_lease redemption.lease;
     v_offers uuid[];
+    v_until timestamptz;
 BEGIN
     v_offers := ARRAY(
         SELECT o.offer_id FROM redemption.offer o
@@ -87,6 +88,11 @@ BEGIN
      WHERE l.community_id = p_community AND l.device_id = p_device AND l.state = 'out' FOR NO KEY UPDATE;
     IF v_lease.frozen_at IS NOT NULL THEN
         RETURN redemption.said('done', redemption.lease_detail(v_lease));
+    END IF;
+    -- Asked with the offers in hand: whoever locks the shop out holds them too.
+    v_until := redemption.lease_until(p_community, v_device.merchant_id, p_now + make_interval(hours => p_hours), p_now);
+    IF v_until IS NULL THEN
+        RETURN redemption.said('leased');
     ELSIF NOT EXISTS (SELECT FROM unnest(v_offers) o (offer_id)
                        WHERE coalesce((redemption.lease_on(p_community, o.offer_id, p_now)).device_id, p_device) = p_device) THEN
         RETURN redemption.said('leased', coalesce((SELECT redemption.lease_detail(redemption.lease_on(p_community, o.offer_id, p_now))
@@ -94,10 +100,10 @@ BEGIN
     END IF;
     IF v_lease.lease_id IS NULL THEN
         INSERT INTO redemption.lease (community_id, lease_id, merchant_id, device_id, state, granted_at, renewed_at, ends_at)
-        VALUES (p_community, p_lease, v_device.merchant_id, p_device, 'out', p_now, p_now, p_now + make_interval(hours => p_hours))
+        VALUES (p_community, p_lease, v_device.merchant_id, p_device, 'out', p_now, p_now, v_until)
         RETURNING * INTO v_lease;
     ELSE
-        UPDATE redemption.lease l SET renewed_at = p_now, ends_at = p_now + make_interval(hours => p_hours)
+        UPDATE redemption.lease l SET renewed_at = p_now, ends_at = v_until
          WHERE l.community_id = p_community AND l.lease_id = v_lease.lease_id
         RETURNING * INTO v_lease;
     END IF;

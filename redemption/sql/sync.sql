@@ -50,9 +50,7 @@ BEGIN
         RETURN redemption.concluded('review', 'clerk_unknown');
     ELSIF p_now > p_scanned + make_interval(days => (p_terms ->> 'late_days')::int) THEN
         RETURN redemption.concluded('review', 'too_late');
-    ELSIF NOT EXISTS (SELECT FROM redemption.offer_merchant om
-                       WHERE om.community_id = p_voucher.community_id AND om.offer_id = p_voucher.offer_id
-                         AND om.merchant_id = p_device.merchant_id) THEN
+    ELSIF NOT redemption.is_in_scope(p_voucher.community_id, p_voucher.offer_id, p_device.merchant_id, p_scanned) THEN
         RETURN redemption.concluded('conflict', 'wrong_merchant', 'merchant');
     ELSIF v_clerk IN (p_voucher.member_id, p_voucher.payer_id) OR p_voucher.owner_group = (p_record ->> 'group')::uuid THEN
         RETURN redemption.concluded('conflict', 'own_voucher', 'merchant');

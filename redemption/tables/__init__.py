@@ -5,6 +5,7 @@ No table names a person: members, clerks and organisations are opaque UUIDs, a h
 """
 
 from redemption.tables.columns import metadata
+from redemption.tables.departures import departure, departure_offer, departure_voucher
 from redemption.tables.files import bank_file, bank_file_line
 from redemption.tables.offers import merchant, offer, offer_merchant, offer_period
 from redemption.tables.offline import (
@@ -29,6 +30,9 @@ __all__ = [
     "change_answer",
     "change_order",
     "command",
+    "departure",
+    "departure_offer",
+    "departure_voucher",
     "device",
     "device_ticket",
     "dispute",
