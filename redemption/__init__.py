@@ -9,21 +9,10 @@ locks offers and vouchers before the ledger's head, which is the last lock: call
 `flush()`. Nobody has a name here: members, clerks and organisations are ids, a household is an opaque group.
 """
 
+from redemption import departures as _departures
 from redemption import offline, refusals
 from redemption.changes import Change, Split, answer_change, changes_of, propose_change
-from redemption.departures import (
-    Carried,
-    Departure,
-    DepartureOpen,
-    MovedVoucher,
-    carry_departure,
-    decide_departure,
-    departure_open,
-    departures,
-    departures_due,
-    finish_departure,
-    propose_departure,
-)
+from redemption.departures import *  # noqa: F403  (shops that leave; departures.__all__ names it)
 from redemption.desk import Reversed, Scan, redeem, register_device, reverse_use, revoke_device, voucher_by_code
 from redemption.disputes import Dispute, dispute_line, disputes, resolve_dispute
 from redemption.files import (
@@ -228,13 +217,10 @@ __all__ = [
     "BankFileLine",
     "Bearer",
     "CapPeriod",
-    "Carried",
     "Change",
     "CodeKeys",
     "CodeVerdict",
     "Decided",
-    "Departure",
-    "DepartureOpen",
     "DepartureState",
     "DeviceKind",
     "Dispute",
@@ -250,7 +236,6 @@ __all__ = [
     "LinePage",
     "Lock",
     "LockRound",
-    "MovedVoucher",
     "Offer",
     "OfferKind",
     "OfferPage",
@@ -305,7 +290,6 @@ __all__ = [
     "cancel_voucher",
     "caps_reached",
     "card_code",
-    "carry_departure",
     "changes_of",
     "choose_rhythm",
     "close_settlement",
@@ -313,18 +297,13 @@ __all__ = [
     "confirm_settlement",
     "confirm_voucher",
     "decide_alarms",
-    "decide_departure",
     "decide_payee",
     "decide_step",
-    "departure_open",
-    "departures",
-    "departures_due",
     "dispute_line",
     "disputes",
     "draft_offer",
     "end_cancelling",
     "expire_due",
-    "finish_departure",
     "freeze",
     "give_voucher",
     "history",
@@ -355,7 +334,6 @@ __all__ = [
     "print_batch",
     "printed_code",
     "propose_change",
-    "propose_departure",
     "propose_payee",
     "propose_step",
     "public_key",
@@ -400,5 +378,6 @@ __all__ = [
     "withdraw_invoice",
     "withdraw_offer",
 ]
+__all__ += _departures.__all__
 __all__ += offline.__all__
 __all__ += refusals.__all__

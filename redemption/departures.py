@@ -13,6 +13,20 @@ from redemption.calls import act, aware, rows
 from redemption.refusals import DepartureUnknown
 from redemption.rules import DepartureState
 
+__all__ = [
+    "Carried",
+    "Departure",
+    "DepartureOpen",
+    "MovedVoucher",
+    "carry_departure",
+    "decide_departure",
+    "departure_open",
+    "departures",
+    "departures_due",
+    "finish_departure",
+    "propose_departure",
+]
+
 STEP = 100
 """How many vouchers one transaction moves at most: each is a posting, and the books' head is held for all of them."""
 

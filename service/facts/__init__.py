@@ -48,6 +48,7 @@ from service.facts.vouchers import (
     VoucherIssued,
     VoucherRedeemed,
     VoucherReturned,
+    VoucherTakenOver,
     VoucherUnfrozen,
     VoucherUseReversed,
 )
@@ -103,6 +104,7 @@ __all__ = [
     "VoucherIssued",
     "VoucherRedeemed",
     "VoucherReturned",
+    "VoucherTakenOver",
     "VoucherUnfrozen",
     "VoucherUseReversed",
     "WishApproved",

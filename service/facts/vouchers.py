@@ -57,6 +57,14 @@ class VoucherExtended(Fact, frozen=True, kw_only=True):
     member_id: UUID
 
 
+class VoucherTakenOver(Fact, frozen=True, kw_only=True):
+    """The shop of a voucher left; another one honours it, at the same price."""
+
+    voucher_id: int
+    member_id: UUID
+    merchant_id: UUID
+
+
 class VoucherGiven(Fact, frozen=True, kw_only=True):
     """A member gave a voucher to this one."""
 

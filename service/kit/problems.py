@@ -63,6 +63,7 @@ HTTP_STATUS: tuple[tuple[type[Exception], int], ...] = (
     (redemption.VoucherUnknown, 404),
     (redemption.SettlementUnknown, 404),
     (redemption.BankFileUnknown, 404),
+    (redemption.DepartureUnknown, 404),
     (redemption.LineUnknown, 404),
     (redemption.UseUnknown, 404),
     (redemption.VoucherExpired, 410),

@@ -87,6 +87,7 @@ _VoucherFact = (
     | facts.VoucherFrozen
     | facts.VoucherUnfrozen
     | facts.VoucherExtended
+    | facts.VoucherTakenOver
     | facts.VoucherGiven
 )
 
@@ -163,6 +164,7 @@ POST: dict[type[Fact], Callable[..., Sequence[Letter]]] = {
     facts.VoucherFrozen: _voucher,
     facts.VoucherUnfrozen: _voucher,
     facts.VoucherExtended: _voucher,
+    facts.VoucherTakenOver: _voucher,
     facts.VoucherGiven: _voucher,
     facts.PointsExpiring: _hours,
     facts.SettlementClosed: _shop,

@@ -2,11 +2,18 @@
 
 from service.kit.access import Role
 from service.kit.manifest import Manifest, Nav, Timed
-from service.payouts import api, api_files, pages, pages_files, timed
+from service.payouts import api, api_departures, api_files, pages, pages_departures, pages_files, timed
 
 MANIFEST = Manifest(
     name="payouts",
-    handlers=[*pages.HANDLERS, *pages_files.HANDLERS, *api.HANDLERS, *api_files.HANDLERS],
+    handlers=[
+        *pages.HANDLERS,
+        *pages_files.HANDLERS,
+        *pages_departures.HANDLERS,
+        *api.HANDLERS,
+        *api_files.HANDLERS,
+        *api_departures.HANDLERS,
+    ],
     nav=[
         Nav(
             "商户收款",
@@ -16,6 +23,9 @@ MANIFEST = Manifest(
             order=72,
         )
     ],
-    timed=[Timed("payouts.close_due", 600, timed.close_due)],
+    timed=[
+        Timed("payouts.close_due", 600, timed.close_due),
+        Timed("payouts.carry_departures", 60, timed.carry_departures),
+    ],
 )
 """Labels in the sidebar are copy: they are translated where the sidebar is drawn."""

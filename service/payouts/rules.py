@@ -34,6 +34,11 @@ class FileNotFound(NotFound):
     code: ClassVar[str] = "payouts.file_not_found"
 
 
+def key_for(owner: UUID, text: str) -> UUID:
+    """The library's key for what a person does by `text`: the same for the same person and text."""
+    return uuid5(owner, text)
+
+
 def payment_mark(file_number: int, line_no: int) -> str:
     """What a payment carries through the bank, so that its list can be compared: once in a community for ever."""
     return f"LL{file_number:06}-{line_no:03}"

@@ -10,6 +10,7 @@ from service.communities import communities, setting, watch_on
 from service.facts import SettlementClosed
 from service.kit import audit, outbox
 from service.kit.clock import local_day
+from service.payouts.actions_departures import carry
 from service.payouts.rules import close_key, period_end
 
 
@@ -33,6 +34,16 @@ async def close_due(session: AsyncSession, now: datetime) -> int:
                     session, community_id, shop, until, now
                 ):
                     return 1
+    return 0
+
+
+async def carry_departures(session: AsyncSession, now: datetime) -> int:
+    """Lock out shops whose day has come and move the next of their vouchers: one shop a transaction, which holds one book's head."""
+    for place in await communities(session):
+        for departure_id in await redemption.departures_due(session, place.community_id, now=now):
+            done = await carry(session, place.community_id, departure_id, now=now)
+            if done:
+                return done
     return 0
 
 
