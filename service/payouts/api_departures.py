@@ -178,9 +178,7 @@ async def decide(
     """Agree as a second person, or take it back."""
 
     async def act() -> None:
-        await actions_departures.decide(
-            session, actor=actor, departure_id=departure_id, is_agreed=data.agreed, now=now
-        )
+        await actions_departures.decide(session, actor=actor, departure_id=departure_id, is_agreed=data.agreed, now=now)
 
     return await _answered(request, session, actor, now, departure_id, act)
 

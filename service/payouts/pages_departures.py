@@ -158,9 +158,7 @@ async def decide(
 
     async def act() -> str:
         form = await form_of(request, AgreedForm)
-        await actions_departures.decide(
-            session, actor=actor, departure_id=departure_id, is_agreed=form.agreed, now=now
-        )
+        await actions_departures.decide(session, actor=actor, departure_id=departure_id, is_agreed=form.agreed, now=now)
         return "payouts.departure_agreed" if form.agreed else "payouts.departure_withdrawn"
 
     return await _act(request, session, actor, now, departure_id, act)

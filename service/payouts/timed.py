@@ -38,7 +38,7 @@ async def close_due(session: AsyncSession, now: datetime) -> int:
 
 
 async def carry_departures(session: AsyncSession, now: datetime) -> int:
-    """Lock out shops whose day has come and move the next of their vouchers: one shop a transaction, which holds one book's head."""
+    """Lock out shops whose day has come, move the next of their vouchers: one shop a transaction, which holds one book's head."""
     for place in await communities(session):
         for departure_id in await redemption.departures_due(session, place.community_id, now=now):
             done = await carry(session, place.community_id, departure_id, now=now)

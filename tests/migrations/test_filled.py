@@ -103,6 +103,15 @@ SELECT community_id, gen_random_uuid(), merchant_id, 'PROPOSED', 'x', 'x', '1234
 INSERT INTO redemption.bank_file_line (community_id, file_id, line_no, settlement_id, payee_id, fen, is_live)
 SELECT f.community_id, f.file_id, 1, f.made_by, p.payee_id, 5, false
   FROM redemption.bank_file f JOIN redemption.payee p ON p.community_id = f.community_id LIMIT 1;
+INSERT INTO redemption.departure (community_id, departure_id, merchant_id, leaves_at, state, reason, proposed_by, proposed_at,
+                                  ended_by, ended_at)
+SELECT community_id, gen_random_uuid(), merchant_id, now(), 'WITHDRAWN', 'x', merchant_id, now(), merchant_id, now()
+  FROM redemption.merchant LIMIT 1;
+INSERT INTO redemption.departure_offer
+SELECT d.community_id, d.departure_id, o.offer_id, true FROM redemption.departure d JOIN redemption.offer o USING (community_id) LIMIT 1;
+INSERT INTO redemption.departure_voucher
+SELECT d.community_id, d.departure_id, v.voucher_id, 1, 0, now()
+  FROM redemption.departure d JOIN redemption.voucher v USING (community_id) LIMIT 1;
 INSERT INTO repair_order (community_id, order_id, state, revision, text, is_urgent, asked_by, posted_by, posted_at, changed_at,
                           percent, cash_fen, payable_fen, minutes, warranty)
 SELECT community_id, gen_random_uuid(), 'reported', 1, '灯不亮', false, member_id, member_id, now(), now(), 0, 0, 0, 0, 'none'

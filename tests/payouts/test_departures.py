@@ -61,9 +61,7 @@ async def test_a_shop_leaves_by_two_people_and_the_page_says_what_is_open(
 
 async def told(app, kind):
     async with app.state.sessions.begin() as session:
-        found = await (await session.connection()).exec_driver_sql(
-            f"SELECT count(*) FROM outbox WHERE fact = '{kind}'"
-        )
+        found = await (await session.connection()).exec_driver_sql(f"SELECT count(*) FROM outbox WHERE fact = '{kind}'")
         return found.scalar_one()
 
 
@@ -112,9 +110,7 @@ async def test_another_shop_takes_over_and_the_members_are_told(app, li, give, o
 
 async def test_what_the_forms_do_not_take(qian, shop):
     nowhere = "00000000-0000-7000-8000-000000000009"
-    unknown = await qian.post(
-        "/api/payouts/departures", json={"shop": nowhere, "leaves_on": TODAY, "reason": "不做了"}
-    )
+    unknown = await qian.post("/api/payouts/departures", json={"shop": nowhere, "leaves_on": TODAY, "reason": "不做了"})
     assert (unknown.status_code, unknown.json()["code"]) == (404, "payouts.shop_not_found")
     past = await qian.post(
         "/api/payouts/departures", json={"shop": str(shop), "leaves_on": "2020-01-01", "reason": "不做了"}

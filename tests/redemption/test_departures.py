@@ -4,7 +4,6 @@ import asyncio
 from uuid import UUID
 
 import pytest
-from sqlalchemy.exc import DBAPIError
 
 import redemption
 from redemption import DepartureState, OfflineClass, VoucherState, refusals
@@ -278,10 +277,10 @@ async def test_what_broke_off_is_carried_on_and_the_books_are_as_before(market: 
     before = await market.points(), await market.balance(account("budget", market.sponsor), "fen")
     held = [await market.issue(offer) for _ in range(9)]
     departure_id = await leave(market)
-    with pytest.raises(DBAPIError):
-        async with market.sessions.begin() as session:
-            await redemption.carry_departure(session, market.book, departure_id, now=market.now, limit=4)
-            await (await session.connection()).exec_driver_sql("SELECT 1 / 0")
+    async with market.sessions() as session:
+        done = await redemption.carry_departure(session, market.book, departure_id, now=market.now, limit=4)
+        assert len(done.moved) == 4
+        await session.rollback()  # the line is cut before the commit
     assert (await state(market, departure_id)).moved == 0
 
     moved = [each for _ in range(4) for each in await carry(market, departure_id, limit=4)]
