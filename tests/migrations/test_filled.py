@@ -108,7 +108,8 @@ INSERT INTO redemption.departure (community_id, departure_id, merchant_id, leave
 SELECT community_id, gen_random_uuid(), merchant_id, now(), 'WITHDRAWN', 'x', merchant_id, now(), merchant_id, now()
   FROM redemption.merchant LIMIT 1;
 INSERT INTO redemption.departure_offer
-SELECT d.community_id, d.departure_id, o.offer_id, true FROM redemption.departure d JOIN redemption.offer o USING (community_id) LIMIT 1;
+SELECT d.community_id, d.departure_id, o.offer_id, true
+  FROM redemption.departure d JOIN redemption.offer o USING (community_id) LIMIT 1;
 INSERT INTO redemption.departure_voucher
 SELECT d.community_id, d.departure_id, v.voucher_id, 1, 0, now()
   FROM redemption.departure d JOIN redemption.voucher v USING (community_id) LIMIT 1;
