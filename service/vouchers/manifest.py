@@ -9,6 +9,7 @@ from service.vouchers.pages import (
     code,
     desk_devices,
     desk_disputes,
+    desk_held,
     desk_help,
     desk_offers,
     desk_papers,
@@ -23,6 +24,7 @@ from service.vouchers.pages import (
 from service.vouchers.queries.inbox import (
     count_waiting,
     disputes_waiting,
+    held_waiting,
     requests_waiting,
     settlements_waiting,
     unfinished,
@@ -124,6 +126,9 @@ MANIFEST = Manifest(
         desk_devices.ticket,
         desk_devices.revoke,
         desk_devices.break_lease,
+        desk_held.held_page,
+        desk_held.propose,
+        desk_held.decide,
         desk_disputes.dispute_page,
         desk_disputes.resolve,
         counter.scan,
@@ -194,6 +199,13 @@ MANIFEST = Manifest(
         Nav("代办兑换", "/desk/vouchers", "ticket", frozenset({Role.STAFF}), order=51),
         Nav("店里的手机", "/desk/devices", "shop", frozenset({Role.STAFF}), order=52),
         Nav(
+            "离线记录",
+            "/desk/held",
+            "list",
+            frozenset({Role.STAFF, Role.APPROVER, Role.FINANCE, Role.AUDITOR, Role.ADMIN}),
+            order=54,
+        ),
+        Nav(
             "预算",
             "/desk/budgets",
             "wallet",
@@ -210,7 +222,7 @@ MANIFEST = Manifest(
         ),
     ],
     home_cards=[voucher_card],
-    staff_inbox=[settlements_waiting, disputes_waiting, requests_waiting],
+    staff_inbox=[settlements_waiting, disputes_waiting, requests_waiting, held_waiting],
     unfinished=[unfinished],
 )
 """Labels in the sidebar are copy: they are translated where the sidebar is drawn."""

@@ -6,13 +6,14 @@ from datetime import datetime
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 import redemption
-from redemption import SettlementState
+from redemption import ReviewState, SettlementState
 from service.communities import organisations_by_ids
 from service.identity import people_by_ids
 from service.kit.access import Actor, Role
 from service.kit.i18n import _
 from service.kit.manifest import InboxRow, Unfinished
 from service.vouchers.queries.catalogue import vouchers_for
+from service.vouchers.queries.devices import held_records
 from service.vouchers.queries.office import unsettled, waiting
 from service.vouchers.rules import Tab
 
@@ -91,6 +92,34 @@ async def requests_waiting(session: AsyncSession, actor: Actor, now: datetime) -
             url=f"/desk/vouchers/{each.voucher_id}",
         )
         for each in mine
+    ]
+
+
+async def held_waiting(session: AsyncSession, actor: Actor, now: datetime) -> Sequence[InboxRow]:
+    """Scans of phones without a network that wait for this person's word, the first to be due at the top."""
+    del now  # what waits does not depend on the hour
+    may_decide = actor.has(Role.FINANCE, Role.APPROVER)
+    if not (actor.has(Role.STAFF) or may_decide):
+        return []
+    held = await held_records(session, actor.community_id)
+    mine = [
+        each
+        for each in held.reviews
+        if (
+            actor.has(Role.STAFF)
+            if each.state is ReviewState.OPEN
+            else may_decide and each.proposed_by != actor.member_id
+        )
+    ]
+    return [
+        InboxRow(
+            kind="offline_proposed" if each.state is ReviewState.PROPOSED else "offline_held",
+            title=each.title or _("查不到这张券"),
+            who=held.shops.get(each.merchant_id, ""),
+            since=each.received_at,
+            url="/desk/held",
+        )
+        for each in mine[:AT_MOST]
     ]
 
 
