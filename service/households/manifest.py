@@ -1,6 +1,12 @@
-"""What households offer the app: to the keepers of classes, as JSON."""
+"""What households offer the app: to the keepers of classes."""
 
-from service.households import api
-from service.kit.manifest import Manifest
+from service.households import api, pages
+from service.households.rules import KEEPERS
+from service.kit.manifest import Manifest, Nav
 
-MANIFEST = Manifest(name="households", handlers=api.HANDLERS)
+MANIFEST = Manifest(
+    name="households",
+    handlers=[*api.HANDLERS, *pages.HANDLERS],
+    nav=[Nav("家庭类别", pages.PAGE, "home", frozenset(KEEPERS), order=62)],
+    staff_inbox=[pages.inbox],
+)

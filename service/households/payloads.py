@@ -23,6 +23,15 @@ class ClassIn(msgspec.Struct, frozen=True):
     is_consented: bool = False
 
 
+class ClassForm(msgspec.Struct):
+    """The desk's form of a class."""
+
+    card_no: Annotated[str, msgspec.Meta(min_length=1, max_length=40)]
+    kind: HouseholdKind
+    basis: Basis
+    is_consented: bool = False
+
+
 class DiscountIn(msgspec.Struct, frozen=True):
     """Percents off a team's price list for a class."""
 
