@@ -218,7 +218,7 @@ def clock() -> TownClock:
 @pytest.fixture
 async def app(the_app: Litestar, town_database: Database, clock: TownClock) -> AsyncIterator[Litestar]:
     """The app on this test's town; `app.state` has sessions, engine, keyring, clock and worker."""
-    engine = make_engine(town_database.app_url, pool_size=20, read_only=the_app.state.read_only)
+    engine = make_engine(town_database.app_url, pool_size=24, read_only=the_app.state.read_only)
     the_app.state.engine = engine
     the_app.state.sessions = make_sessions(engine, KEYRING)
     the_app.state.poster = make_poster(the_app.state.sessions)

@@ -35,7 +35,7 @@ class _HasConstraint(Protocol):
 
 
 def make_engine(
-    url: str, *, pool_size: int = 8, pgbouncer: bool = False, read_only: ReadOnly | None = None
+    url: str, *, pool_size: int = 12, pgbouncer: bool = False, read_only: ReadOnly | None = None
 ) -> AsyncEngine:
     """An engine for any PostgreSQL URL; behind a transaction pooler no statement is prepared by name.
 
@@ -61,8 +61,11 @@ def make_engine(
     engine = create_async_engine(
         target.set(drivername="postgresql+asyncpg"),
         async_creator=connect,
+        # A connection beyond the pool's size would be closed again at once, and the next one plans every function anew:
+        # that took more of the database's processors than the work. The one used last is the warmest, so it goes first.
         pool_size=pool_size,
-        max_overflow=4,
+        max_overflow=0,
+        pool_use_lifo=True,
         pool_timeout=10,
         connect_args=named,
         execution_options={"postgresql_readonly": True} if known.always else {},

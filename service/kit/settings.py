@@ -30,7 +30,7 @@ class Settings(BaseSettings):
     """The address people open, e.g. https://linli.example.org; QR codes carry it and cookies become Secure."""
     trusted_proxies: str = ""
     """Comma-separated addresses whose X-Forwarded-* headers are believed."""
-    pool_size: int = 8
+    pool_size: int = 12
     pgbouncer: bool = False
     """True when database_url leads to a transaction pooler: no prepared statements are kept."""
     direct_url: str | None = None

@@ -16,10 +16,9 @@ pytestmark = pytest.mark.anyio
 
 
 @pytest.fixture
-async def four_connections(app, town_database, monkeypatch):
-    """The app with a pool of four connections and none beyond."""
+async def four_connections(app, town_database):
+    """The app with a pool of four connections."""
     engine = make_engine(town_database.app_url, pool_size=4)
-    monkeypatch.setattr(engine.pool, "_max_overflow", 0)  # the service always allows four more
     was = (app.state.engine, app.state.sessions, app.state.poster)
     app.state.engine, app.state.sessions = engine, make_sessions(engine, KEYRING)
     app.state.poster = make_poster(app.state.sessions)
