@@ -44,6 +44,7 @@ from service.kit.problems import on_bug, on_http, on_page_refused, on_refusal
 from service.kit.read_only import ReadOnly
 from service.kit.refusals import NotSignedIn, Refusal
 from service.kit.settings import Settings
+from service.kit.together import Together
 from service.slices import manifests
 from service.system import system_handlers
 from service.worker import Worker
@@ -106,6 +107,7 @@ async def work_inside(app: Litestar) -> AsyncIterator[None]:
             await asyncio.wait([task], timeout=10)
             task.cancel()
         await cast("ledger.GroupPoster", app.state.poster).close()
+        await cast("Together", app.state.together).close()
         await cast("AsyncEngine", app.state.engine).dispose()
 
 
@@ -158,6 +160,13 @@ def _engine(settings: Settings, url: str) -> tuple[AsyncEngine, ReadOnly]:
     return pool, known
 
 
+def _paces(settings: Settings) -> Paces:
+    return Paces(
+        session_per_minute=settings.session_requests_per_minute,
+        address_per_minute=settings.address_requests_per_minute,
+    )
+
+
 def create_app(
     settings: Settings,
     keyring: Keyring,
@@ -180,13 +189,11 @@ def create_app(
             "read_only": read_only,
             "sessions": sessions,
             "poster": make_poster(sessions),
+            "together": Together(),
             "clock": clock,
             "slices": offered,
             "authenticate": authenticate,
-            "paces": Paces(
-                session_per_minute=settings.session_requests_per_minute,
-                address_per_minute=settings.address_requests_per_minute,
-            ),
+            "paces": _paces(settings),
             "worker": Worker(sessions, clock, offered, direct_url or database_url, read_only=read_only),
         }
     )

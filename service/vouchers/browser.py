@@ -7,12 +7,14 @@ from urllib.parse import quote
 from uuid import UUID
 
 from litestar import Request
+from litestar.datastructures import State
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 import redemption
 from service.kit.access import Actor, Role
 from service.kit.clock import local_day
 from service.kit.paging import PAGE_SIZE, decode_cursor, encode_cursor
+from service.vouchers.actions.scan import Desk
 from service.vouchers.queries.counter import Shop, shops_of
 from service.vouchers.rules import ChooseShop
 
@@ -29,6 +31,11 @@ def uuid_cookie(request: AnyRequest, name: str) -> UUID | None:
         return UUID(request.cookies[name])
     except (KeyError, ValueError):
         return None
+
+
+def desk_of(state: State) -> Desk:
+    """What a scan needs of the app."""
+    return Desk(state.engine, state.keyring, state.together)
 
 
 def tail_of(code: str) -> str:

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, time, timedelta
 from typing import Any, cast
@@ -21,11 +21,15 @@ from service.kit.clock import HOME_ZONE, local_day
 from service.kit.crypto import Keyring
 from service.kit.db import autocommit_connection
 from service.kit.issuers import code_keys
+from service.kit.together import Kind, Together
 from service.vouchers.queries.counter import Shop, use_at
 from service.vouchers.rules import UndoNeedsReason, UndoOver, UseNotFound, key_for, undo_until
 
 _REDEEM = """
 SELECT redeem_at_desk($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)::text
+"""
+_REDEEM_MANY = """
+SELECT redeem_many_at_desk($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)::text[]
 """
 _FAULTS = {
     CodeVerdict.MALFORMED: "malformed",
@@ -51,41 +55,107 @@ class Scan:
     scanned_at: datetime
 
 
-async def redeem_scan(
-    engine: AsyncEngine, keyring: Keyring, cookie: str, scan: Scan, now: datetime
-) -> Mapping[str, Any]:
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """What the counter needs of the app: a scan brings no session of its own."""
+
+    engine: AsyncEngine
+    keyring: Keyring
+    together: Together
+
+
+@dataclass(frozen=True, slots=True)
+class _Question:
+    """A scan as the database is asked about it."""
+
+    engine: AsyncEngine
+    community_id: int
+    token_hash: bytes
+    device_id: UUID
+    read: redemption.ReadCode
+    scan: Scan
+    request_id: str | None
+    now: datetime
+
+
+async def redeem_scan(desk: Desk, cookie: str, scan: Scan, now: datetime) -> Mapping[str, Any]:
     """Redeem what was scanned, in exactly one round trip, and answer with the verdict as the database gave it.
 
     The code's seal and minute are checked before; a false code goes to the database all the same, where it is counted.
-    The session is authenticated there. A browser without a device cookie is known by its session.
+    The session is authenticated there. A browser without a device cookie is known by its session. Scans that wait for each
+    other go together; what cannot be used plainly is then asked about alone.
     """
     number, _, token = cookie.partition(".")
     if not (number.isascii() and number.isdecimal() and len(number) <= 18 and token):  # a bigint's digits
         return {"code": "kit.not_signed_in"}
-    community_id, token_hash = int(number), keyring.token_hash(token)
-    read = redemption.read_code(scan.code, code_keys(keyring, now), community_id=community_id, now=now)
-    day_began = datetime.combine(local_day(now), time(), HOME_ZONE)
-    async with autocommit_connection(engine) as connection:
+    community_id, token_hash = int(number), desk.keyring.token_hash(token)
+    question = _Question(
+        engine=desk.engine,
+        community_id=community_id,
+        token_hash=token_hash,
+        device_id=scan.device_id or UUID(bytes=token_hash[:16]),
+        read=redemption.read_code(scan.code, code_keys(desk.keyring, now), community_id=community_id, now=now),
+        scan=scan,
+        request_id=audit.request_id.get(),
+        now=now,
+    )
+    if question.read.voucher_id is None or question.read.verdict in _FAULTS or (scan.quantity or 1) != 1:
+        return await _redeem(question)
+    rows = frozenset((question.device_id, question.read.voucher_id))
+    return await desk.together.ask(_KIND, (community_id, local_day(now)), question, rows)
+
+
+async def _redeem(asked: _Question) -> Mapping[str, Any]:
+    async with autocommit_connection(asked.engine) as connection:
         verdict = await connection.fetchval(
             _REDEEM,
-            community_id,
-            token_hash,
-            scan.device_id or UUID(bytes=token_hash[:16]),
-            scan.nonce,
-            scan.shop_id,
-            read.voucher_id,
-            read.code_seq,
-            read.short_code,
-            _FAULTS.get(read.verdict),
-            hashlib.sha256("".join(scan.code.split()).upper().encode()).digest(),
-            scan.quantity,
-            min(scan.scanned_at, now),
-            local_day(now),
-            day_began,
-            audit.request_id.get(),
-            now,
+            asked.community_id,
+            asked.token_hash,
+            asked.device_id,
+            asked.scan.nonce,
+            asked.scan.shop_id,
+            asked.read.voucher_id,
+            asked.read.code_seq,
+            asked.read.short_code,
+            _FAULTS.get(asked.read.verdict),
+            hashlib.sha256("".join(asked.scan.code.split()).upper().encode()).digest(),
+            asked.scan.quantity,
+            min(asked.scan.scanned_at, asked.now),
+            local_day(asked.now),
+            _day_began(asked.now),
+            asked.request_id,
+            asked.now,
         )
     return cast("Mapping[str, Any]", json.loads(verdict))
+
+
+async def _redeem_many(asked: Sequence[_Question]) -> Sequence[Mapping[str, Any] | None]:
+    now = max(one.now for one in asked)
+    async with autocommit_connection(asked[0].engine) as connection:
+        verdicts = await connection.fetchval(
+            _REDEEM_MANY,
+            asked[0].community_id,
+            [one.token_hash for one in asked],
+            [one.device_id for one in asked],
+            [one.scan.nonce for one in asked],
+            [one.scan.shop_id for one in asked],
+            [one.read.voucher_id for one in asked],
+            [one.read.code_seq for one in asked],
+            [one.scan.quantity for one in asked],
+            [min(one.scan.scanned_at, one.now) for one in asked],
+            local_day(now),
+            _day_began(now),
+            [one.request_id for one in asked],
+            now,
+        )
+    return [None if verdict is None else json.loads(verdict) for verdict in verdicts]
+
+
+_KIND = Kind(alone=_redeem, many=_redeem_many)
+
+
+def _day_began(now: datetime) -> datetime:
+    return datetime.combine(local_day(now), time(), HOME_ZONE)
 
 
 def device_of(keyring: Keyring, cookie: str, device_id: UUID | None) -> UUID:

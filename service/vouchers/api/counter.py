@@ -8,7 +8,6 @@ from litestar import Request, Response, get, post
 from litestar.datastructures import State
 from litestar.di import NamedDependency
 from litestar.params import FromPath, FromQuery, JSONBody
-from sqlalchemy.ext.asyncio import AsyncEngine
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from service.communities import setting
@@ -19,7 +18,17 @@ from service.kit.edge import DEVICE_COOKIE, SESSION_COOKIE
 from service.kit.i18n import _
 from service.kit.once import once
 from service.vouchers.actions import scan as counter
-from service.vouchers.browser import COUNTER, SHOP_COOKIE, chosen, is_card, tail_of, use_cursor, use_mark, uuid_cookie
+from service.vouchers.browser import (
+    COUNTER,
+    SHOP_COOKIE,
+    chosen,
+    desk_of,
+    is_card,
+    tail_of,
+    use_cursor,
+    use_mark,
+    uuid_cookie,
+)
 from service.vouchers.payloads import ReasonIn, ScanIn, ScanOut, TakingOut, TodayOut, UndoIn
 from service.vouchers.queries.counter import shops_of, today
 from service.vouchers.rules import ScanState
@@ -38,8 +47,7 @@ async def scan(request: AnyRequest, data: JSONBody[ScanIn], state: State) -> Res
         asked = {"state": ScanState.QUESTION, "code": "vouchers.scan_card"}
         return answered(said(asked, answer_url=f"/shop/cards/{tail_of(data.code)}", url_label=_("看能用的券")))
     verdict = await counter.redeem_scan(
-        cast("AsyncEngine", state.engine),
-        cast("Keyring", state.keyring),
+        desk_of(state),
         request.cookies.get(SESSION_COOKIE, ""),
         counter.Scan(
             nonce=data.nonce,

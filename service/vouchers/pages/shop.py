@@ -1,7 +1,7 @@
 """The shop's counter: the scanner, today's takings, statements."""
 
 from datetime import datetime
-from typing import Any, cast
+from typing import Any
 from uuid import UUID
 
 from litestar import Request, get, post
@@ -9,13 +9,12 @@ from litestar.datastructures import Cookie, State
 from litestar.di import NamedDependency
 from litestar.params import FromPath, FromQuery
 from litestar.response import Redirect, Template
-from sqlalchemy.ext.asyncio import AsyncEngine
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from service.communities import setting
 from service.kit.access import Actor, allow
 from service.kit.clock import local_day
-from service.kit.crypto import Keyring
+from service.kit.db import sessions_of_app, transaction
 from service.kit.edge import DEVICE_COOKIE, SESSION_COOKIE
 from service.kit.i18n import _
 from service.kit.ids import new_id
@@ -27,6 +26,7 @@ from service.vouchers.browser import (
     COUNTER,
     SHOP_COOKIE,
     chosen,
+    desk_of,
     is_card,
     shop_here,
     tail_of,
@@ -121,12 +121,15 @@ async def choose(
 async def redeem_typed(
     request: AnyRequest,
     state: State,
-    session: NamedDependency[AsyncSession],
     actor: NamedDependency[Actor],
     now: NamedDependency[datetime],
 ) -> Template | Redirect:
-    """The counter without a script: the same function, answered with a page. A reload gets the same answer."""
-    shops = await shops_of(session, actor, local_day(now))
+    """The counter without a script: the same function, answered with a page. A reload gets the same answer.
+
+    No session of the request: who waits for other scans holds no connection.
+    """
+    async with transaction(sessions_of_app(state)) as session:
+        shops = await shops_of(session, actor, local_day(now))
     with refill(
         request,
         "vouchers/confirm.html",
@@ -141,8 +144,7 @@ async def redeem_typed(
             return Redirect(f"/shop/cards/{tail_of(form.code)}", status_code=303)
         key = str((await request.form()).get("_key") or new_id().hex)
         verdict = await counter.redeem_scan(
-            cast("AsyncEngine", state.engine),
-            cast("Keyring", state.keyring),
+            desk_of(state),
             request.cookies.get(SESSION_COOKIE, ""),
             counter.Scan(
                 nonce=key_for(actor.member_id, f"typed:{key}"),
