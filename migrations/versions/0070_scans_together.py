@@ -2,8 +2,8 @@
 
 from migrations.sql import run_sql
 
-revision = "0069"
-down_revision = "0068"
+revision = "0070"
+down_revision = "0069"
 branch_labels = None
 depends_on = None
 
