@@ -1,0 +1,303 @@
+"""The model of what is done without a network: leases, records of phones, the table of who pays, and held records."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from tests.redemption.model.counter import Counter, Said
+from tests.redemption.model.things import DAY, Device, Lease, Record, Use, Voucher, member, owed
+
+Concluded = tuple[str, str, str | None]
+"""Verdict, reason and who pays."""
+FLOOR_VOUCHERS, FLOOR_FEN, FLOOR_VOUCHER_FEN = 20, 30_000, 3_000
+FUND = ("fund:charity", "fen")
+
+
+@dataclass
+class Phones(Counter):
+    """The whole model."""
+
+    def add_device(self, device_id: UUID, shop: UUID, now: datetime) -> None:
+        """A phone is enrolled."""
+        self.world.devices[device_id] = Device(device_id, shop, now)
+
+    def take_lease(self, device: Device, lease_id: UUID, now: datetime) -> Said:
+        if device.is_revoked:
+            return "device_refused"
+        world = self.world
+        lapsed = [x for x in world.leases.values() if x.shop == device.shop and x.state == "out" and x.ends_at <= now]
+        own = self.lease_out(device)
+        own = None if own in lapsed else own
+        offers = [o for o in world.offers if o.offline_class == 1 and device.shop in o.shops]
+        held = [world.lease_on(offer, now) for offer in offers]
+        is_elsewhere = all(lease is not None and lease.phone != device.id for lease in held)
+        if is_elsewhere and (own is None or not own.is_frozen):
+            return "leased"
+        for lease in lapsed:
+            lease.state, lease.ended_at = "over", lease.ends_at
+        if own is not None and own.is_frozen:
+            return "done"
+        if own is None:
+            own = Lease(lease_id, device.id, device.shop, now, now, now + 3 * DAY)
+            world.leases[lease_id] = own
+        else:
+            own.renewed_at, own.ends_at = now, now + 3 * DAY
+        for offer in offers:
+            if world.lease_on(offer, now) is None:
+                world.leased[offer.id] = own
+        return "done"
+
+    def lease_out(self, device: Device) -> Lease | None:
+        """The lease a phone has not given back."""
+        return next((x for x in self.world.leases.values() if x.phone == device.id and x.state == "out"), None)
+
+    def listed(self, device: Device, now: datetime) -> list[int]:
+        """What a phone may redeem by itself."""
+        return sorted(
+            v.id
+            for v in self.world.vouchers.values()
+            if v.state in ("ISSUED", "PART_USED") and v.offline_class == 1 and v.expires_at > now
+            if (lease := self.world.lease_on(v.offer, now)) is not None and lease.phone == device.id
+        )
+
+    def return_lease(self, device: Device, seq: int, now: datetime) -> Said:
+        if device.is_revoked:
+            return "device_refused"
+        if seq > device.log_seq:
+            return "records_waiting"
+        self._end_lease(self.lease_out(device), "returned", now)
+        return "done"
+
+    def break_lease(self, lease: Lease, now: datetime) -> Said:
+        if lease.state != "out":
+            return "lease_over"
+        self._end_lease(lease, "broken", now)
+        return "done"
+
+    def _end_lease(self, lease: Lease | None, state: str, now: datetime) -> None:
+        if lease is not None:
+            lease.state, lease.ended_at = state, now
+            self.world.leased = {offer: held for offer, held in self.world.leased.items() if held is not lease}
+
+    def sync(self, device: Device, records: list[dict[str, Any]], now: datetime) -> list[Concluded]:
+        """The answer to each record, in order."""
+        self.world.lost.setdefault(month_of(now), [0, FLOOR_FEN])
+        seen_at, answers = device.seen_at or device.registered_at, []
+        for record in records:
+            before = device.records.get(record["nonce"])
+            if before is not None:
+                answers.append(("already", before.reason, before.bearer))
+                continue
+            flags = [*record["flags"], *self._chain_flags(device, record)]
+            kept = self._merge(device, record, seen_at, now)
+            device.records[kept.nonce] = kept
+            answers.append((kept.verdict, kept.reason, kept.bearer))
+            if {"gap", "fork", "clock_back"} & set(flags) or kept.reason == "lease_unknown":
+                lease = self.lease_out(device)
+                if lease is not None:
+                    lease.is_frozen = True
+            device.log_seq, device.log_hash = max(device.log_seq, record["seq"]), record["hash"]
+            device.log_at = max(device.log_at or kept.scanned_at, kept.scanned_at)
+        device.seen_at = now
+        return answers
+
+    def _chain_flags(self, device: Device, record: dict[str, Any]) -> list[str]:
+        if record["seq"] <= device.log_seq:
+            return ["fork"]
+        if record["seq"] > device.log_seq + 1:
+            return ["gap"]
+        return [] if record["prev"] == device.log_hash else ["fork"]
+
+    def _merge(self, device: Device, record: dict[str, Any], seen_at: datetime, now: datetime) -> Record:
+        voucher = self.world.vouchers.get(record["voucher"])
+        claimed = datetime.fromtimestamp(record["trusted_at"] / 1000, now.tzinfo)
+        scanned = min(now, max(claimed, device.log_at or claimed))
+        heard = seen_at if record["mono"] is None else scanned - timedelta(milliseconds=record["mono"])
+        said: Concluded
+        if (device.id, record["nonce"]) in self.world.scans:
+            said = ("already", "accepted", None)
+        else:
+            said = self._fault(device, record, voucher, scanned, now)
+            if voucher is not None:
+                said = said if said[0] != "none" else self._judge(device, record, voucher, scanned, heard)
+                said = self._apply(device, record, voucher, said, now)
+        if said[1] == "used_elsewhere":
+            assert voucher is not None
+            self.world.strikes[voucher.pays] += 1
+        return Record(
+            record["nonce"],
+            record["seq"],
+            voucher,
+            record["quantity"],
+            device.shop,
+            UUID(record["clerk"]),
+            voucher.offline_class if voucher else None,
+            voucher.offer.value_fen * record["quantity"] if voucher else 0,
+            scanned,
+            *said,
+            review="open" if said[0] == "review" else None,
+        )
+
+    def _fault(
+        self, device: Device, record: dict[str, Any], voucher: Voucher | None, scanned: datetime, now: datetime
+    ) -> Concluded:
+        """What is wrong before anything is asked of the voucher's state."""
+        if device.is_revoked:
+            return ("review", "device_revoked", None)
+        if record["fault"] is not None:
+            return ("review", record["fault"], None)
+        if voucher is None:
+            return ("review", "unknown", None)
+        if not record["is_clerk"]:
+            return ("review", "clerk_unknown", None)
+        if now > scanned + 30 * DAY:
+            return ("review", "too_late", None)
+        if device.shop not in voucher.offer.shops:
+            return ("conflict", "wrong_merchant", "merchant")
+        if voucher.group.hex == (record["group"] or "").replace("-", ""):
+            return ("conflict", "own_voucher", "merchant")
+        if voucher.offline_class == 0:
+            return ("conflict", "online_only", "merchant")
+        if voucher.offline_class == 1:
+            lease = self.world.leases.get(UUID(record["lease"])) if record["lease"] else None
+            if lease is None or lease.phone != device.id:
+                return ("conflict", "lease_unknown", "merchant")
+            if lease.state == "broken":
+                return ("review", "lease_broken", None)
+            if not lease.granted_at <= scanned < min(lease.ends_at, lease.ended_at or lease.ends_at):
+                return ("conflict", "lease_over", "merchant")
+        return ("conflict", "expired", "merchant") if scanned >= voucher.expires_at else ("none", "", None)
+
+    def _judge(
+        self, device: Device, record: dict[str, Any], voucher: Voucher, scanned: datetime, heard: datetime
+    ) -> Concluded:
+        """The table of who pays."""
+        state, pieces = voucher.state, record["quantity"]
+        if state in ("FROZEN", "VOID", "CANCELLED") and is_stale(voucher.changed_at, scanned, heard):
+            return ("conflict", "revoked", "merchant")
+        if state in ("FROZEN", "LOCKED", "RESERVED"):
+            return ("review", state.lower(), None)
+        if state in ("CANCELLED", "EXPIRED"):
+            return ("conflict", state.lower() + "_before", "member")
+        is_inside = self._is_inside_floor(device, record, voucher, heard)
+        if state == "VOID":
+            return ("conflict", "void", "fund") if is_inside else ("conflict", "above_floor", "merchant")
+        if voucher.open < pieces:
+            stood = [use for use in voucher.uses if use.state != "REVERSED" and use.bearer is None]
+            if any(use.device == device.id for use in stood):
+                return ("conflict", "used_here", "merchant")
+            if not is_inside:
+                return ("conflict", "above_floor", "merchant")
+            was_offline = any(use.is_offline for use in stood)
+            return ("conflict", "used_elsewhere" if was_offline else "used_online", "fund")
+        renewed = voucher.renewed_at if record["code_seq"] != voucher.code_seq else None
+        if renewed is not None and is_stale(renewed, scanned, heard):
+            return ("conflict", "code_outdated", "merchant")
+        return ("accepted", "accepted", None)
+
+    def _is_inside_floor(self, device: Device, record: dict[str, Any], voucher: Voucher, heard: datetime) -> bool:
+        value = voucher.offer.value_fen * record["quantity"]
+        earlier = [
+            each.value_fen
+            for each in device.records.values()
+            if each.offline_class == 2 and each.seq < record["seq"] and each.scanned_at >= heard
+        ]
+        return value <= FLOOR_VOUCHER_FEN and len(earlier) < FLOOR_VOUCHERS and sum(earlier) + value <= FLOOR_FEN
+
+    def _apply(
+        self, device: Device, record: dict[str, Any], voucher: Voucher, said: Concluded, now: datetime
+    ) -> Concluded:
+        pieces, clerk = record["quantity"], UUID(record["clerk"])
+        if said[0] == "accepted":
+            self.take(voucher, device.id, record["nonce"], device.shop, clerk, pieces, now, is_offline=True)
+        elif said[2] in ("fund", "member"):
+            if said[2] == "fund" and not self._take_loss(voucher.offer.value_fen * pieces, now):
+                return ("review", "fund_budget", None)
+            by_member = said[2] == "member" or said[1] == "used_elsewhere"
+            self._pay_conflict(voucher, device.id, record["nonce"], device.shop, clerk, pieces, said[2], now, by_member)
+        return said
+
+    def _take_loss(self, fen: int, now: datetime) -> bool:
+        began = datetime(now.year, now.month, 1, tzinfo=now.tzinfo)
+        redeemed = sum(
+            voucher.offer.value_fen * use.quantity
+            for voucher, use in self.world.scans.values()
+            if use.received_at >= began and use.state != "REVERSED" and use.bearer is None
+        )
+        month = self.world.lost[month_of(now)]
+        month[1] = max(month[1], FLOOR_FEN, redeemed // 1000)
+        if month[0] + fen > month[1]:
+            return False
+        month[0] += fen
+        return True
+
+    def _pay_conflict(
+        self,
+        voucher: Voucher,
+        device: UUID,
+        nonce: str,
+        shop: UUID,
+        clerk: UUID,
+        pieces: int,
+        bearer: str,
+        now: datetime,
+        by_member: bool,
+    ) -> None:
+        """The shop is paid all the same: by the member's points and what they owe, the fund's fen, the account of losses."""
+        purses, offer, payer = self.world.purses, voucher.offer, voucher.pays
+        points, fen = 100 * pieces * offer.points, pieces * offer.payable_fen
+        has = min(points, max(0, purses[member(payer)])) if by_member else 0
+        purses[member(payer)] -= has
+        purses[owed(payer) if by_member else ("loss:offline", "point")] -= points - has
+        purses["loss:offline", "point"] -= 100 * pieces * offer.subsidy
+        of_fund = min(fen, max(0, purses[FUND]))
+        purses[FUND] -= of_fund
+        purses["loss:offline", "fen"] -= fen - of_fund
+        self.world.pay_shop(voucher, shop, pieces)
+        seq = len(voucher.uses) + 1
+        self.world.add_use(
+            voucher, Use(seq, device, nonce, shop, clerk, pieces, "CONFLICT", bearer, now, is_offline=True)
+        )
+
+    def decide(self, device: Device, record: Record, now: datetime, *, is_paid: bool) -> Said:
+        """Two people look at a held record and agree."""
+        if record.review is None:
+            return "review_unknown"
+        if record.review == "decided":
+            return "review_decided"
+        if is_paid and record.voucher is None:
+            return "review_unpayable"
+        record.review = "decided"
+        voucher = record.voucher
+        if is_paid and voucher is not None:
+            if voucher.state in ("ISSUED", "PART_USED") and voucher.open >= record.quantity:
+                self.take(voucher, device.id, record.nonce, record.shop, record.clerk, record.quantity, now)
+            else:
+                month = self.world.lost.setdefault(month_of(now), [0, 0])
+                month[0] += record.value_fen
+                month[1] = max(month[1], month[0])
+                self._pay_conflict(
+                    voucher,
+                    device.id,
+                    record.nonce,
+                    record.shop,
+                    record.clerk,
+                    record.quantity,
+                    "fund",
+                    now,
+                    by_member=False,
+                )
+        return "done"
+
+
+def is_stale(happened: datetime, scanned: datetime, heard: datetime) -> bool:
+    """Whether the phone should have known: a day before, and it had heard from us since."""
+    return happened + DAY <= scanned and heard >= happened
+
+
+def month_of(now: datetime) -> date:
+    """The month whose losses count."""
+    return date(now.year, now.month, 1)
