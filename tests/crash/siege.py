@@ -112,9 +112,10 @@ class Siege:
         master = int((self.data / "postmaster.pid").read_text().split()[0])
         processes = [pid for pid in processes_of(self.data) if pid != master]
         if victim == "backend":
-            os.kill(self.chance.choice(processes), signal.SIGKILL)
-            return
-        for pid in [master] if victim == "postmaster" else [*processes, master]:
+            chosen = [self.chance.choice(processes)]
+        else:
+            chosen = [master] if victim == "postmaster" else [*processes, master]
+        for pid in chosen:
             try:
                 os.kill(pid, signal.SIGKILL)
             except ProcessLookupError:
