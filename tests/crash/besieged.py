@@ -41,17 +41,14 @@ async def check(place: Installation, crowd: Crowd) -> None:
     assert {act.status for act in taken} == {201}
     ids = [int(act.answer["voucher_id"]) for act in taken]
     assert sorted(found["vouchers"]) == sorted(ids)
-    assert {act.status for act in returned} == {204}
-    assert Counter(found["vouchers"].values()) == {
-        "CANCELLED": len(returned),
-        "USED": len(scanned),
-        "ISSUED": len(taken) - len(returned) - len(scanned),
-    }
+    assert {act.status for act in returned} <= {204}
+    rest = len(taken) - len(returned) - len(scanned)
+    assert Counter(found["vouchers"].values()) == Counter(CANCELLED=len(returned), USED=len(scanned), ISSUED=rest)
     assert {act.answer["state"] for act in scanned} == {"ok"}
     assert sorted(nonce for _, nonce in found["uses"]) == sorted(act.body["nonce"] for act in scanned)
     spent = (len(taken) - len(returned)) * PRICE_POINTS * 100
     assert sum(found["points"]) == len(crowd.street.members) * START_POINTS * 100 - spent
-    facts = found["facts"]
+    facts = Counter(found["facts"])
     assert (facts["VoucherIssued"], facts["VoucherReturned"], facts["VoucherRedeemed"]) == (
         len(taken),
         len(returned),
