@@ -12,7 +12,15 @@ from service.kit.embedded_pg import server
 from tests.crash.crowd import PRICE_POINTS, START_POINTS, Crowd, Street, books
 from tests.crash.installation import Installation
 
-CUT = {"ConnectError", "ReadError", "WriteError", "RemoteProtocolError", "ReadTimeout", "ConnectTimeout"}
+CUT = {
+    "ConnectError",
+    "ReadError",
+    "WriteError",
+    "RemoteProtocolError",
+    "ReadTimeout",
+    "WriteTimeout",
+    "ConnectTimeout",
+}
 ANSWERS = {"200", "201", "204", "409", "503"} | CUT
 """Yes, no, come again, and a line that was cut. Nobody is ever told that we are broken."""
 

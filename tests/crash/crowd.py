@@ -39,6 +39,7 @@ class Street:
     members: list[UUID]
     cookies: list[str]
     clerk_cookie: str
+    clerk: UUID
     offer_id: UUID
     budget: str
 
@@ -77,7 +78,7 @@ async def _settle(sessions: Sessions, people: int) -> Street:
             for who in [*members, clerk]
         ]
     await _open_offer(sessions, members, shop, sponsor, offer_id := new_id(), now)
-    return Street(members, cookies[:-1], cookies[-1], offer_id, chart.budget(sponsor))
+    return Street(members, cookies[:-1], cookies[-1], clerk, offer_id, chart.budget(sponsor))
 
 
 async def _open_offer(

@@ -86,13 +86,16 @@ class Phones(Counter):
         """The answer to each record, in order."""
         self.world.lost.setdefault(month_of(now), [0, FLOOR_FEN])
         seen_at, answers = device.seen_at or device.registered_at, []
+        undone = {(each["undoes"], each["voucher"]) for each in records if "undoes" in each}
+        undone |= {each.undoes for each in device.records.values() if each.undoes and each.reason == "undone"}
         for record in records:
             before = device.records.get(record["nonce"])
             if before is not None:
                 answers.append(("already", before.reason, before.bearer))
                 continue
             flags = [*record["flags"], *self._chain_flags(device, record)]
-            kept = self._merge(device, record, seen_at, now)
+            is_undone = (record["nonce"], record["voucher"]) in undone
+            kept = self._merge(device, record, seen_at, now, is_undone=is_undone)
             device.records[kept.nonce] = kept
             answers.append((kept.verdict, kept.reason, kept.bearer))
             if {"gap", "fork", "clock_back"} & set(flags) or kept.reason == "lease_unknown":
@@ -111,7 +114,9 @@ class Phones(Counter):
             return ["gap"]
         return [] if record["prev"] == device.log_hash else ["fork"]
 
-    def _merge(self, device: Device, record: dict[str, Any], seen_at: datetime, now: datetime) -> Record:
+    def _merge(
+        self, device: Device, record: dict[str, Any], seen_at: datetime, now: datetime, *, is_undone: bool
+    ) -> Record:
         voucher = self.world.vouchers.get(record["voucher"])
         claimed = datetime.fromtimestamp(record["trusted_at"] / 1000, now.tzinfo)
         scanned = min(now, max(claimed, device.log_at or claimed))
@@ -119,6 +124,10 @@ class Phones(Counter):
         said: Concluded
         if (device.id, record["nonce"]) in self.world.scans:
             said = ("already", "accepted", None)
+        elif "undoes" in record:
+            said = self._undo(device, record, now)
+        elif is_undone:
+            said = ("accepted", "undone", None)
         else:
             said = self._fault(device, record, voucher, scanned, now)
             if voucher is not None:
@@ -127,6 +136,7 @@ class Phones(Counter):
         if said[1] == "used_elsewhere":
             assert voucher is not None
             self.world.strikes[voucher.pays] += 1
+        is_nothing = said[1] in ("undone", "undo_late")
         return Record(
             record["nonce"],
             record["seq"],
@@ -134,12 +144,25 @@ class Phones(Counter):
             record["quantity"],
             device.shop,
             UUID(record["clerk"]),
-            voucher.offline_class if voucher else None,
-            voucher.offer.value_fen * record["quantity"] if voucher else 0,
+            voucher.offline_class if voucher and not is_nothing else None,
+            voucher.offer.value_fen * record["quantity"] if voucher and not is_nothing else 0,
             scanned,
             *said,
             review="open" if said[0] == "review" else None,
+            undoes=(record["undoes"], record["voucher"]) if "undoes" in record else None,
         )
+
+    def _undo(self, device: Device, record: dict[str, Any], now: datetime) -> Concluded:
+        """A phone takes a scan of its own back: what was not used never is, what was is taken back as a clerk would."""
+        voucher, use = self.world.scans.get((device.id, record["undoes"]), (None, None))
+        earlier = device.records.get(record["undoes"])
+        if voucher and use and not device.is_revoked and use.bearer is None and voucher.id == record["voucher"]:
+            said = self.reverse(voucher, use.seq, UUID(record["clerk"]), now, as_owner=False)
+            if said in ("done", "already_reversed"):
+                return ("accepted", "undone", None)
+        elif use is None and (earlier is None or earlier.reason == "undone"):
+            return ("accepted", "undone", None)
+        return ("conflict", "undo_late", "merchant")
 
     def _fault(
         self, device: Device, record: dict[str, Any], voucher: Voucher | None, scanned: datetime, now: datetime

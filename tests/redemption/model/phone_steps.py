@@ -86,6 +86,15 @@ async def scan_offline(story: Story) -> None:
         story.history.append((phone, phone.scan(known, story.market, **changed)))
 
 
+async def undo_offline(story: Story) -> None:
+    """A phone takes one of its last scans back, or by mistake what is not its own."""
+    lot, phone = story.lot, story.lot.choice(story.phones)
+    own = [record for whose, record in story.history[-40:] if whose is phone or lot.random() < 0.05]
+    if own:
+        changed = {} if lot.random() < 0.9 else {"clerk": str(story.market.staff)}
+        story.history.append((phone, phone.undo(lot.choice(own[-4:]), story.market, **changed)))
+
+
 async def sync(story: Story) -> None:
     """An upload: mostly the queue in order, now and then in disorder, in part, or with what was uploaded before."""
     lot, market = story.lot, story.market

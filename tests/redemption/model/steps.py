@@ -31,6 +31,7 @@ STEPS: dict[Callable[[Story], Awaitable[None]], int] = {
     phone_steps.return_lease: 2,
     phone_steps.break_lease: 1,
     phone_steps.scan_offline: 14,
+    phone_steps.undo_offline: 3,
     phone_steps.sync: 8,
     phone_steps.decide: 3,
     phone_steps.lose_phone: 1,

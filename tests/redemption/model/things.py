@@ -141,6 +141,7 @@ class Record:
     reason: str
     bearer: str | None
     review: str | None = None
+    undoes: tuple[str, int] | None = None
 
 
 @dataclass
