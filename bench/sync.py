@@ -28,7 +28,7 @@ import redemption
 from redemption.offline.rules import FIRST, record_hash, record_text
 from service.kit.db import Sessions, make_engine, make_sessions
 from service.kit.embedded_pg import server
-from service.vouchers.actions.scan import code_keys
+from service.kit.issuers import code_keys
 from tests.crash.crowd import Street, settle_street
 from tests.crash.installation import COMMUNITY, Installation
 
