@@ -98,6 +98,7 @@ async def sync_records(
     records: Sequence[Mapping[str, Any]],
     *,
     terms: Terms,
+    is_brought: bool = False,
     now: datetime,
 ) -> Sequence[Mapping[str, Any]]:
     """Take what a phone uploads, in the order of its numbers: one answer for each record that has one, in one call.
@@ -106,9 +107,11 @@ async def sync_records(
     unknown, malformed; nothing when the code was good at that time), `code_seq`, `is_clerk` and the clerk's household as `group`.
     One that takes an earlier scan back (rules.UNDO_KEYS) has `undoes` and the limits `minutes` and `per_day` instead.
     A record that could not be read at all has `is_unread`, `nonce` and `hash`, and gets no answer.
+    `is_brought` by people for a phone that is dead: then the phone has not heard of us by it.
     """
     told = json.dumps([{**each, "short_code": new_short_code()} if "undoes" in each else each for each in records])
-    _, detail = await act(session, "sync_records", book, device_id, told, aware(now), terms.as_json())
+    limits = json.loads(terms.as_json()) | ({"is_brought": True} if is_brought else {})
+    _, detail = await act(session, "sync_records", book, device_id, told, aware(now), json.dumps(limits))
     answers: Sequence[Mapping[str, Any]] = detail["answers"]
     return answers
 

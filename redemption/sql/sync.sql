@@ -420,7 +420,9 @@ BEGIN
         END IF;
     END LOOP;
     UPDATE redemption.device d
-       SET log_seq = v_device.log_seq, log_hash = v_device.log_hash, log_at = v_device.log_at, seen_at = p_now,
+       SET log_seq = v_device.log_seq, log_hash = v_device.log_hash, log_at = v_device.log_at,
+           -- What people bring for a dead phone does not say that the phone heard us.
+           seen_at = CASE WHEN p_terms ->> 'is_brought' IS NULL THEN p_now ELSE d.seen_at END,
            log_skipped = decode(v_skipped[cardinality(v_skipped)], 'hex')
      WHERE d.community_id = p_community AND d.device_id = p_device;
     RETURN redemption.said('done', jsonb_build_object('answers', to_jsonb(v_answers)));

@@ -6,7 +6,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 import redemption
-from tests.browser.conftest import Visitor, shot
+from tests.browser.conftest import DESK, Visitor, press, shot
 from tests.browser.line import PhoneLine, State, through_a_line
 from tests.browser.live import Live
 from tests.browser.shop_phone import (
@@ -125,3 +125,28 @@ def test_several_pieces_of_a_voucher_at_one_scan(far: tuple[Visitor, PhoneLine],
     line.become(State.GOOD)
     expect(barber.locator("[data-unsent]")).to_be_hidden(timeout=20_000)
     assert uses(visit.live, [voucher]) == {voucher: 5}
+
+
+def test_the_queue_of_a_dead_phone_is_brought_to_the_desk(far: tuple[Visitor, PhoneLine], visit: Visitor) -> None:
+    phones, line = far
+    offer, chen = offered(visit.live, LEASED), Member(visit, "chen")
+    first, second = chen.take(offer), chen.take(offer)
+    barber = enrolled(phones, visit.live, first, second)
+    line.become(State.CUT)
+    for voucher in (first, second):
+        scan(barber, chen.code(voucher))
+        shown(barber, "offline", "已离线保存")
+    barber.goto(f"{phones.live.origin}/shop/today")
+    barber.get_by_role("button", name="导出").click()
+    expect(barber.locator("[data-codes] svg").first).to_be_visible()
+    text = barber.get_by_label("要上传的内容").input_value()
+
+    desk = visit.page("wu", viewport=DESK)
+    for answer in ("收下了", "早就收下了"):
+        desk.goto(f"{visit.live.origin}/desk/devices/export")
+        desk.get_by_label("导出的内容").fill(text)
+        press(desk, desk.get_by_role("button", name="收下这些记录"))
+        expect(desk.get_by_role("status").filter(has_text="收到 2 条记录")).to_be_visible()
+        expect(desk.locator(".chip").filter(has_text=answer)).to_have_count(2)
+        shot(desk, "device-export-taken")
+    assert uses(visit.live, [first, second]) == {first: 1, second: 1}

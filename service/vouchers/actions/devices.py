@@ -219,6 +219,7 @@ async def sync(
     community_id: int,
     keys: CodeKeys,
     texts: Sequence[str],
+    is_brought: bool = False,
     now: datetime,
 ) -> tuple[Sequence[Mapping[str, Any]], list[int]]:
     """Take a phone's records in one call of the database: an answer for each that could be read, and the places of the others."""
@@ -234,7 +235,7 @@ async def sync(
         else:
             records.append(_unread(text) if one is None else read_undo(one, text, limits))
     answers = await redemption.sync_records(
-        session, community_id, device.device_id, records, terms=terms_of(now), now=now
+        session, community_id, device.device_id, records, terms=terms_of(now), is_brought=is_brought, now=now
     )
     told = {
         "community_id": community_id,

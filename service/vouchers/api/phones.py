@@ -1,7 +1,7 @@
 """What the office and a shop's owner do about phones, and about what they uploaded, as JSON."""
 
 from datetime import datetime
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
 from litestar import Request, Response, get, post
@@ -12,12 +12,18 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from service.kit.access import Actor, Role, allow
 from service.kit.clock import local_day
+from service.kit.crypto import Keyring
+from service.kit.issuers import code_keys
 from service.kit.once import once
 from service.vouchers.actions import devices as phones
+from service.vouchers.actions import exports
 from service.vouchers.payloads.devices import (
+    EXPORT_BYTES_MAX,
     DecisionIn,
     DeviceOut,
     DevicesOut,
+    ExportIn,
+    ExportOut,
     OfflineReviewOut,
     OfflineReviewsOut,
     ProposalIn,
@@ -27,6 +33,7 @@ from service.vouchers.payloads.devices import (
 from service.vouchers.payloads.kinds import ReasonIn
 from service.vouchers.queries.counter import shops_of
 from service.vouchers.queries.devices import held_records, phones_seen
+from service.vouchers.said import uploaded
 
 AnyRequest = Request[Any, Any, Any]
 KEEPERS = allow(Role.STAFF, Role.MERCHANT_OWNER)
@@ -87,6 +94,21 @@ async def ticket(
     """A ticket for one phone, good for fifteen minutes. It is told this once."""
     made, ends_at = await phones.make_ticket(session, actor=actor, shop_id=data.shop, now=now)
     return TicketOut(made, ticket_url(state, made), ends_at)
+
+
+@post("/api/device-exports", opt=allow(Role.STAFF), status_code=200, request_max_body_size=EXPORT_BYTES_MAX)
+async def take_export(
+    data: JSONBody[ExportIn],
+    state: State,
+    session: NamedDependency[AsyncSession],
+    actor: NamedDependency[Actor],
+    now: NamedDependency[datetime],
+) -> ExportOut:
+    """Take the exported queue of a phone that is dead: each record is answered as one that came late, once and for ever."""
+    keys = code_keys(cast("Keyring", state.keyring), now)
+    taken = await exports.take_export(session, actor=actor, keys=keys, text=data.text, now=now)
+    verdicts = [uploaded(each) for each in taken.answers]
+    return ExportOut(taken.device.merchant_id, taken.device.label, verdicts, taken.unread)
 
 
 @post("/api/devices/{device_id:uuid}/revocation", opt=KEEPERS, status_code=204)

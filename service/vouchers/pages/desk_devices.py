@@ -1,7 +1,7 @@
 """Shops' phones at the desk: a ticket for a new one, and what to do about one that is lost or out of reach."""
 
 from datetime import datetime
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
 from litestar import Request, get, post
@@ -12,18 +12,23 @@ from litestar.response import Redirect, Template
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 import redemption
-from service.communities import OrganisationKind, organisations
+from service.communities import OrganisationKind, organisation, organisations
 from service.kit.access import Actor, Role, allow
+from service.kit.crypto import Keyring
 from service.kit.i18n import _
+from service.kit.issuers import code_keys
 from service.kit.once import once_page
 from service.kit.pages import form_of, page, refill
 from service.vouchers.actions import devices as phones
+from service.vouchers.actions import exports
 from service.vouchers.payloads import ReasonForm
-from service.vouchers.payloads.devices import TicketForm
+from service.vouchers.payloads.devices import EXPORT_BYTES_MAX, ExportIn, TicketForm
 from service.vouchers.queries.devices import phones_seen
+from service.vouchers.said import uploaded
 
 AnyRequest = Request[Any, Any, Any]
 TEMPLATE = "vouchers/desk_devices.html"
+EXPORT = "vouchers/desk_device_export.html"
 
 
 async def _shown(session: AsyncSession, actor: Actor, now: datetime) -> dict[str, Any]:
@@ -65,6 +70,45 @@ async def ticket(
     url = f"{state.settings.origin}/E/{made}".upper()
     qr = redemption.qr_svg(url, title=_("登记票的二维码"))
     return page(request, TEMPLATE, **shown, ticket=redemption.in_groups(made), qr=qr, ends_at=ends_at)
+
+
+@get("/desk/devices/export", opt=allow(Role.STAFF), include_in_schema=False)
+async def export_page(request: AnyRequest, actor: NamedDependency[Actor], now: NamedDependency[datetime]) -> Template:
+    """Where the queue of a dead phone is brought in."""
+    del actor, now
+    return page(request, EXPORT, title=_("手机坏了，补交记录"))
+
+
+@post(
+    "/desk/devices/export",
+    opt=allow(Role.STAFF),
+    include_in_schema=False,
+    status_code=200,
+    request_max_body_size=EXPORT_BYTES_MAX,
+)
+async def take_export(
+    request: AnyRequest,
+    state: State,
+    session: NamedDependency[AsyncSession],
+    actor: NamedDependency[Actor],
+    now: NamedDependency[datetime],
+) -> Template:
+    """An answer for each record. Sent again, by a reload as well, nothing happens twice: each says that it was here before."""
+    title = _("手机坏了，补交记录")
+    with refill(request, EXPORT, title=title):
+        form = await form_of(request, ExportIn)
+        keys = code_keys(cast("Keyring", state.keyring), now)
+        taken = await exports.take_export(session, actor=actor, keys=keys, text=form.text, now=now)
+    shop = await organisation(session, actor.community_id, taken.device.merchant_id)
+    return page(
+        request,
+        EXPORT,
+        title=title,
+        shop=shop.name,
+        label=taken.device.label,
+        verdicts=[uploaded(each) for each in taken.answers],
+        unread=taken.unread,
+    )
 
 
 @post("/desk/devices/{device_id:uuid}/revoke", opt=allow(Role.STAFF), include_in_schema=False)

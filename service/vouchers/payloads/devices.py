@@ -12,6 +12,8 @@ from service.vouchers.uploads import Milliseconds
 Bytes = Annotated[str, msgspec.Meta(max_length=200, pattern=r"^[A-Za-z0-9_-]+$")]
 RECORDS_MOST = 200
 RECORD_LENGTH_MOST = 4_000
+EXPORTED_MOST = 2_000
+EXPORT_BYTES_MAX = 8 * 1024 * 1024
 
 
 class EnrolIn(msgspec.Struct):
@@ -60,6 +62,20 @@ class SyncIn(CallIn):
     records: Annotated[
         list[Annotated[str, msgspec.Meta(max_length=RECORD_LENGTH_MOST)]], msgspec.Meta(max_length=RECORDS_MOST)
     ]
+
+
+class ExportedIn(CallIn):
+    """The same of a phone that is dead: its whole queue."""
+
+    records: Annotated[
+        list[Annotated[str, msgspec.Meta(max_length=RECORD_LENGTH_MOST)]], msgspec.Meta(max_length=EXPORTED_MOST)
+    ]
+
+
+class ExportIn(msgspec.Struct):
+    """What a phone exported: its signature, a line's end and the text it signed; or the codes' texts one below the other."""
+
+    text: Annotated[str, msgspec.Meta(min_length=1)]
 
 
 class LeaseIn(CallIn):
@@ -174,6 +190,15 @@ class SyncOut(msgspec.Struct):
     server_time: int
     verdicts: list[VerdictOut]
     unread: list[int]
+
+
+class ExportOut(msgspec.Struct):
+    """What became of an export: an answer for each record that could be read."""
+
+    shop_id: UUID
+    label: str
+    verdicts: list[VerdictOut]
+    unread: int
 
 
 class LeaseDone(msgspec.Struct):
