@@ -15,6 +15,11 @@ Digits = Annotated[str, msgspec.Meta(pattern=r"^[1-9][0-9]{0,18}$")]
 Hash = Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{64}$")]
 Flag = Annotated[str, msgspec.Meta(pattern=r"^[a-z_]{1,40}$")]
 
+Record = Annotated[str, msgspec.Meta(max_length=4_000)]
+RECORDS_MOST = 200
+"""So many records a phone sends at a time."""
+EXPORTED_MOST = 2_000
+
 
 class RecordIn(msgspec.Struct, forbid_unknown_fields=True, tag_field="v", tag=1):
     """A scan in a phone's log."""
@@ -49,6 +54,15 @@ class UndoIn(msgspec.Struct, forbid_unknown_fields=True, tag_field="v", tag=2):
     trusted_at: Milliseconds
     clerk: UUID
     flags: Annotated[list[Flag], msgspec.Meta(max_length=20)] = msgspec.field(default_factory=list)
+
+
+class ExportedIn(msgspec.Struct):
+    """The whole queue of a phone that is dead; what is signed is the exact text."""
+
+    device_id: UUID
+    community_id: int
+    sent_at: Milliseconds
+    records: Annotated[list[Record], msgspec.Meta(max_length=EXPORTED_MOST)]
 
 
 def milliseconds(at: datetime) -> int:

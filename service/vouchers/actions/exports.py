@@ -15,8 +15,8 @@ from service.kit import audit
 from service.kit.access import Actor
 from service.kit.refusals import Invalid
 from service.vouchers.actions import devices as phones
-from service.vouchers.payloads.devices import RECORDS_MOST, ExportedIn
 from service.vouchers.rules import DeviceSignatureWrong
+from service.vouchers.uploads import RECORDS_MOST, ExportedIn
 
 _PIECE = re.compile(r"^LINLI (\d{1,4})/(\d{1,4})\r?\n", re.MULTILINE)
 

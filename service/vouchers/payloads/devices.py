@@ -7,12 +7,9 @@ from uuid import UUID
 import msgspec
 
 from service.vouchers.payloads.kinds import Reason
-from service.vouchers.uploads import Milliseconds
+from service.vouchers.uploads import RECORDS_MOST, Milliseconds, Record
 
 Bytes = Annotated[str, msgspec.Meta(max_length=200, pattern=r"^[A-Za-z0-9_-]+$")]
-RECORDS_MOST = 200
-RECORD_LENGTH_MOST = 4_000
-EXPORTED_MOST = 2_000
 EXPORT_BYTES_MAX = 8 * 1024 * 1024
 
 
@@ -59,17 +56,7 @@ class SnapshotIn(CallIn):
 class SyncIn(CallIn):
     """Records in the order of their numbers, each the text that was hashed."""
 
-    records: Annotated[
-        list[Annotated[str, msgspec.Meta(max_length=RECORD_LENGTH_MOST)]], msgspec.Meta(max_length=RECORDS_MOST)
-    ]
-
-
-class ExportedIn(CallIn):
-    """The same of a phone that is dead: its whole queue."""
-
-    records: Annotated[
-        list[Annotated[str, msgspec.Meta(max_length=RECORD_LENGTH_MOST)]], msgspec.Meta(max_length=EXPORTED_MOST)
-    ]
+    records: Annotated[list[Record], msgspec.Meta(max_length=RECORDS_MOST)]
 
 
 class ExportIn(msgspec.Struct):

@@ -2,8 +2,8 @@
 
 from migrations.sql import run_sql
 
-revision = "0070"
-down_revision = "0069"
+revision = "0071"
+down_revision = "0070"
 branch_labels = None
 depends_on = None
 
