@@ -129,6 +129,14 @@ def _gift(fact: facts.GiftReceived) -> Sequence[Letter]:
     return [Letter("/exchange/gifts", members=(fact.member_id,))]
 
 
+def _repair(fact: facts.RepairTaken) -> Sequence[Letter]:
+    return [Letter(f"/repairs/{fact.order_id}", members=(fact.member_id,))]
+
+
+def _repair_at_desk(fact: facts.RepairReported) -> Sequence[Letter]:
+    return [Letter(f"/desk/repairs/{fact.order_id}", roles=(Role.STAFF,))]
+
+
 def _exchange_disputed(fact: facts.ExchangeDisputed) -> Sequence[Letter]:
     return [
         Letter(f"/exchange/{fact.exchange_id}", members=(fact.member_id,)),
@@ -190,5 +198,19 @@ POST: dict[type[Fact], Callable[..., Sequence[Letter]]] = {
     facts.ExchangeDisputed: _exchange_disputed,
     facts.ExchangeDecided: _exchange,
     facts.ExchangeThanked: _exchange,
+    facts.RepairReported: _repair_at_desk,
+    facts.RepairAssigned: _repair,
+    facts.RepairDeclined: _repair_at_desk,
+    facts.RepairTaken: _repair,
+    facts.RepairQuoted: _repair,
+    facts.RepairAgreed: _repair,
+    facts.RepairOnWay: _repair,
+    facts.RepairDone: _repair,
+    facts.RepairPriceChanged: _repair,
+    facts.RepairPriceAnswered: _repair,
+    facts.RepairAccepted: _repair,
+    facts.RepairCancelled: _repair,
+    facts.RepairClaimed: _repair_at_desk,
+    facts.RepairDecided: _repair,
     facts.GiftReceived: _gift,
 }

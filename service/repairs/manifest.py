@@ -1,10 +1,15 @@
-"""What repairs offer the app: JSON, and the end of warranties."""
+"""What repairs offer the app."""
 
-from service.kit.manifest import Manifest, Timed
-from service.repairs import actions, api
+from service.kit.manifest import Manifest, Nav, Timed
+from service.repairs import actions, api, pages
+from service.repairs.pages import cards
+from service.repairs.pages.desk import READERS
 
 MANIFEST = Manifest(
     name="repairs",
-    handlers=api.HANDLERS,
+    handlers=[*pages.HANDLERS, *api.HANDLERS],
     timed=[Timed("repairs.release_warranties", 600, actions.release_warranties)],
+    nav=[Nav("维修", "/desk/repairs", "wrench", frozenset(READERS), order=26, waiting=cards.waiting)],
+    home_cards=[cards.my_repairs],
+    staff_inbox=[cards.inbox],
 )

@@ -5,8 +5,19 @@ from typing import Annotated
 from uuid import UUID
 
 import msgspec
+from litestar.datastructures import UploadFile
 
-from service.repairs.rules import LINES_MAX, MINUTES_MAX, TEXT_LENGTH_MAX, Decline, RepairState, Step, Warranty
+from service.repairs.rules import (
+    LINES_MAX,
+    MINUTES_MAX,
+    TEXT_LENGTH_MAX,
+    Decline,
+    Moment,
+    RepairState,
+    Step,
+    Trade,
+    Warranty,
+)
 from service.repairs.tables import RepairLine, RepairOrder
 
 Text = Annotated[str, msgspec.Meta(min_length=2, max_length=TEXT_LENGTH_MAX)]
@@ -18,6 +29,7 @@ class ReportIn(msgspec.Struct, frozen=True):
 
     text: Text
     is_urgent: bool = False
+    trade: Trade = Trade.OTHER
 
 
 class ReportForIn(ReportIn, frozen=True, kw_only=True):
@@ -74,6 +86,19 @@ class AcceptIn(msgspec.Struct, frozen=True):
     nonce: UUID
 
 
+class PhotoForm(msgspec.Struct):
+    """A picture, and whether it shows the fault or the work."""
+
+    photo: UploadFile
+    moment: Moment = Moment.BEFORE
+
+
+class PhotoMade(msgspec.Struct, frozen=True):
+    """The photo that is kept."""
+
+    photo_id: UUID
+
+
 class ReasonIn(msgspec.Struct, frozen=True):
     """Why."""
 
@@ -121,6 +146,7 @@ class RepairOut(msgspec.Struct, frozen=True):
     state: RepairState
     revision: int
     text: str
+    trade: Trade
     is_urgent: bool
     building: str | None
     asker: str
@@ -137,18 +163,153 @@ class RepairOut(msgspec.Struct, frozen=True):
     code: str | None
 
 
+class PartOut(msgspec.Struct, frozen=True):
+    """So many of one item at a price. Those that are not current are of a price that was named before."""
+
+    item: str
+    unit: str
+    quantity: int
+    fen_each: int
+    is_current: bool
+
+
+class PhotoOut(msgspec.Struct, frozen=True):
+    """That there is a photo: the picture itself is `/api/repairs/{order_id}/photos/{photo_id}`."""
+
+    photo_id: UUID
+    moment: Moment
+    added_at: datetime
+    width: int
+    height: int
+
+
 class RepairDetailOut(msgspec.Struct, frozen=True):
-    """An order with its change orders and its history."""
+    """An order with its change orders, its history, what its prices were made of, and its photos."""
 
     repair: RepairOut
     changes: list[ChangeOut]
     history: list[LineOut]
+    parts: list[PartOut]
+    photos: list[PhotoOut]
 
 
 class RepairsOut(msgspec.Struct, frozen=True):
     """Urgent first, then the newest, at most 200."""
 
     items: list[RepairOut]
+
+
+class CandidateOut(msgspec.Struct, frozen=True):
+    """Who could go, and why."""
+
+    repairer: UUID
+    name: str
+    card_no: str
+    team: UUID
+    team_name: str
+    trades: list[Trade]
+    can_do: bool
+    is_same_building: bool
+    is_same_grid: bool
+    open_jobs: int
+
+
+class CandidatesOut(msgspec.Struct, frozen=True):
+    """The best first."""
+
+    items: list[CandidateOut]
+
+
+class SkillsIn(msgspec.Struct, frozen=True):
+    """What a repairer can do; nothing else."""
+
+    trades: Annotated[list[Trade], msgspec.Meta(max_length=len(Trade))]
+
+
+class SheetOut(msgspec.Struct, frozen=True):
+    """What one repairer did in a month; numbers only."""
+
+    repairer: str
+    jobs: int
+    normal: int
+    reduced: int
+    free: int
+    minutes: int
+    cash_fen: int
+    payable_fen: int
+    claimed: int
+
+
+class MonthOut(msgspec.Struct, frozen=True):
+    """The month's sheet, most jobs first."""
+
+    begins: date
+    until: date
+    items: list[SheetOut]
+
+
+class ReportForm(msgspec.Struct):
+    """What is broken, typed into a page, with a photo where one was chosen."""
+
+    text: Text
+    trade: Trade
+    is_urgent: bool = False
+    photo: UploadFile | None = None
+
+
+class ReportForForm(ReportForm, kw_only=True):
+    """The same, for somebody who phoned."""
+
+    asked_by: UUID
+
+
+class AssignForm(msgspec.Struct):
+    """Who goes: person and team in one choice."""
+
+    who: Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{32}\.[0-9a-f]{32}$")]
+
+
+class FinishForm(msgspec.Struct):
+    """How long it took, what was done, and how it looks now."""
+
+    minutes: Annotated[int, msgspec.Meta(ge=0, le=MINUTES_MAX)]
+    note: Note = ""
+    photo: UploadFile | None = None
+
+
+class PictureForm(msgspec.Struct):
+    """One more photo."""
+
+    photo: UploadFile | None = None
+
+
+class CodeForm(msgspec.Struct):
+    """What the resident showed or said."""
+
+    code: Annotated[str, msgspec.Meta(min_length=1, max_length=400)]
+    nonce: UUID
+
+
+class SkillsForm(msgspec.Struct):
+    """The boxes that are ticked."""
+
+    trades: Annotated[list[Trade], msgspec.Meta(max_length=len(Trade))] = []
+
+
+class DeclineForm(msgspec.Struct):
+    """Why not."""
+
+    reason: Decline
+
+
+class ReasonForm(msgspec.Struct):
+    """Why."""
+
+    reason: Text
+
+
+class Nothing(msgspec.Struct):
+    """A press and no more."""
 
 
 def repair_out(order: RepairOrder, names: dict[UUID, str], code: str | None = None) -> RepairOut:
@@ -158,6 +319,7 @@ def repair_out(order: RepairOrder, names: dict[UUID, str], code: str | None = No
         state=RepairState(order.state),
         revision=order.revision,
         text=order.text,
+        trade=Trade(order.trade),
         is_urgent=order.is_urgent,
         building=order.building,
         asker=names[order.asked_by],

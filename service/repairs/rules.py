@@ -14,6 +14,8 @@ PIECES: Final = 5
 """A fifth of a price is its warranty, so every part of a price is a multiple of five fen."""
 TEXT_LENGTH_MAX: Final = 500
 MINUTES_MAX: Final = 480
+PHOTOS_MAX: Final = 6
+"""Of one order, before and after."""
 LINES_MAX: Final = 20
 
 
@@ -52,6 +54,24 @@ class Step(StrEnum):
     GIVE_BACK = "give_back"
     REFUSE_CLAIM = "refuse_claim"
     RELEASE = "release"
+
+
+class Trade(StrEnum):
+    """What kind of work it is; repairers say which of these they can do."""
+
+    WATER = "water"
+    POWER = "power"
+    APPLIANCE = "appliance"
+    LOCK = "lock"
+    FURNITURE = "furniture"
+    OTHER = "other"
+
+
+class Moment(StrEnum):
+    """When a photo was taken."""
+
+    BEFORE = "before"
+    AFTER = "after"
 
 
 class Decline(StrEnum):
@@ -131,6 +151,24 @@ class QuoteWrong(Invalid):
     """An item that the list of the day does not have, or a price outside its range or not in whole five fen."""
 
     code: ClassVar[str] = "repairs.quote_wrong"
+
+
+class PhotoMissing(Conflict):
+    """Done is shown by a photo, or a note says why there is none."""
+
+    code: ClassVar[str] = "repairs.photo_missing"
+
+
+class TooManyPhotos(Conflict):
+    """An order keeps so many photos and no more."""
+
+    code: ClassVar[str] = "repairs.too_many_photos"
+
+
+class PhotoNotFound(NotFound):
+    """No such photo, or one of an order that this person may not see."""
+
+    code: ClassVar[str] = "repairs.photo_not_found"
 
 
 class OtherVoucher(Conflict):

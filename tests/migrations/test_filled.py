@@ -119,6 +119,10 @@ SELECT community_id, gen_random_uuid(), 'reported', 1, '灯不亮', false, membe
   FROM member LIMIT 1;
 INSERT INTO repair_line (community_id, order_id, revision, step, state_after, at)
 SELECT community_id, order_id, 1, 'report', 'reported', now() FROM repair_order;
+INSERT INTO repair_part SELECT community_id, order_id, 1, 1, '换灯', '盏', 1, 500 FROM repair_order;
+INSERT INTO repair_photo
+SELECT community_id, gen_random_uuid(), order_id, 'before', asked_by, now(), 1, 1, sha256(''), '\\x00' FROM repair_order;
+INSERT INTO repair_skill SELECT community_id, asked_by, 'power', asked_by, now() FROM repair_order;
 INSERT INTO message (community_id, message_id, member_id, fact, fact_key, numbers, url, sent_at)
 SELECT community_id, gen_random_uuid(), member_id, 'WishPosted', '\\x00', '{}', '/', now() FROM member LIMIT 1;
 INSERT INTO ledger.marked (community_id, seq) SELECT community_id, 0 FROM ledger.book LIMIT 1;

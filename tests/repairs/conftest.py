@@ -3,11 +3,15 @@
 from datetime import date
 from uuid import uuid4
 
+import msgspec
 import pytest
+import sqlalchemy as sa
 
 import redemption
 from service import communities
 from service.communities import PriceLine
+from service.notifications.actions import send
+from service.notifications.rules import POST
 from tests.cast import HERE, START
 from tests.households.conftest import classify, granny_at_home
 from tests.vouchers.conftest import offer_of
@@ -48,7 +52,7 @@ class Jobs:
         path = await self.agreed(*lines)
         for step in ("departure", "arrival"):
             await self.post("wang", f"{path}/{step}")
-        await self.post("wang", f"{path}/completion", {"minutes": minutes})
+        await self.post("wang", f"{path}/completion", {"minutes": minutes, "note": "居民不想拍照"})
         return path
 
     async def look(self, path, who="granny"):
@@ -87,3 +91,17 @@ async def jobs(app, town, wu, zheng, wang, granny, li, he, offer_of):
     )
     people = {"wu": wu, "zheng": zheng, "wang": wang, "granny": granny, "li": li, "he": he}
     return Jobs(people, team)
+
+
+@pytest.fixture
+def told(app):
+    """Tells the messages of everything that happened, as the worker does."""
+
+    async def tell():
+        async with app.state.sessions.begin() as session:
+            lines = await session.execute(sa.text("SELECT fact, payload FROM outbox ORDER BY outbox_id"))
+            known = {fact.__name__: fact for fact in POST}
+            happened = [msgspec.convert(payload, known[fact]) for fact, payload in lines if fact in known]
+            await send(session, happened, app.state.clock())
+
+    return tell

@@ -119,7 +119,7 @@ async def test_free_help_costs_nothing_and_is_accepted_all_the_same(app, jobs):
     await jobs.post("wu", f"{path}/agreement")
     for step in ("departure", "arrival"):
         await jobs.post("wang", f"{path}/{step}")
-    await jobs.post("wang", f"{path}/completion", {"minutes": 20})
+    await jobs.post("wang", f"{path}/completion", {"minutes": 20, "note": "居民不想拍照"})
     assert (await jobs.accepted(path))["state"] == "accepted"
     await clean(app)
 

@@ -2,11 +2,14 @@
 
 from service.repairs.actions.accepting import accept, claim_warranty, decide_claim, release_warranties
 from service.repairs.actions.pricing import QuoteLine, agree, answer_change, change_price, quote
+from service.repairs.actions.showing import add_photo
+from service.repairs.actions.skills import write_skills
 from service.repairs.actions.working import assign, cancel, decline, move_on, report, take
 
 __all__ = [
     "QuoteLine",
     "accept",
+    "add_photo",
     "agree",
     "answer_change",
     "assign",
@@ -20,4 +23,5 @@ __all__ = [
     "release_warranties",
     "report",
     "take",
+    "write_skills",
 ]

@@ -15,8 +15,8 @@ from service.kit.ids import new_id
 from service.kit.issuers import code_keys
 from service.kit.refusals import NotAllowed
 from service.records import RecordKind, Service, ServiceClass, record_services
-from service.repairs import queries
 from service.repairs.actions.lines import check_repairer, write
+from service.repairs.queries import orders as queries
 from service.repairs.rules import (
     PIECES,
     OtherVoucher,

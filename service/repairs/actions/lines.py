@@ -1,14 +1,38 @@
 """What every step has in common: the new state, a line of history, a line of audit."""
 
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from uuid import UUID
 
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from service.kit import audit
+from service import facts
+from service.kit import audit, outbox
 from service.kit.access import Actor
+from service.kit.outbox import Fact
 from service.repairs.rules import NotYourJob, RepairState, Step
 from service.repairs.tables import RepairLine, RepairOrder
+
+TO_ASKER: Mapping[Step, Callable[..., Fact]] = {
+    Step.TAKE: facts.RepairTaken,
+    Step.QUOTE: facts.RepairQuoted,
+    Step.GO: facts.RepairOnWay,
+    Step.FINISH: facts.RepairDone,
+    Step.CHANGE: facts.RepairPriceChanged,
+    Step.ACCEPT: facts.RepairAccepted,
+    Step.REPORT: facts.RepairReported,
+    Step.DECLINE: facts.RepairDeclined,
+    Step.CLAIM: facts.RepairClaimed,
+    Step.GIVE_BACK: facts.RepairDecided,
+    Step.REFUSE_CLAIM: facts.RepairDecided,
+}
+"""What a step tells of the resident's order; notifications knows which of these are for the office."""
+TO_REPAIRER: Mapping[Step, Callable[..., Fact]] = {
+    Step.ASSIGN: facts.RepairAssigned,
+    Step.AGREE: facts.RepairAgreed,
+    Step.ANSWER: facts.RepairPriceAnswered,
+    Step.CANCEL: facts.RepairCancelled,
+}
 
 
 def write(
@@ -52,6 +76,7 @@ def add_line(
             note=note or None,
         )
     )
+    _tell(session, order, step, now)
     audit.record(
         session,
         actor,
@@ -63,6 +88,17 @@ def add_line(
         on_behalf_of=on_behalf_of,
         detail={"step": step.value, "after": str(order.state)},
     )
+
+
+def _tell(session: AsyncSession, order: RepairOrder, step: Step, now: datetime) -> None:
+    told, member_id = TO_ASKER.get(step), order.asked_by
+    if told is None and order.repairer_id is not None:
+        told, member_id = TO_REPAIRER.get(step), order.repairer_id
+    if told is not None:
+        fact = told(
+            community_id=order.community_id, order_id=order.order_id, member_id=member_id, revision=order.revision
+        )
+        outbox.record(session, fact, now=now)
 
 
 def check_repairer(order: RepairOrder, actor: Actor) -> None:

@@ -1,6 +1,6 @@
 """The quote from the dated price list, the resident's yes, and every later price as a change order."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -14,8 +14,8 @@ from service.households import discount_for
 from service.kit.access import Actor, Role
 from service.kit.clock import local_day
 from service.kit.ids import new_id
-from service.repairs import queries
 from service.repairs.actions.lines import check_repairer, write
+from service.repairs.queries import orders as queries
 from service.repairs.rules import (
     PIECES,
     NoOffer,
@@ -28,7 +28,7 @@ from service.repairs.rules import (
     check_step,
     split_price,
 )
-from service.repairs.tables import RepairOrder
+from service.repairs.tables import RepairOrder, RepairPart
 
 JOB_DAYS = 14
 """How long a job may take; its voucher is locked to the end of it and a day more."""
@@ -56,7 +56,7 @@ async def quote(
     to = check_step(Step.QUOTE, RepairState(order.state))
     assert order.team_id is not None, "an assigned order has a team"
     today = local_day(now)
-    total = await _total(session, order, lines, now)
+    total, units = await _total(session, order, lines, now)
     asker = await identity.person(session, actor.community_id, order.asked_by)
     discount = await discount_for(session, actor.community_id, asker.household_id, order.team_id, today)
     order.priced_on = today
@@ -64,14 +64,37 @@ async def quote(
     order.entitlement_id = discount.entitlement_id if discount else None
     _set_price(order, split_price(total, order.percent))
     write(session, order, Step.QUOTE, after=to, actor=actor, now=now)
+    _keep_lines(session, order, lines, units)
     return order
+
+
+def _keep_lines(
+    session: AsyncSession, order: RepairOrder, lines: Sequence[QuoteLine], units: Mapping[str, str]
+) -> None:
+    """What the price is made of, beside the step that named it."""
+    session.add_all(
+        RepairPart(
+            community_id=order.community_id,
+            order_id=order.order_id,
+            revision=order.revision,
+            number=number,
+            item=line.item,
+            unit=units[line.item],
+            quantity=line.quantity,
+            fen_each=line.fen_each,
+        )
+        for number, line in enumerate(lines, 1)
+    )
 
 
 def _set_price(order: RepairOrder, price: Price) -> None:
     order.cash_fen, order.payable_fen = price.cash_fen, price.payable_fen
 
 
-async def _total(session: AsyncSession, order: RepairOrder, lines: Sequence[QuoteLine], now: datetime) -> int:
+async def _total(
+    session: AsyncSession, order: RepairOrder, lines: Sequence[QuoteLine], now: datetime
+) -> tuple[int, Mapping[str, str]]:
+    """The sum, and the unit of each item on the list of the day."""
     assert order.team_id is not None, "an assigned order has a team"
     day = order.priced_on if order.state in UNDER_WAY and order.priced_on else local_day(now)
     known = {line.item: line for line in await prices_on(session, order.community_id, order.team_id, day)}
@@ -83,7 +106,7 @@ async def _total(session: AsyncSession, order: RepairOrder, lines: Sequence[Quot
             or not listed.fen_min <= line.fen_each <= (listed.fen_cap or listed.fen_max)
         ):
             raise QuoteWrong({"lines": "required"})
-    return sum(line.quantity * line.fen_each for line in lines)
+    return sum(line.quantity * line.fen_each for line in lines), {item: listed.unit for item, listed in known.items()}
 
 
 async def agree(session: AsyncSession, *, actor: Actor, order_id: UUID, now: datetime) -> RepairOrder:
@@ -216,9 +239,11 @@ async def change_price(
     check_repairer(order, actor)
     if order.state not in UNDER_WAY:
         raise RepairInOtherState(RepairState(order.state))
-    price = split_price(await _total(session, order, lines, now), order.percent)
+    total, units = await _total(session, order, lines, now)
+    price = split_price(total, order.percent)
     change_id = new_id()
     write(session, order, Step.CHANGE, actor=actor, now=now, note=reason)
+    _keep_lines(session, order, lines, units)
     await session.flush()
     if not await _propose(session, order, price, change_id=change_id, reason=reason, actor_id=actor.member_id, now=now):
         _set_price(order, price)

@@ -9,24 +9,37 @@ from service import identity
 from service.kit.access import Actor, Role
 from service.kit.clock import local_day
 from service.kit.ids import new_id
+from service.kit.photos import Photo
 from service.kit.refusals import NotAllowed
-from service.repairs import queries
 from service.repairs.actions.lines import add_line, check_repairer, write
+from service.repairs.actions.showing import keep_photo
+from service.repairs.queries import orders as queries
 from service.repairs.rules import (
     DISPATCHERS,
     Decline,
+    Moment,
     NoRepairer,
     NotYourJob,
     OwnRepair,
+    PhotoMissing,
     RepairState,
     Step,
+    Trade,
     check_step,
 )
 from service.repairs.tables import RepairOrder
 
 
 async def report(
-    session: AsyncSession, *, actor: Actor, text: str, is_urgent: bool, now: datetime, asked_by: UUID | None = None
+    session: AsyncSession,
+    *,
+    actor: Actor,
+    text: str,
+    is_urgent: bool,
+    now: datetime,
+    asked_by: UUID | None = None,
+    trade: Trade = Trade.OTHER,
+    photo: Photo | None = None,
 ) -> RepairOrder:
     """Something is broken; staff write it down for somebody who phones."""
     asker_id = asked_by or actor.member_id
@@ -42,6 +55,7 @@ async def report(
         order_id=new_id(),
         state=RepairState.REPORTED,
         text=text,
+        trade=trade,
         is_urgent=is_urgent,
         building=home,
         asked_by=asker_id,
@@ -53,6 +67,8 @@ async def report(
     # The history refers to the order, and nothing but this flush says so to the mapper.
     await session.flush()
     add_line(session, order, Step.REPORT, actor=actor, now=now, on_behalf_of=asker_id if acts_for else None)
+    if photo is not None:
+        await keep_photo(session, order, photo, moment=Moment.BEFORE, actor=actor, now=now)
     return order
 
 
@@ -103,15 +119,30 @@ async def decline(
 
 
 async def move_on(
-    session: AsyncSession, *, actor: Actor, order_id: UUID, step: Step, minutes: int = 0, note: str = "", now: datetime
+    session: AsyncSession,
+    *,
+    actor: Actor,
+    order_id: UUID,
+    step: Step,
+    minutes: int = 0,
+    note: str = "",
+    photo: Photo | None = None,
+    now: datetime,
 ) -> RepairOrder:
-    """On the way, on site, done: the one big button. Done says how many minutes it took."""
+    """On the way, on site, done: the one big button. Done says how many minutes it took, and shows the work by a photo.
+
+    A resident may not want one taken at home: then the note says so.
+    """
     order = await queries.lock_order(session, actor, order_id)
     check_repairer(order, actor)
     to = check_step(step, RepairState(order.state))
     if step is Step.ARRIVE:
         order.arrived_at = now
     elif step is Step.FINISH:
+        if photo is not None:
+            await keep_photo(session, order, photo, moment=Moment.AFTER, actor=actor, now=now)
+        elif not note.strip() and not await queries.has_photo(session, order, Moment.AFTER):
+            raise PhotoMissing
         order.done_at, order.minutes = now, minutes
     write(session, order, step, after=to, actor=actor, now=now, note=note)
     return order

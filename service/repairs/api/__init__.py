@@ -1,5 +1,5 @@
 """Repairs as JSON: for residents, repairers and whoever dispatches."""
 
-from service.repairs.api import resident, work
+from service.repairs.api import desk, resident, work
 
-HANDLERS = [*resident.HANDLERS, *work.HANDLERS]
+HANDLERS = [*resident.HANDLERS, *work.HANDLERS, *desk.HANDLERS]

@@ -1,7 +1,6 @@
 """What residents read and decide, as JSON."""
 
 from datetime import datetime
-from typing import cast
 from uuid import UUID
 
 from litestar import Response, get, post
@@ -10,31 +9,21 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath, JSONBody
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-import redemption
 from service.kit.access import SIGNED_IN, Actor, Role, allow
-from service.kit.crypto import Keyring
-from service.kit.issuers import code_keys
-from service.repairs import actions, queries
-from service.repairs.api.shared import AnyRequest, acted, listed, names_of
-from service.repairs.payloads import (
-    ChangeOut,
-    NoteIn,
-    ReasonIn,
-    RepairDetailOut,
-    RepairOut,
-    RepairsOut,
-    ReportIn,
-    line_out,
-    repair_out,
-)
-from service.repairs.rules import PIECES, RepairState
+from service.kit.once import once
+from service.kit.photos import BODY_BYTES_MAX
+from service.repairs import actions
+from service.repairs.api.shared import AnyRequest, acted, photo_of
+from service.repairs.payloads import NoteIn, PhotoMade, ReasonIn, RepairDetailOut, RepairOut, RepairsOut, ReportIn
+from service.repairs.queries import orders as queries
 from service.repairs.tables import RepairOrder
+from service.repairs.view import answer_of, detail, photo_answer
 
 
 @get("/api/repairs/mine", opt=SIGNED_IN)
 async def mine(session: NamedDependency[AsyncSession], actor: NamedDependency[Actor]) -> RepairsOut:
     """What I reported, or somebody for me."""
-    return await listed(session, actor, await queries.orders(session, actor.community_id, asked_by=actor.member_id))
+    return await answer_of(session, actor, await queries.orders(session, actor.community_id, asked_by=actor.member_id))
 
 
 @get("/api/repairs/{order_id:uuid}", opt=SIGNED_IN)
@@ -47,35 +36,38 @@ async def repair(
 ) -> RepairDetailOut:
     """One order with its change orders and history; for its resident, once it is done, with the code to show."""
     order = await queries.order_for(session, actor, order_id)
-    lines = await queries.history(session, actor.community_id, order_id)
-    changes = await redemption.changes_of(session, actor.community_id, [order.voucher_id] if order.voucher_id else [])
-    names = await names_of(session, actor, [order], lines)
-    code = None
-    if order.state == RepairState.DONE and order.asked_by == actor.member_id and order.voucher_id:
-        voucher = await redemption.voucher(session, actor.community_id, order.voucher_id)
-        shown = redemption.phone_code(
-            code_keys(cast("Keyring", state.keyring), now),
-            community_id=actor.community_id,
-            voucher_id=voucher.voucher_id,
-            code_seq=voucher.code_seq,
-            now=now,
+    return await detail(session, actor, order, state.settings.origin, now)
+
+
+@get("/api/repairs/{order_id:uuid}/photos/{photo_id:uuid}", opt=SIGNED_IN)
+async def photo(
+    order_id: FromPath[UUID],
+    photo_id: FromPath[UUID],
+    session: NamedDependency[AsyncSession],
+    actor: NamedDependency[Actor],
+) -> Response[bytes]:
+    """The picture, for whoever may see its order."""
+    return photo_answer(await queries.photo_for(session, actor, order_id, photo_id))
+
+
+@post("/api/repairs/{order_id:uuid}/photos", opt=SIGNED_IN, status_code=201, request_max_body_size=BODY_BYTES_MAX)
+async def add_photo(
+    request: AnyRequest,
+    order_id: FromPath[UUID],
+    session: NamedDependency[AsyncSession],
+    actor: NamedDependency[Actor],
+    now: NamedDependency[datetime],
+) -> Response[PhotoMade]:
+    """Add a photo (multipart fields `photo`, `moment`): of the fault, or by the repairer of the work."""
+    picture, moment = await photo_of(request)
+
+    async def work() -> PhotoMade:
+        photo_id = await actions.add_photo(
+            session, actor=actor, order_id=order_id, photo=picture, moment=moment, now=now
         )
-        code = redemption.code_url(state.settings.origin, shown)
-    return RepairDetailOut(
-        repair_out(order, names, code),
-        [
-            ChangeOut(
-                change.change_id,
-                change.is_dearer,
-                change.after.cash_fen * PIECES,
-                change.after.payable_fen * PIECES,
-                change.reason,
-                change.is_agreed,
-            )
-            for change in changes
-        ],
-        [line_out(line, names) for line in lines],
-    )
+        return PhotoMade(photo_id)
+
+    return await once(request, session, actor, now, work, status=201)
 
 
 @post("/api/repairs", opt=allow(Role.RESIDENT, Role.VOLUNTEER, Role.STEWARD, Role.STAFF), status_code=201)
@@ -89,7 +81,9 @@ async def report(
     """Something is broken at my place."""
 
     async def act() -> RepairOrder:
-        return await actions.report(session, actor=actor, text=data.text.strip(), is_urgent=data.is_urgent, now=now)
+        return await actions.report(
+            session, actor=actor, text=data.text.strip(), is_urgent=data.is_urgent, trade=data.trade, now=now
+        )
 
     return await acted(request, session, actor, now, act, status=201)
 
@@ -182,4 +176,4 @@ async def claim(
     return await acted(request, session, actor, now, act)
 
 
-HANDLERS = [mine, repair, report, agree, agree_to_change, refuse_change, cancel, claim]
+HANDLERS = [mine, repair, photo, add_photo, report, agree, agree_to_change, refuse_change, cancel, claim]

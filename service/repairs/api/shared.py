@@ -1,24 +1,21 @@
 """What the routes of repairs have in common."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from datetime import datetime
 from typing import Any
-from uuid import UUID
 
 from litestar import Request, Response
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from service.identity import people_by_ids
 from service.kit.access import Actor, Role, allow
+from service.kit.forms import form_of
 from service.kit.once import once
+from service.kit.photos import FILE_BYTES_MAX, Photo, make_photo
 from service.repairs.actions import QuoteLine
-from service.repairs.payloads import (
-    LineIn,
-    RepairOut,
-    RepairsOut,
-    repair_out,
-)
-from service.repairs.tables import RepairLine, RepairOrder
+from service.repairs.payloads import LineIn, PhotoForm, RepairOut, repair_out
+from service.repairs.rules import Moment
+from service.repairs.tables import RepairOrder
+from service.repairs.view import names_of
 
 AnyRequest = Request[Any, Any, Any]
 WORKERS = allow(Role.REPAIRER)
@@ -29,19 +26,10 @@ def lines_of(given: list[LineIn]) -> list[QuoteLine]:
     return [QuoteLine(line.item, line.quantity, line.fen_each) for line in given]
 
 
-async def names_of(
-    session: AsyncSession, actor: Actor, orders: Sequence[RepairOrder], lines: Sequence[RepairLine] = ()
-) -> dict[UUID, str]:
-    """Names of all who are in it, in one query."""
-    ids = {who for order in orders for who in (order.asked_by, order.repairer_id)}
-    ids |= {who for line in lines for who in (line.actor_id, line.on_behalf_of)}
-    return {who: person.name for who, person in (await people_by_ids(session, actor.community_id, ids)).items()}
-
-
-async def listed(session: AsyncSession, actor: Actor, orders: Sequence[RepairOrder]) -> RepairsOut:
-    """A list for the wire, in one query more."""
-    names = await names_of(session, actor, orders)
-    return RepairsOut([repair_out(order, names) for order in orders])
+async def photo_of(request: AnyRequest) -> tuple[Photo, Moment]:
+    """The picture of a multipart form, drawn anew."""
+    form = await form_of(request, PhotoForm)
+    return await make_photo(await form.photo.read(FILE_BYTES_MAX + 1)), form.moment
 
 
 async def acted(

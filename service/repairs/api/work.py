@@ -10,8 +10,8 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from service.kit.access import Actor, allow
 from service.kit.once import once
-from service.repairs import actions, queries
-from service.repairs.api.shared import WORKERS, AnyRequest, acted, lines_of, listed
+from service.repairs import actions
+from service.repairs.api.shared import WORKERS, AnyRequest, acted, lines_of
 from service.repairs.payloads import (
     AcceptIn,
     AssignIn,
@@ -25,22 +25,24 @@ from service.repairs.payloads import (
     RepairsOut,
     ReportForIn,
 )
+from service.repairs.queries import orders as queries
 from service.repairs.rules import DISPATCHERS, OFFICE, Step
 from service.repairs.tables import RepairOrder
+from service.repairs.view import answer_of
 
 
 @get("/api/repairs/jobs", opt=WORKERS)
 async def jobs(session: NamedDependency[AsyncSession], actor: NamedDependency[Actor]) -> RepairsOut:
     """What was given to me and is not over."""
     found = await queries.orders(session, actor.community_id, repairer_id=actor.member_id, is_open=True)
-    return await listed(session, actor, found)
+    return await answer_of(session, actor, found)
 
 
 @get("/api/desk/repairs", opt=allow(*DISPATCHERS))
 async def desk(session: NamedDependency[AsyncSession], actor: NamedDependency[Actor]) -> RepairsOut:
     """Everything open, urgent first; a leader sees nobody's and the own team's."""
     found = await queries.orders(session, actor.community_id, is_open=True)
-    return await listed(session, actor, [order for order in found if queries.may_see(actor, order)])
+    return await answer_of(session, actor, [order for order in found if queries.may_see(actor, order)])
 
 
 @post("/api/desk/repairs", opt=allow(*DISPATCHERS), status_code=201)
@@ -55,7 +57,13 @@ async def report_for(
 
     async def act() -> RepairOrder:
         return await actions.report(
-            session, actor=actor, text=data.text.strip(), is_urgent=data.is_urgent, asked_by=data.asked_by, now=now
+            session,
+            actor=actor,
+            text=data.text.strip(),
+            is_urgent=data.is_urgent,
+            trade=data.trade,
+            asked_by=data.asked_by,
+            now=now,
         )
 
     return await acted(request, session, actor, now, act, status=201)

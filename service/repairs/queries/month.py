@@ -1,0 +1,69 @@
+"""The month's sheet: what each repairer did, in numbers only."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from uuid import UUID
+
+import sqlalchemy as sa
+from sqlmodel import col
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from service.kit.access import Actor
+from service.kit.clock import day_begins
+from service.repairs.queries.desk import whose
+from service.repairs.rules import RepairState, Warranty
+from service.repairs.tables import RepairOrder
+
+
+@dataclass(frozen=True, slots=True)
+class Sheet:
+    """Accepted orders of a month. `reduced` had a part or all of the price taken over; nothing says by which class of household."""
+
+    repairer_id: UUID | None
+    jobs: int
+    normal: int
+    reduced: int
+    free: int
+    minutes: int
+    cash_fen: int
+    payable_fen: int
+    claimed: int
+
+
+def month_of(day: date) -> tuple[date, date]:
+    """The first days of a day's month and of the next."""
+    first = day.replace(day=1)
+    return first, date(first.year + first.month // 12, first.month % 12 + 1, 1)
+
+
+async def month_sheet(session: AsyncSession, actor: Actor, first: date, until: date) -> Sequence[Sheet]:
+    """One line for each repairer who had an order accepted from a day until before another, most jobs first."""
+    cash, payable = col(RepairOrder.cash_fen), col(RepairOrder.payable_fen)
+
+    def counted(*wanted: sa.ColumnElement[bool]) -> sa.ColumnElement[int]:
+        return sa.func.count().filter(*wanted)
+
+    jobs = counted(sa.true())
+    rows = await session.execute(
+        sa.select(
+            col(RepairOrder.repairer_id),
+            jobs,
+            counted(payable == 0, cash > 0),
+            counted(payable > 0),
+            counted(payable == 0, cash == 0),
+            sa.func.sum(col(RepairOrder.minutes)),
+            sa.cast(sa.func.sum(cash), sa.BigInteger),
+            sa.cast(sa.func.sum(payable), sa.BigInteger),
+            counted(col(RepairOrder.warranty).in_((Warranty.CLAIMED, Warranty.GIVEN_BACK))),
+        )
+        .where(
+            *whose(actor),
+            col(RepairOrder.state) == RepairState.ACCEPTED,
+            col(RepairOrder.accepted_at) >= day_begins(first),
+            col(RepairOrder.accepted_at) < day_begins(until),
+        )
+        .group_by(col(RepairOrder.repairer_id))
+        .order_by(jobs.desc(), col(RepairOrder.repairer_id))
+    )
+    return [Sheet(*row) for row in rows]
