@@ -136,14 +136,7 @@ def main() -> None:
                     file.write_bytes(made.tobytes())
                     asked.append(json.dumps({"file": str(file), "width": made.width, "height": made.height}))
                 told = subprocess.run(
-                    [
-                        shutil.which("node") or "node",
-                        "--input-type=module",
-                        "-e",
-                        DECODER,
-                        str(ASSETS),
-                        json.dumps({"effort": chosen.effort} if chosen.effort else {}),
-                    ],
+                    [shutil.which("node") or "node", "--input-type=module", "-e", DECODER, str(ASSETS), options],
                     input="\n".join(asked),
                     capture_output=True,
                     text=True,
