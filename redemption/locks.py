@@ -47,11 +47,13 @@ async def lock_voucher(
     reason: str,
     actor_id: UUID,
     on_behalf_of: UUID | None = None,
+    device_id: UUID | None = None,
     now: datetime,
 ) -> Lock:
     """Keep a voucher for one counter or one job: its member cannot give it up alone, and no other scan takes it.
 
     redeemer_id is who will scan at the end, never of the owner's household. code_seq is None where no code was shown.
+    device_id is the counter's; a job has none. While another phone has the lease the answer is VoucherLeased.
     """
     replayed, detail = await act(
         session,
@@ -68,6 +70,7 @@ async def lock_voucher(
         actor_id,
         on_behalf_of,
         aware(now),
+        device_id,
     )
     return Lock(UUID(detail["token"]), datetime.fromisoformat(detail["until"]), replayed)
 

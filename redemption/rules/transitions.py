@@ -92,7 +92,8 @@ TRANSITIONS: Final = (
         4,
         "lock",
         _who("C L"),
-        "genuine code; in scope; not expired; for two minutes at a counter, or to the end of a job and a day",
+        "genuine code; in scope; not expired; no other phone's lease; for two minutes at a counter, or to the end of a job and "
+        "a day",
         "a token; the member cannot cancel alone",
         {_S.ISSUED: (_S.LOCKED,), _S.PART_USED: (_S.LOCKED,)},
     ),
@@ -107,8 +108,9 @@ TRANSITIONS: Final = (
     Transition(
         6,
         "redeem",
-        _who("C O"),
-        "of a shop in scope, not of the owner's household; not expired; the newest code; enough left; device and nonce new",
+        _who("C O S2"),
+        "of a shop in scope, not of the owner's household; not expired; the newest code; enough left; device and nonce new; "
+        "at the desk, one of staff proposed it and another decides, or the member types the PIN",
         "escrow to the merchant's points and fen; a use; a receipt",
         {_S.ISSUED: (_S.PART_USED, _S.USED), _S.PART_USED: (_S.PART_USED, _S.USED)},
         {None: _U.ACCEPTED},

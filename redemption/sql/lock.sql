@@ -2,9 +2,11 @@
 
 -- p_code_seq is NULL for a code that was typed, and for a job, where no code was shown. p_redeemer is who will scan at the end: never of
 -- the owner's household. The token is the answer's, and only whoever has it redeems or changes what is locked.
+-- While a phone has the lease only that one locks: any other lock would keep nobody from taking the voucher without a network. p_device is
+-- missing for a job. A phone that gets a lease later is not given what is locked by then (leased_vouchers).
 CREATE FUNCTION redemption.take_lock(
     p_community bigint, p_key uuid, p_voucher_id bigint, p_code_seq int, p_merchant uuid, p_redeemer uuid, p_owner_group_of_redeemer uuid,
-    p_until timestamptz, p_reason text, p_actor uuid, p_on_behalf_of uuid, p_now timestamptz
+    p_until timestamptz, p_reason text, p_actor uuid, p_on_behalf_of uuid, p_now timestamptz, p_device uuid DEFAULT NULL
 ) RETURNS redemption.verdict
     LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -20,7 +22,8 @@ BEGIN
     IF v_before.code IS NOT NULL THEN
         RETURN v_before;
     END IF;
-    v_before := redemption.redeem_refusal(v_voucher, p_code_seq, p_merchant, p_owner_group_of_redeemer, p_redeemer, 1, p_now);
+    v_before := redemption.redeem_refusal(v_voucher, p_code_seq, p_merchant, p_owner_group_of_redeemer, p_redeemer, 1, p_now,
+                                          coalesce(p_device, '00000000-0000-0000-0000-000000000000'));
     IF v_before.code IS NOT NULL THEN
         RETURN v_before;
     ELSIF coalesce(p_reason, '') = '' THEN
@@ -145,6 +148,15 @@ BEGIN
                     CASE WHEN v_voucher.quantity_used > 0 THEN 'PART_USED' ELSE 'ISSUED' END, p_clerk, p_on_behalf_of, 'scanned', p_now);
             v_scan := redemption.redeem(p_community, p_device, p_nonce, p_voucher_id, p_code_seq, p_merchant, p_owner_group_of_clerk,
                                         p_clerk, p_quantity, p_scanned_at, p_now, p_on_behalf_of);
+            IF v_scan.code = 'leased' AND p_quantity BETWEEN 1 AND redemption.open_quantity(v_voucher) THEN
+                -- The lease is younger than the lock, so its list has not this voucher: nobody can take it without a network.
+                INSERT INTO redemption.device (community_id, device_id, kind, registered_by, registered_at)
+                VALUES (p_community, p_device, 'browser', p_clerk, p_now)
+                    ON CONFLICT DO NOTHING;
+                SELECT * INTO v_voucher FROM redemption.voucher v WHERE v.community_id = p_community AND v.voucher_id = p_voucher_id;
+                v_scan := redemption.take_use(v_voucher, p_device, p_nonce, p_code_seq, p_merchant, p_clerk, p_quantity, p_scanned_at, p_now,
+                                              p_on_behalf_of, 'redeem');
+            END IF;
             IF v_scan.code <> 'redeemed' THEN
                 RAISE EXCEPTION USING ERRCODE = 'LL001', MESSAGE = 'not redeemed';
             END IF;

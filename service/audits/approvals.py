@@ -50,6 +50,13 @@ WITH act AS (
            ARRAY['proposed'], ARRAY[c.proposed_by]
       FROM setting_change c
      WHERE c.community_id = :community_id AND c.decided_at >= :since AND c.decided_at < :until AND c.needs_second
+    UNION ALL
+    SELECT 'desk_use', u.voucher_id::text, u.proposed_at, u.decided_at,
+           CASE u.way WHEN 'pin' THEN u.proposed_by ELSE u.decided_by END,
+           u.state = 'done', ARRAY['desk_asked', 'holder'],
+           ARRAY[CASE u.way WHEN 'second' THEN u.proposed_by END, u.member_id]
+      FROM desk_use u
+     WHERE u.community_id = :community_id AND u.decided_at >= :since AND u.decided_at < :until
 )
 """
 _FLAGS = sa.text(
@@ -96,6 +103,7 @@ class Flag:
             "settlement": "/desk/settlements/{}",
             "dispute": "/desk/settlements/{}",
             "setting": "/desk/settings/{}",
+            "desk_use": "/desk/vouchers/{}",
         }.get(self.kind, "/desk/audit?object_id={}")
         return place.format(self.thing_id)
 

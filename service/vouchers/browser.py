@@ -13,6 +13,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 import redemption
 from service.kit.access import Actor, Role
 from service.kit.clock import local_day
+from service.kit.edge import DEVICE_COOKIE
 from service.kit.paging import PAGE_SIZE, decode_cursor, encode_cursor
 from service.vouchers.actions.scan import Desk
 from service.vouchers.queries.counter import Shop, shops_of
@@ -36,6 +37,11 @@ def uuid_cookie(request: AnyRequest, name: str) -> UUID | None:
 def desk_of(state: State) -> Desk:
     """What a scan needs of the app."""
     return Desk(state.engine, state.keyring, state.together)
+
+
+def device_here(request: AnyRequest, actor: Actor) -> UUID:
+    """The number of this browser; one that has none is known by its person."""
+    return uuid_cookie(request, DEVICE_COOKIE) or actor.member_id
 
 
 def tail_of(code: str) -> str:
@@ -112,3 +118,14 @@ def batch_cursor(found: Sequence[redemption.PaperBatch]) -> str | None:
     if len(found) < PAGE_SIZE:
         return None
     return encode_cursor(found[-1].printed_at.isoformat(), found[-1].batch_id.hex)
+
+
+def desk_mark(cursor: str | None) -> tuple[datetime, UUID] | None:
+    """Where a list of uses at the desk goes on."""
+    values = decode_cursor(cursor, str, str)
+    return (datetime.fromisoformat(str(values[0])), UUID(str(values[1]))) if values else None
+
+
+def desk_cursor(mark: tuple[datetime, UUID] | None) -> str | None:
+    """The same for the address."""
+    return encode_cursor(mark[0].isoformat(), mark[1].hex) if mark else None

@@ -1,4 +1,4 @@
-"""A card at a counter, for the page and for JSON alike: whose it is, the PIN, and what the screen says."""
+"""A card at a counter or at the desk, for the page and for JSON alike: whose it is, the PIN, and what the screen says."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -8,16 +8,20 @@ from uuid import UUID
 from litestar import Request
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+import redemption
 from redemption import CodeKeys
+from service.communities import organisations_by_ids
+from service.identity import people_by_ids
 from service.kit.access import Actor
 from service.kit.db import Sessions, transaction
 from service.kit.edge import DEVICE_COOKIE
-from service.vouchers.actions import cards
+from service.vouchers.actions import cards, desk_uses
+from service.vouchers.actions.keeping import found
 from service.vouchers.browser import uuid_cookie
 from service.vouchers.payloads import ScanOut
-from service.vouchers.queries.cards import card_by_code
+from service.vouchers.queries.cards import card_by_code, cards_of
 from service.vouchers.queries.counter import Shop, today
-from service.vouchers.rules import CardLocked, CardUnknown, ScanState
+from service.vouchers.rules import CardLocked, CardUnknown, NoCard, ScanState
 from service.vouchers.said import said
 
 AnyRequest = Request[Any, Any, Any]
@@ -47,7 +51,7 @@ async def pay_by_card(
         # The card may have been withdrawn while the PIN was looked at.
         if (await card_by_code(session, actor.community_id, code, keys, now)).card_seq != card.card_seq:
             raise CardUnknown
-        found = await cards.use_by_card(
+        scan = await cards.use_by_card(
             session,
             actor=actor,
             card=card,
@@ -58,21 +62,93 @@ async def pay_by_card(
             quantity=quantity,
             now=now,
         )
-        if found.is_accepted and UUID(found.detail["member_id"]) != card.member_id:
+        if scan.is_accepted and UUID(scan.detail["member_id"]) != card.member_id:
             # Somebody else's voucher under this holder's PIN: the transaction goes back with the refusal.
             raise CardUnknown
-        return said(await _verdict(session, actor, shop, found.verdict, found.detail, card.tail, now))
+        return said(await verdict_of(session, actor, shop, scan, card.tail, now))
 
 
-async def _verdict(
-    session: AsyncSession, actor: Actor, shop: Shop, verdict: str, detail: Mapping[str, Any], tail: str, now: datetime
+async def use_at_desk(
+    sessions: Sessions,
+    *,
+    actor: Actor,
+    voucher_id: int,
+    shop_id: UUID,
+    pin: str,
+    nonce: UUID,
+    quantity: int,
+    now: datetime,
+) -> ScanOut:
+    """Staff use a voucher whose holder types the PIN at the desk: the same tries as at a counter, in the same three steps."""
+    async with transaction(sessions) as session:
+        voucher = await found(session, actor.community_id, voucher_id)
+        await desk_uses.check_hands(
+            session,
+            actor.community_id,
+            member_id=actor.member_id,
+            household_id=actor.household_id,
+            voucher=voucher,
+            shop_id=shop_id,
+            now=now,
+        )
+        card = (await cards_of(session, actor.community_id, [voucher.member_id])).get(voucher.member_id)
+    if card is None:
+        raise NoCard
+    if card.is_locked:
+        raise CardLocked
+    await cards.check_pin(sessions, actor.community_id, card, pin)
+    async with transaction(sessions) as session:
+        held = (await cards_of(session, actor.community_id, [card.member_id])).get(card.member_id)
+        if held is None or held.card_seq != card.card_seq:
+            # It may have been withdrawn while the PIN was looked at.
+            raise NoCard
+        scan = await redemption.redeem(
+            session,
+            actor.community_id,
+            device_id=actor.member_id,
+            nonce=nonce,
+            voucher_id=voucher_id,
+            code_seq=None,
+            merchant_id=shop_id,
+            owner_group_of_clerk=actor.household_id,
+            clerk_id=actor.member_id,
+            quantity=quantity,
+            scanned_at=now,
+            on_behalf_of=card.member_id,
+            now=now,
+        )
+        if scan.is_accepted and UUID(scan.detail["member_id"]) != card.member_id:
+            # It was given to somebody else meanwhile: the transaction goes back with the refusal.
+            raise NoCard
+        if scan.verdict == "redeemed":
+            desk_uses.note_pin(session, actor=actor, nonce=nonce, scan=scan, shop_id=shop_id, now=now)
+            desk_uses.redeemed(session, actor, scan, actor.member_id, shop_id, now)
+        return await desk_answer(session, actor, scan, shop_id, now)
+
+
+async def desk_answer(
+    session: AsyncSession, actor: Actor, scan: redemption.Scan, shop_id: UUID, now: datetime
+) -> ScanOut:
+    """What the desk's screen says about a use: as the counter's, with the end of the holder's card number."""
+    shops = await organisations_by_ids(session, actor.community_id, {shop_id})
+    shop = Shop(shop_id, shops[shop_id].name if shop_id in shops else "", is_owner=False)
+    tail = ""
+    if scan.is_accepted:
+        holder = UUID(scan.detail["member_id"])
+        tail = (await people_by_ids(session, actor.community_id, {holder}))[holder].card_no[-4:]
+    return said(await verdict_of(session, actor, shop, scan, tail, now))
+
+
+async def verdict_of(
+    session: AsyncSession, actor: Actor, shop: Shop, scan: redemption.Scan, tail: str, now: datetime
 ) -> Mapping[str, Any]:
-    if verdict not in ("redeemed", "replayed"):
-        state = ScanState.USED if verdict == "used" else ScanState.REFUSED
-        return {**detail, "state": state, "code": f"vouchers.scan_{verdict}"}
+    """A verdict of the library with what the result screen shows beside it."""
+    if not scan.is_accepted:
+        state = ScanState.USED if scan.verdict == "used" else ScanState.REFUSED
+        return {**scan.detail, "state": state, "code": f"vouchers.scan_{scan.verdict}"}
     sums = await today(session, actor, shop, now=now, undo_minutes=0)
     return {
-        **detail,
+        **scan.detail,
         "state": ScanState.OK,
         "code": "vouchers.redeemed",
         "card_tail": tail,

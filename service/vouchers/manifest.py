@@ -3,7 +3,20 @@
 from service.kit.access import Role
 from service.kit.manifest import Manifest, Nav, Timed
 from service.vouchers.actions import timed
-from service.vouchers.api import cards, counter, devices, offers, papers, payments, phones, settlements, staff
+from service.vouchers.api import (
+    cards,
+    counter,
+    desk_uses,
+    devices,
+    locks,
+    offers,
+    papers,
+    payments,
+    phones,
+    reservations,
+    settlements,
+    staff,
+)
 from service.vouchers.pages import cards as cards_pages
 from service.vouchers.pages import (
     code,
@@ -17,12 +30,15 @@ from service.vouchers.pages import (
     desk_settlements,
     desk_voucher,
     device,
+    kept,
     resident,
     shop,
     statements,
 )
+from service.vouchers.pages import desk_uses as desk_uses_pages
 from service.vouchers.queries.inbox import (
     count_waiting,
+    desk_uses_waiting,
     disputes_waiting,
     held_waiting,
     requests_waiting,
@@ -39,6 +55,8 @@ MANIFEST = Manifest(
         resident.offers_page,
         resident.offer_page,
         resident.take,
+        resident.reserve,
+        resident.confirm,
         resident.vouchers_page,
         resident.voucher_page,
         resident.voucher_code,
@@ -82,6 +100,15 @@ MANIFEST = Manifest(
         desk_help.take_for_many,
         desk_help.give_back,
         desk_help.print_again,
+        desk_uses_pages.uses_page,
+        desk_uses_pages.use_page,
+        desk_uses_pages.by_pin,
+        desk_uses_pages.ask_second,
+        desk_uses_pages.agree,
+        desk_uses_pages.refuse,
+        kept.keep,
+        kept.use,
+        kept.release,
         desk_papers.papers_page,
         desk_papers.choose_page,
         desk_papers.sample_page,
@@ -161,6 +188,16 @@ MANIFEST = Manifest(
         offers.publish,
         offers.withdraw,
         offers.pledge,
+        desk_uses.uses,
+        desk_uses.by_pin,
+        desk_uses.ask_second,
+        desk_uses.agree,
+        desk_uses.refuse,
+        locks.lock,
+        locks.use,
+        locks.release,
+        reservations.reserve,
+        reservations.confirm,
         staff.held,
         staff.freeze,
         staff.unfreeze,
@@ -225,7 +262,7 @@ MANIFEST = Manifest(
         ),
     ],
     home_cards=[voucher_card],
-    staff_inbox=[settlements_waiting, disputes_waiting, requests_waiting, held_waiting],
+    staff_inbox=[settlements_waiting, disputes_waiting, requests_waiting, held_waiting, desk_uses_waiting],
     unfinished=[unfinished],
 )
 """Labels in the sidebar are copy: they are translated where the sidebar is drawn."""

@@ -1,7 +1,7 @@
 """Every no of this slice, how amounts are written out on paper, and which days count for an objection. Pure."""
 
 import uuid
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from enum import StrEnum
@@ -19,6 +19,8 @@ REMINDER_DAYS = (7, 1)
 PRINTED_CARDS_MAX = 400
 PER_SHEET = 8
 PIN_TRIES = 5
+RESERVED_MINUTES = 10
+"""How long an offer is kept for whoever looks at its price. Source: the rules of redemption, transition 1."""
 """How many PINs are looked at before a card is locked."""
 RULE_LINES_MAX = 3
 TAKEN_AT_ONCE_MAX = 200
@@ -143,6 +145,12 @@ class CardUnknown(NotFound):
     code: ClassVar[str] = "vouchers.card_unknown"
 
 
+class NoCard(Conflict):
+    """The holder has no card that is good, so there is nothing to count wrong PINs on: a second person is asked instead."""
+
+    code: ClassVar[str] = "vouchers.no_card"
+
+
 class CardLocked(TooMany):
     """Too many wrong PINs: the office unlocks it."""
 
@@ -155,6 +163,60 @@ class PinWrong(Conflict):
 
     code: ClassVar[str] = "vouchers.pin_wrong"
     left: int
+
+
+class DeskUseNotFound(NotFound):
+    """Nobody asked for this use at the desk."""
+
+    code: ClassVar[str] = "vouchers.desk_use_not_found"
+
+
+class DeskUseDecided(Conflict):
+    """A second person has decided already."""
+
+    code: ClassVar[str] = "vouchers.desk_use_decided"
+
+
+class DeskUseWaits(Conflict):
+    """For this voucher somebody has asked a second person already."""
+
+    code: ClassVar[str] = "vouchers.desk_use_waits"
+
+
+class NotUsableNow(Conflict):
+    """The voucher cannot be used now, or not so many pieces of it."""
+
+    code: ClassVar[str] = "vouchers.not_usable_now"
+
+
+class OwnHousehold(Conflict):
+    """Nobody uses a voucher at the desk that they or their household hold or paid for."""
+
+    code: ClassVar[str] = "vouchers.own_household"
+
+
+class ServesThere(Conflict):
+    """Whoever serves at a shop uses no voucher for it from the desk."""
+
+    code: ClassVar[str] = "vouchers.serves_there"
+
+
+class NotForThisShop(Conflict):
+    """The voucher is not good at this shop."""
+
+    code: ClassVar[str] = "vouchers.not_for_this_shop"
+
+
+class OtherHandsNeeded(Conflict):
+    """Who asked for it does not agree to it."""
+
+    code: ClassVar[str] = "vouchers.other_hands_needed"
+
+
+class ScanItsCode(Conflict):
+    """Only a code of this moment, scanned off a phone or paper, is kept for a counter: no typed one, which could be guessed."""
+
+    code: ClassVar[str] = "vouchers.scan_its_code"
 
 
 class DisputeNotFound(NotFound):
@@ -215,6 +277,23 @@ class NothingToPledge(Invalid):
     """A pledge is more than nothing."""
 
     code: ClassVar[str] = "vouchers.nothing_to_pledge"
+
+
+def check_desk_hands(
+    *,
+    member_id: UUID,
+    household_id: UUID | None,
+    serves_at: Collection[UUID],
+    holder_id: UUID,
+    payer_id: UUID | None,
+    owner_group: UUID | None,
+    shop_id: UUID,
+) -> None:
+    """Whose hands may use a voucher at the desk: never the own household's, nor those that serve at the shop."""
+    if member_id in (holder_id, payer_id) or (household_id is not None and household_id == owner_group):
+        raise OwnHousehold
+    if shop_id in serves_at:
+        raise ServesThere
 
 
 def role_tag(role: Role) -> str:

@@ -1,4 +1,4 @@
-"""The small tables of the counter: scans that were refused, reminders, and the cards that members show."""
+"""The small tables of the counter: scans that were refused, reminders, cards that members show, uses at the desk."""
 
 from datetime import datetime
 from uuid import UUID
@@ -84,3 +84,66 @@ class MemberCard(SQLModel, table=True):
     printed_by: UUID
     printed_at: datetime
     withdrawn_at: datetime | None = None
+
+
+class DeskUse(SQLModel, table=True):
+    """A voucher that staff use for a member at the desk, with two names: the member's own by PIN, or a second person's.
+
+    Staff alone never are enough, and nobody acts for themselves.
+    """
+
+    __tablename__ = "desk_use"
+    __table_args__ = (
+        sa.PrimaryKeyConstraint("community_id", "desk_use_id", name="pk_desk_use"),
+        *(
+            sa.ForeignKeyConstraint(
+                ["community_id", column], ["member.community_id", "member.member_id"], name=f"fk_desk_use_{name}"
+            )
+            for column, name in (
+                ("member_id", "member"),
+                ("proposed_by", "proposed_by"),
+                ("decided_by", "decided_by"),
+            )
+        ),
+        sa.CheckConstraint("quantity > 0", name="ck_desk_use_quantity"),
+        sa.CheckConstraint("way IN ('pin', 'second')", name="ck_desk_use_way"),
+        sa.CheckConstraint("state IN ('proposed', 'done', 'refused')", name="ck_desk_use_state"),
+        sa.CheckConstraint("length(reason) > 0", name="ck_desk_use_reason"),
+        sa.CheckConstraint(
+            "(state = 'proposed') = (decided_by IS NULL) AND (decided_by IS NULL) = (decided_at IS NULL)",
+            name="ck_desk_use_decided",
+        ),
+        sa.CheckConstraint("(state = 'done') = (use_seq IS NOT NULL)", name="ck_desk_use_done"),
+        sa.CheckConstraint("state <> 'done' OR decided_by <> proposed_by", name="ck_desk_use_two"),
+        sa.CheckConstraint("proposed_by <> member_id", name="ck_desk_use_own"),
+        sa.CheckConstraint("way <> 'pin' OR (state = 'done' AND decided_by = member_id)", name="ck_desk_use_pin"),
+        sa.Index(
+            "uq_desk_use_waiting",
+            "community_id",
+            "voucher_id",
+            unique=True,
+            postgresql_where=sa.text("state = 'proposed'"),
+        ),
+        sa.Index("ix_desk_use_proposed", "community_id", "proposed_at", "desk_use_id"),
+        sa.Index(
+            "ix_desk_use_decided",
+            "community_id",
+            "decided_at",
+            postgresql_where=sa.text("decided_at IS NOT NULL"),
+        ),
+    )
+
+    community_id: int = community_key()
+    desk_use_id: UUID = Field(primary_key=True)
+    voucher_id: int = Field(sa_type=sa.BigInteger)
+    member_id: UUID
+    shop_id: UUID
+    quantity: int = Field(sa_type=sa.Integer)
+    way: str = Field(sa_type=sa.Text)
+    state: str = Field(sa_type=sa.Text)
+    reason: str = Field(sa_type=sa.Text)
+    proposed_by: UUID
+    proposed_at: datetime
+    decided_by: UUID | None = None
+    decided_at: datetime | None = None
+    use_seq: int | None = Field(default=None, sa_type=sa.Integer)

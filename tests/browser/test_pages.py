@@ -19,7 +19,7 @@ WALKS: dict[str, tuple[str, ...]] = {
     "chen": ("/home", "/activities", "/wishes", "/vouchers", "/me", "/messages"),
     "wei": ("/lead", "/home"),
     "zhou": ("/shop", "/me"),
-    "wu": ("/desk", "/me"),
+    "wu": ("/desk", "/me", "/desk/vouchers?card=0012-0003"),
     "qian": ("/desk",),
     "he": ("/desk",),
     "jiang": ("/desk",),

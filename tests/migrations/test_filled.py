@@ -57,6 +57,10 @@ SELECT community_id, gen_random_uuid(), 'lonely', NULL, NULL, 'meal', '2030-01-0
   FROM member LIMIT 1;
 INSERT INTO member_card (community_id, member_id, handle, card_seq, tries, printed_by, printed_at)
 SELECT community_id, member_id, 1, 1, 0, member_id, now() FROM member LIMIT 1;
+INSERT INTO desk_use (community_id, desk_use_id, voucher_id, member_id, shop_id, quantity, way, state, reason,
+                      proposed_by, proposed_at)
+SELECT m.community_id, gen_random_uuid(), 1, m.member_id, o.member_id, 1, 'second', 'proposed', '没有手机', o.member_id, now()
+  FROM member m JOIN member o ON o.community_id = m.community_id AND o.member_id <> m.member_id LIMIT 1;
 INSERT INTO redemption.paper_batch (community_id, batch_id, papers, key_number, printed_by, printed_at)
 SELECT community_id, gen_random_uuid(), 1, 1, member_id, now() FROM member LIMIT 1;
 INSERT INTO redemption.paper (community_id, batch_id, number, voucher_id, code_seq)

@@ -43,6 +43,7 @@ class Jobs:
         redeemer: UUID | None = None,
         group: UUID | None = None,
         code_seq: int | None = None,
+        device: UUID | None = None,
     ) -> redemption.Lock:
         """For a job of the barber's, by the leader."""
         async with self.sessions.begin() as session:
@@ -58,6 +59,7 @@ class Jobs:
                 until=self.now + timedelta(hours=hours),
                 reason="job",
                 actor_id=self.staff,
+                device_id=device,
                 now=self.now,
             )
 

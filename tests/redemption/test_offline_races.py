@@ -7,7 +7,9 @@ import pytest
 
 import redemption
 from redemption import OfflineClass
-from tests.redemption.market import Market, account
+from tests.db import Database
+from tests.redemption.crowd import one_after_another
+from tests.redemption.market import Market, account, some_id
 from tests.redemption.phones import Phone
 
 pytestmark = pytest.mark.anyio
@@ -63,6 +65,62 @@ async def test_a_scan_elsewhere_that_began_before_the_lease_is_seen_by_its_list(
 
         assert scan.is_accepted != (voucher_id in listed)
         await phone.return_lease()
+
+
+@pytest.mark.parametrize("first", ["lock", "lease"])
+async def test_a_lock_and_a_lease_never_both_have_a_voucher(
+    fresh_market: Market, fresh_database: Database, first: str
+) -> None:
+    """A counter locks while a phone of the same shop takes the lease and its list.
+
+    Both wait for the voucher's row; the lease is granted before either gets it. So the phone has the voucher and the
+    lock, which looks again once it has the row, has not: whoever of the two was there first.
+    """
+    offer = await fresh_market.publish(offline_class=OfflineClass.LEASED, price_points=1)
+    voucher_id = await fresh_market.issue(offer)
+    phone = await Phone(fresh_market).enrol()
+
+    async def leased() -> list[int]:
+        await phone.take_lease()
+        return await phone.listed()
+
+    racers = {"lock": fresh_market.lock(voucher_id, device=some_id()), "lease": leased()}
+    order = [racers.pop(first), *racers.values()]
+    answers = await one_after_another(fresh_database, order, holding="SELECT FROM redemption.voucher FOR UPDATE")
+
+    locked, listed = answers if first == "lock" else reversed(answers)
+    assert isinstance(locked, redemption.VoucherLeased)
+    assert listed == [voucher_id]
+    assert await fresh_market.faults() == []
+
+
+async def test_what_is_locked_before_a_lease_is_not_in_its_list_and_whoever_locked_it_uses_it(market: Market) -> None:
+    offer = await market.publish(offline_class=OfflineClass.LEASED, price_points=1)
+    locked, free = await market.issue(offer), await market.issue(offer)
+    lock = await market.lock(locked, device=some_id())
+    phone = await Phone(market).enrol()
+    await phone.take_lease()
+
+    assert await phone.listed() == [free]
+    assert (await market.scan(locked)).verdict == "locked"
+    assert (await market.scan_locked(locked, lock.token)).verdict == "redeemed"
+    assert (await market.scan(free)).verdict == "leased"
+    assert await market.faults() == []
+
+
+async def test_while_a_phone_has_the_lease_only_that_phone_locks(market: Market) -> None:
+    voucher_id = await market.issue(await market.publish(offline_class=OfflineClass.LEASED, price_points=1))
+    phone = await Phone(market).enrol()
+    await phone.take_lease()
+
+    for device in (None, some_id()):
+        with pytest.raises(redemption.VoucherLeased):
+            await market.lock(voucher_id, device=device)
+    lock = await market.lock(voucher_id, device=phone.device_id)
+    await market.unlock(voucher_id, token=lock.token)
+    await phone.return_lease()
+    await market.lock(voucher_id)
+    assert await market.faults() == []
 
 
 async def test_an_upload_that_breaks_off_half_way_goes_on(market: Market):

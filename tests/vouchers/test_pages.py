@@ -29,6 +29,8 @@ PAGES = {
         "/desk/offers/{offer}",
         "/desk/vouchers",
         "/desk/vouchers?card=0012-0001",
+        "/desk/uses",
+        "/desk/vouchers/{voucher}/use",
         "/desk/papers",
         "/desk/cards",
         "/desk/cards?card=0012-0001",

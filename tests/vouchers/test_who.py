@@ -6,6 +6,7 @@ import pytest
 
 import redemption
 from redemption import TRANSITIONS, Party, Stands
+from service.kit.access import Role
 from tests.cast import HERE, client_of
 from tests.vouchers.conftest import scan_of
 from tests.vouchers.phone import Phone
@@ -34,8 +35,8 @@ ELSEWHERE = {"close", "refund", "reserve", "confirm", "lock", "unlock", "redeem_
 class Scene:
     """Li's voucher at the barber's, the bakery's and the repairers', and how each step is asked for."""
 
-    def __init__(self, clients, offer_id, voucher, leased):
-        self.clients, self.offer_id, self.voucher, self.leased = clients, offer_id, voucher, leased
+    def __init__(self, clients, offer_id, voucher, leased, shop):
+        self.clients, self.offer_id, self.voucher, self.leased, self.shop = clients, offer_id, voucher, leased, shop
         self.path = f"/api/vouchers/{voucher['voucher_id']}"
 
     async def issue(self, client):
@@ -57,6 +58,15 @@ class Scene:
         return await client.post(f"{self.path}/gift", json={"card_no": "0012-0003", "name": "陈助人"})
 
     async def redeem(self, client):
+        """By a scan; by staff at the desk, as Wu proposes and this person decides."""
+        if client.actor.has(Role.STAFF):
+            asked = {
+                "voucher_id": self.voucher["voucher_id"],
+                "shop": str(self.shop),
+                "reason": "本人没有手机",
+            }
+            made = (await self.clients["wu"].post("/api/desk/use-requests", json=asked)).json()
+            return await client.post(f"/api/desk/uses/{made['desk_use_id']}/confirmation")
         return await client.post("/api/scans", json=scan_of(self.voucher["qr"]))
 
     async def reverse(self, client):
@@ -109,7 +119,7 @@ async def scene(app, clock, town, li, sun, barber, zhou, wang, wei, wu, zheng, q
             assert (await phone.snapshot())["lease"]
         return voucher
 
-    return Scene(clients, offer_id, taken.json(), leased)
+    return Scene(clients, offer_id, taken.json(), leased, shops[0])
 
 
 STEPS: dict[str, set[Party]] = {}

@@ -15,7 +15,14 @@ from service.kit import audit, outbox
 from service.kit.access import Actor, Role
 from service.kit.clock import local_day
 from service.vouchers.queries.standing import tags_by_member
-from service.vouchers.rules import PointsMissing, PointsOwed, RecipientUnknown, VoucherNotFound, key_for
+from service.vouchers.rules import (
+    RESERVED_MINUTES,
+    PointsMissing,
+    PointsOwed,
+    RecipientUnknown,
+    VoucherNotFound,
+    key_for,
+)
 
 PRINTED = "printed"
 """The reason of a new code that was made because the paper was lost."""
@@ -41,13 +48,17 @@ async def take_offer(
     for_member: Person | None = None,
     grace_hours: int | None = None,
     tags: Collection[str] | None = None,
+    is_reserved: bool = False,
 ) -> int:
     """Set the price aside and give the member a voucher; the same key again is the same voucher.
+
+    A reserved one is kept for ten minutes with its price frozen, until it is confirmed, given up or its time is over.
 
     The grace for late uploads and what the member is are today's, unless the caller has read them for many. Staff may take it for
     somebody: then the member pays and holds it, and both names stand in the books.
     """
     member_id = for_member.member_id if for_member else actor.member_id
+    verb = "reserve" if is_reserved else "take"
     if grace_hours is None:
         grace_hours = await grace_hours_on(session, actor.community_id, now)
     if tags is None:
@@ -56,7 +67,7 @@ async def take_offer(
         issued = await redemption.issue_voucher(
             session,
             actor.community_id,
-            key=key_for(actor.member_id, f"take:{offer_id}:{member_id}:{key}"),
+            key=key_for(actor.member_id, f"{verb}:{offer_id}:{member_id}:{key}"),
             offer_id=offer_id,
             member_id=member_id,
             owner_group=for_member.household_id if for_member else actor.household_id,
@@ -64,6 +75,7 @@ async def take_offer(
             on_behalf_of=member_id if for_member else None,
             grace_hours=grace_hours,
             tags=tags,
+            reserved_minutes=RESERVED_MINUTES if is_reserved else None,
             now=now,
         )
     except redemption.PointsShort as short:
@@ -71,22 +83,57 @@ async def take_offer(
     except redemption.MemberInDebt as debt:
         raise PointsOwed(-(-debt.owed // 100)) from debt
     if not issued.replayed:
-        audit.record(
-            session,
-            actor,
-            "vouchers.issued",
-            kind="voucher",
-            id=issued.voucher_id,
-            now=now,
-            on_behalf_of=member_id if for_member else None,
-            detail={"offer": offer_id.hex},
-        )
-        outbox.record(
-            session,
-            VoucherIssued(community_id=actor.community_id, voucher_id=issued.voucher_id, member_id=member_id),
-            now=now,
-        )
+        behalf = member_id if for_member else None
+        _note(session, actor, "vouchers.reserved" if is_reserved else "vouchers.issued", issued, offer_id, behalf, now)
+        if not is_reserved:
+            _tell(session, actor, issued.voucher_id, member_id, now)
     return issued.voucher_id
+
+
+def _note(
+    session: AsyncSession,
+    actor: Actor,
+    action: str,
+    issued: redemption.Issued,
+    offer_id: UUID,
+    behalf: UUID | None,
+    now: datetime,
+) -> None:
+    audit.record(
+        session,
+        actor,
+        action,
+        kind="voucher",
+        id=issued.voucher_id,
+        now=now,
+        on_behalf_of=behalf,
+        detail={"offer": offer_id.hex},
+    )
+
+
+def _tell(session: AsyncSession, actor: Actor, voucher_id: int, member_id: UUID, now: datetime) -> None:
+    fact = VoucherIssued(community_id=actor.community_id, voucher_id=voucher_id, member_id=member_id)
+    outbox.record(session, fact, now=now)
+
+
+async def confirm(session: AsyncSession, *, actor: Actor, voucher_id: int, key: str, now: datetime) -> None:
+    """Say yes to what was reserved, in its ten minutes: the price is the one that was shown. Staff may do it for the holder."""
+    voucher = await _held(session, actor, voucher_id)
+    behalf = voucher.member_id if voucher.member_id != actor.member_id else None
+    replayed = await redemption.confirm_voucher(
+        session,
+        actor.community_id,
+        voucher_id,
+        key=key_for(actor.member_id, f"confirm:{voucher_id}:{key}"),
+        actor_id=actor.member_id,
+        on_behalf_of=behalf,
+        grace_hours=await grace_hours_on(session, actor.community_id, now),
+        now=now,
+    )
+    if replayed:
+        return
+    audit.record(session, actor, "vouchers.issued", kind="voucher", id=voucher_id, now=now, on_behalf_of=behalf)
+    _tell(session, actor, voucher_id, voucher.member_id, now)
 
 
 async def grace_hours_on(session: AsyncSession, community_id: int, now: datetime) -> int:

@@ -47,7 +47,7 @@ AnyRequest = Request[Any, Any, Any]
 WRITERS = (Role.STAFF, Role.ADMIN)
 
 
-def _key(request: AnyRequest) -> str:
+def key_of(request: AnyRequest) -> str:
     """The client's key for an act that may come twice; a client without one gets no protection from itself."""
     return request.headers.get("idempotency-key") or new_id().hex
 
@@ -104,22 +104,49 @@ async def take(
     now: NamedDependency[datetime],
 ) -> Response[VoucherOut]:
     """Take an offer for oneself, or for somebody by staff. Exactly once by the Idempotency-Key."""
+    return await take_for(request, state, session, actor, now, offer_id, data.for_member, is_reserved=False)
+
+
+async def take_for(
+    request: AnyRequest,
+    state: State,
+    session: AsyncSession,
+    actor: Actor,
+    now: datetime,
+    offer_id: UUID,
+    for_member: UUID | None,
+    *,
+    is_reserved: bool,
+) -> Response[VoucherOut]:
+    """Take or reserve an offer for oneself, or for somebody by staff."""
 
     async def work() -> VoucherOut:
         holder = None
-        if data.for_member is not None and data.for_member != actor.member_id:
+        if for_member is not None and for_member != actor.member_id:
             if not actor.has(Role.STAFF):
                 raise NotAllowed
-            holder = await person(session, actor.community_id, data.for_member)
+            holder = await person(session, actor.community_id, for_member)
         voucher_id = await taking.take_offer(
-            session, actor=actor, offer_id=offer_id, key=_key(request), now=now, for_member=holder
+            session,
+            actor=actor,
+            offer_id=offer_id,
+            key=key_of(request),
+            now=now,
+            for_member=holder,
+            is_reserved=is_reserved,
         )
         await session.flush()
-        shown = await redemption.voucher(session, actor.community_id, voucher_id)
-        card = (await voucher_cards(session, actor.community_id, [shown], now))[0]
-        return _voucher(state, actor, card, now)
+        return await shown_voucher(state, session, actor, voucher_id, now)
 
     return await once(request, session, actor, now, work, status=201)
+
+
+async def shown_voucher(
+    state: State, session: AsyncSession, actor: Actor, voucher_id: int, now: datetime
+) -> VoucherOut:
+    """A voucher that was just written, as it stands."""
+    found = await redemption.voucher(session, actor.community_id, voucher_id)
+    return _voucher(state, actor, (await voucher_cards(session, actor.community_id, [found], now))[0], now)
 
 
 @get("/api/vouchers", opt=SIGNED_IN)
@@ -164,7 +191,7 @@ async def cancel(
 
     async def work() -> None:
         await taking.give_back(
-            session, actor=actor, voucher_id=voucher_id, quantity=quantity, key=_key(request), now=now
+            session, actor=actor, voucher_id=voucher_id, quantity=quantity, key=key_of(request), now=now
         )
 
     return await once(request, session, actor, now, work, status=204)
@@ -188,7 +215,7 @@ async def give(
             voucher_id=voucher_id,
             card_no=data.card_no,
             name=data.name,
-            key=_key(request),
+            key=key_of(request),
             now=now,
         )
 
@@ -303,7 +330,7 @@ async def publish(
     """Open a draft to residents, within the sponsor's budget."""
 
     async def work() -> None:
-        await offering.publish_offer(session, actor=actor, offer_id=offer_id, key=_key(request), now=now)
+        await offering.publish_offer(session, actor=actor, offer_id=offer_id, key=key_of(request), now=now)
 
     return await once(request, session, actor, now, work, status=204)
 
@@ -321,7 +348,7 @@ async def withdraw(
 
     async def work() -> None:
         await offering.withdraw_offer(
-            session, actor=actor, offer_id=offer_id, reason=data.reason, key=_key(request), now=now
+            session, actor=actor, offer_id=offer_id, reason=data.reason, key=key_of(request), now=now
         )
 
     return await once(request, session, actor, now, work, status=204)
@@ -344,7 +371,7 @@ async def pledge(
             sponsor_id=data.sponsor,
             unit=data.unit,
             amount=data.amount,
-            key=_key(request),
+            key=key_of(request),
             now=now,
         )
 

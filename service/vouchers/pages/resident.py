@@ -94,13 +94,55 @@ async def take(
     now: NamedDependency[datetime],
 ) -> Redirect:
     """Take it, exactly once: a double tap or the way back leads to the same voucher."""
+    return await _take(request, offer_id, session, actor, now, is_reserved=False)
+
+
+@post("/offers/{offer_id:uuid}/reserve", opt=SIGNED_IN, include_in_schema=False)
+async def reserve(
+    request: AnyRequest,
+    offer_id: FromPath[UUID],
+    session: NamedDependency[AsyncSession],
+    actor: NamedDependency[Actor],
+    now: NamedDependency[datetime],
+) -> Redirect:
+    """Keep it for ten minutes and show the price; a double tap leads to the same one."""
+    return await _take(request, offer_id, session, actor, now, is_reserved=True)
+
+
+async def _take(
+    request: AnyRequest, offer_id: UUID, session: AsyncSession, actor: Actor, now: datetime, *, is_reserved: bool
+) -> Redirect:
     offer, balance = await offer_for(session, actor.community_id, actor.member_id, offer_id, now=now)
     key = str((await request.form()).get("_key") or "")
     with refill(request, "vouchers/offer.html", title=offer.title, offer=offer, balance=balance):
         await form_of(request, TakeForm)
 
         async def work() -> str:
-            voucher_id = await taking.take_offer(session, actor=actor, offer_id=offer_id, key=key, now=now)
+            voucher_id = await taking.take_offer(
+                session, actor=actor, offer_id=offer_id, key=key, now=now, is_reserved=is_reserved
+            )
+            return f"/vouchers/{voucher_id}?done=vouchers.{'reserved' if is_reserved else 'taken'}"
+
+        return await once_page(request, session, actor, now, work)
+
+
+@post("/vouchers/{voucher_id:int}/confirm", opt=SIGNED_IN, include_in_schema=False)
+async def confirm(
+    request: AnyRequest,
+    voucher_id: FromPath[int],
+    state: State,
+    session: NamedDependency[AsyncSession],
+    actor: NamedDependency[Actor],
+    now: NamedDependency[datetime],
+) -> Redirect:
+    """Say yes to what is reserved."""
+    card = await voucher_for(session, actor, voucher_id, now=now)
+    key = str((await request.form()).get("_key") or "")
+    shown = await _shown(session, state, actor, card, now)
+    with refill(request, "vouchers/voucher.html", title=card.title, **cast("dict[str, Any]", shown)):
+
+        async def work() -> str:
+            await taking.confirm(session, actor=actor, voucher_id=voucher_id, key=key, now=now)
             return f"/vouchers/{voucher_id}?done=vouchers.taken"
 
         return await once_page(request, session, actor, now, work)

@@ -14,6 +14,7 @@ from service.kit.i18n import _
 from service.kit.manifest import InboxRow, Unfinished
 from service.vouchers.queries.catalogue import vouchers_for
 from service.vouchers.queries.devices import held_records
+from service.vouchers.queries.desk_uses import waiting_uses
 from service.vouchers.queries.office import unsettled, waiting
 from service.vouchers.rules import Tab
 
@@ -120,6 +121,26 @@ async def held_waiting(session: AsyncSession, actor: Actor, now: datetime) -> Se
             url="/desk/held",
         )
         for each in mine[:AT_MOST]
+    ]
+
+
+async def desk_uses_waiting(session: AsyncSession, actor: Actor, now: datetime) -> Sequence[InboxRow]:
+    """Uses at the desk that other staff want a second person for; the longest waiting first."""
+    del now  # what waits does not depend on the hour
+    if not actor.has(Role.STAFF, Role.APPROVER):
+        return []
+    lines = await waiting_uses(session, actor.community_id)
+    mine = [line for line in lines if actor.member_id not in (line.proposed_by, line.member_id)]
+    people = await people_by_ids(session, actor.community_id, {line.member_id for line in mine})
+    return [
+        InboxRow(
+            kind="desk_use",
+            title=line.title,
+            who=people[line.member_id].name if line.member_id in people else "",
+            since=line.proposed_at,
+            url="/desk/uses",
+        )
+        for line in mine
     ]
 
 
