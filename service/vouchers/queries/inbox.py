@@ -13,8 +13,8 @@ from service.kit.access import Actor, Role
 from service.kit.i18n import _
 from service.kit.manifest import InboxRow, Unfinished
 from service.vouchers.queries.catalogue import vouchers_for
-from service.vouchers.queries.devices import held_records
 from service.vouchers.queries.desk_uses import waiting_uses
+from service.vouchers.queries.devices import held_records
 from service.vouchers.queries.office import unsettled, waiting
 from service.vouchers.rules import Tab
 
