@@ -28,6 +28,9 @@ from redemption.qr import QUIET_MODULES
 ASSETS = Path(__file__).resolve().parents[1] / "service" / "assets"
 PIXELS_PER_MODULE = (4.0, 5.0, 6.0, 8.0)
 LENS_DEGREES = 65
+LENS_PIXELS = 1280 * 640 / 720
+"""How wide the lens sees in the pixels that are decoded: service/assets/src/camera.js asks for 1280 by 720 and takes the middle
+square at 640. A narrower picture would stand for a phone held nearer, whose tilt bends the code more."""
 DECODER = """
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
@@ -76,7 +79,7 @@ def solved(rows: list[list[float]]) -> list[float]:
 def seen(size: float, lot: random.Random) -> list[tuple[float, float]]:
     """Where a square of so many pixels has its corners, tilted about any axis and turned, around zero."""
     tilt, axis, turn = math.radians(lot.uniform(0, 35)), lot.uniform(0, 2 * math.pi), lot.uniform(0, 2 * math.pi)
-    distance = 640 / (2 * math.tan(math.radians(LENS_DEGREES / 2)))
+    distance = LENS_PIXELS / (2 * math.tan(math.radians(LENS_DEGREES / 2)))
     corners = []
     for left, top in ((-1, -1), (1, -1), (1, 1), (-1, 1)):
         corner = complex(left, top) * size / 2 * cmath.rect(1, turn - axis)
