@@ -11,7 +11,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from service import communities, identity, seals
 from service.communities import OrganisationKind, PriceLine
-from service.demo import exchanges, fund, neighbours, offers, shifts, wishes
+from service.demo import counters, exchanges, fund, neighbours, offers, repairs, shifts, wishes
 from service.demo.cast import CAST, ELSEWHERE, ELSEWHERE_CAST, HERE, ORGANISATIONS, PIN
 from service.demo.roster import GRIDS, GRIDS_HERE, grid_name, sheet, short_name, street, table
 from service.demo.stage import Stage, actors, moment
@@ -59,6 +59,8 @@ async def load_demo(sessions: Sessions, keyring: Keyring, now: datetime, progres
         await shifts.season(stage)
         await wishes.season(stage)
         await offers.season(stage)
+        await counters.season(stage)
+        await repairs.season(stage)
         await exchanges.season(stage)
         progress("  和隔壁社区的往来")
         await neighbours.season(stage)

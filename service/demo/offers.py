@@ -1,6 +1,6 @@
 """What a sponsor gives and points buy: the published specimens as offers, some vouchers, one of them used."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -8,6 +8,7 @@ import redemption
 from service.demo.cast import HERE
 from service.demo.roster import table
 from service.demo.stage import Stage
+from service.kit.access import Actor
 from service.kit.clock import day_begins, local_day
 from service.kit.ids import new_id
 from service.vouchers.actions import keeping, offering, taking
@@ -43,12 +44,12 @@ async def season(stage: Stage) -> None:
     for row in table("redemption_specimens.csv"):
         title = row["item"]
         if title not in published and "物业费" not in title:
-            published[title] = await _publish(stage, title, int(row["points"]), "bakery", redemption.OfferKind.GOODS)
-    haircut = await _publish(
+            published[title] = await publish(stage, title, int(row["points"]), "bakery", redemption.OfferKind.GOODS)
+    haircut = await publish(
         stage, "理发一次", HAIRCUT_POINTS, "barbershop", redemption.OfferKind.SERVICE, is_giftable=True
     )
     workdays = {"weekdays": WORKDAYS, "period_cap": 100, "period_cap_per": redemption.CapPeriod.WEEK}
-    lunches = await _publish(
+    lunches = await publish(
         stage, "午餐五次", LUNCH_POINTS, "bakery", redemption.OfferKind.SERVICE, pieces=LUNCHES, **workdays
     )
     at = stage.now - timedelta(hours=26)
@@ -73,14 +74,23 @@ async def season(stage: Stage) -> None:
         key="demo",
         now=stage.now - timedelta(hours=2),
     )
-    await _use(stage, taken["sun", published["碗"]])
+    an_hour_later = at + timedelta(hours=1)
+    await scanned(
+        stage, taken["sun", published["碗"]], stage.organisations["bakery"], stage.cast["zhou"], an_hour_later
+    )
 
 
-async def _publish(
+async def publish(
     stage: Stage, title: str, points: int, shop: str, kind: redemption.OfferKind, *, pieces: int = 1, **more: Any
 ) -> UUID:
+    """An offer of the sponsor at one shop, open since four weeks."""
     began = stage.at(28, 9)
     day = local_day(began)
+    usual: dict[str, Any] = {
+        "payable_fen": points * FEN_PER_POINT,
+        "per_member_cap": pieces,
+        "rules": (f"每人每季度{'一份' if pieces == 1 else '一张'}。", "凭券到店领取，不找零，不兑现金。"),
+    }
     terms = redemption.OfferTerms(
         offer_id=new_id(),
         sponsor_id=stage.organisations["sponsor"],
@@ -89,13 +99,10 @@ async def _publish(
         kind=kind,
         pieces=pieces,
         price_points=points,
-        payable_fen=points * FEN_PER_POINT,
         stock_total=STOCK,
-        per_member_cap=pieces,
         valid_from=day_begins(day),
         valid_until=day_begins(day + timedelta(days=180)),
-        rules=(f"每人每季度{'一份' if pieces == 1 else '一张'}。", "凭券到店领取，不找零，不兑现金。"),
-        **more,
+        **(usual | more),
     )
     clerk = stage.cast["wu"]
     await offering.draft_offer(stage.session, actor=clerk, terms=terms, now=began)
@@ -103,20 +110,18 @@ async def _publish(
     return terms.offer_id
 
 
-async def _use(stage: Stage, voucher_id: int) -> None:
-    """Scanned at the counter an hour later."""
-    at = stage.now - timedelta(hours=25)
-    seller = stage.cast["zhou"]
+async def scanned(stage: Stage, voucher_id: int, shop_id: UUID, clerk: Actor, at: datetime) -> None:
+    """Used at a counter."""
     scan = await redemption.redeem(
         stage.session,
         HERE,
-        device_id=new_id(),
+        device_id=clerk.member_id,
         nonce=new_id(),
         voucher_id=voucher_id,
         code_seq=None,
-        merchant_id=stage.organisations["bakery"],
-        owner_group_of_clerk=seller.household_id,
-        clerk_id=seller.member_id,
+        merchant_id=shop_id,
+        owner_group_of_clerk=clerk.household_id,
+        clerk_id=clerk.member_id,
         scanned_at=at,
         now=at,
     )

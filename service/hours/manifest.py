@@ -94,7 +94,14 @@ MANIFEST = Manifest(
     ],
     timed=[Timed("hours.close_shifts", CLOSE_EVERY_SECONDS, actions.close_due_shifts)],
     nav=[
-        Nav(label="活动", url="/desk/activities", icon="calendar", roles=frozenset({Role.STAFF}), order=20),
+        Nav(
+            label="活动",
+            url="/desk/activities",
+            icon="calendar",
+            roles=frozenset({Role.STAFF}),
+            order=20,
+            also=("/desk/shifts",),
+        ),
         Nav(
             label="时长审核",
             url="/desk/hours",

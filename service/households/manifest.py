@@ -7,6 +7,6 @@ from service.kit.manifest import Manifest, Nav
 MANIFEST = Manifest(
     name="households",
     handlers=[*api.HANDLERS, *pages.HANDLERS],
-    nav=[Nav("家庭类别", pages.PAGE, "home", frozenset(KEEPERS), order=62)],
+    nav=[Nav("家庭类别", pages.PAGE, "home", frozenset(KEEPERS), order=62, also=("/desk/entitlements",))],
     staff_inbox=[pages.inbox],
 )

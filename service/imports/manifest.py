@@ -47,5 +47,5 @@ MANIFEST = Manifest(
     ],
     staff_inbox=[openings_pages.inbox],
     unfinished=[unfinished],
-    nav=[Nav("导入人员", "/desk/imports", "upload", frozenset({Role.STAFF, Role.ADMIN}), 72)],
+    nav=[Nav("导入人员", "/desk/imports", "upload", frozenset({Role.STAFF, Role.ADMIN}), 72, also=("/desk/openings",))],
 )

@@ -60,6 +60,8 @@ class Nav:
     order: int
     waiting: Count | None = None
     """How much work waits there; shown beside the label and summed in the inbox."""
+    also: tuple[str, ...] = ()
+    """Other places whose pages belong here, so that this entry is marked on them."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -148,7 +148,8 @@ def sidebar(slices: Sequence[Manifest], actor: Actor, path: str) -> list[NavEntr
     """The staff's places that this person may open."""
     entries = [entry for item in slices for entry in item.nav if actor.has(*entry.roles)]
     entries.sort(key=lambda entry: entry.order)
-    best = _nearest(path, [entry.url for entry in entries])
+    places = {place: entry.url for entry in entries for place in (entry.url, *entry.also)}
+    best = places.get(_nearest(path, list(places)))
     return [NavEntry(translate(entry.label), entry.url, entry.icon, entry.url == best) for entry in entries]
 
 

@@ -33,7 +33,14 @@ MANIFEST = Manifest(
         api.organisation,
     ],
     nav=[
-        Nav("人员", "/desk/people", "people", frozenset({Role.STAFF, Role.APPROVER, Role.ADMIN}), 70),
+        Nav(
+            "人员",
+            "/desk/people",
+            "people",
+            frozenset({Role.STAFF, Role.APPROVER, Role.ADMIN}),
+            70,
+            also=("/desk/passbooks",),
+        ),
         Nav("单位和商户", "/desk/organisations", "shop", OFFICE, 74),
     ],
 )

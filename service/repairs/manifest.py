@@ -9,7 +9,17 @@ MANIFEST = Manifest(
     name="repairs",
     handlers=[*pages.HANDLERS, *api.HANDLERS],
     timed=[Timed("repairs.release_warranties", 600, actions.release_warranties)],
-    nav=[Nav("维修", "/desk/repairs", "wrench", frozenset(READERS), order=26, waiting=cards.waiting)],
+    nav=[
+        Nav(
+            "维修",
+            "/desk/repairs",
+            "wrench",
+            frozenset(READERS),
+            order=26,
+            waiting=cards.waiting,
+            also=("/desk/repairers",),
+        )
+    ],
     home_cards=[cards.my_repairs],
     staff_inbox=[cards.inbox],
 )

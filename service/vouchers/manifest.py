@@ -48,6 +48,7 @@ from service.vouchers.queries.inbox import (
 )
 
 MINUTE, HOUR = 60, 3600
+BY_HAND = ("/desk/cards", "/desk/papers", "/desk/uses", "/desk/use-requests", "/desk/voucher-requests")
 
 MANIFEST = Manifest(
     name="vouchers",
@@ -236,7 +237,7 @@ MANIFEST = Manifest(
             frozenset({Role.STAFF, Role.APPROVER, Role.FINANCE, Role.AUDITOR, Role.ADMIN}),
             order=50,
         ),
-        Nav("代办兑换", "/desk/vouchers", "ticket", frozenset({Role.STAFF}), order=51),
+        Nav("代办兑换", "/desk/vouchers", "ticket", frozenset({Role.STAFF}), order=51, also=BY_HAND),
         Nav("店里的手机", "/desk/devices", "shop", frozenset({Role.STAFF}), order=52),
         Nav(
             "离线记录",

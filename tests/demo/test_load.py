@@ -143,3 +143,14 @@ async def test_chen_has_hours_points_to_spend_and_vouchers(street: Sessions) -> 
     assert minutes >= 24 * 60
     assert points >= 1_000
     assert len(held) == 2
+
+
+async def test_both_counters_had_weeks_and_repairs_are_on_their_way(street: Sessions) -> None:
+    async with street.begin() as session:
+        uses = (await session.execute(sa.text("SELECT count(*) FROM redemption.use"))).scalar_one()
+        statements = set((await session.execute(sa.text("SELECT state FROM redemption.settlement"))).scalars())
+        orders = set((await session.execute(sa.text("SELECT state FROM repair_order"))).scalars())
+
+    assert uses >= 45
+    assert statements == {"CLOSED", "CONFIRMED"}
+    assert orders == {"reported", "quoted", "on_site"}
