@@ -73,6 +73,7 @@ MANIFEST = Manifest(
         shop.choose,
         shop.redeem_typed,
         shop.today_page,
+        shop.slip_page,
         shop.undo_page,
         shop.undo,
         device.shell_page,

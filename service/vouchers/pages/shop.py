@@ -36,7 +36,7 @@ from service.vouchers.browser import (
 )
 from service.vouchers.pages.device import QUEUE_WORDS, scanner_context, worker_url
 from service.vouchers.payloads import ReasonForm, ScanOut, ShopForm, TypedForm
-from service.vouchers.queries.counter import shops_of, today
+from service.vouchers.queries.counter import shops_of, slip_of, today
 from service.vouchers.rules import ChooseShop, key_for
 from service.vouchers.said import said
 
@@ -194,6 +194,30 @@ async def today_page(
         offline_words=QUEUE_WORDS,
         next_url=f"/shop/today?after={cursor}" if cursor else None,
         first_url="/shop/today" if after else None,
+    )
+
+
+@get("/shop/uses/{voucher_id:int}/{seq:int}/receipt", opt=allow(*COUNTER), include_in_schema=False)
+async def slip_page(
+    request: AnyRequest,
+    voucher_id: FromPath[int],
+    seq: FromPath[int],
+    session: NamedDependency[AsyncSession],
+    actor: NamedDependency[Actor],
+    now: NamedDependency[datetime],
+    paper: FromQuery[str | None] = None,
+) -> Template:
+    """A receipt for narrow paper, as the printers at counters have it: 58 millimetres wide, or 80."""
+    slip = await slip_of(session, actor, await shops_of(session, actor, local_day(now)), voucher_id, seq)
+    wide = paper == "80"
+    here = f"/shop/uses/{voucher_id}/{seq}/receipt"
+    return page(
+        request,
+        "vouchers/slip.html",
+        title=_("核销小票"),
+        slip=slip,
+        is_wide=wide,
+        other_url=here if wide else f"{here}?paper=80",
     )
 
 

@@ -13,7 +13,7 @@ from service.communities import organisations_by_ids
 from service.identity import people_by_ids, roles_by_member
 from service.kit.access import Actor, Role
 from service.kit.clock import HOME_ZONE, local_day
-from service.vouchers.rules import StatementNotFound, undo_until
+from service.vouchers.rules import StatementNotFound, UseNotFound, undo_until
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +122,36 @@ async def today(
         for use in page.uses
     ]
     return Today(sums.count, sums.points, sums.cash_fen, takings, page.next)
+
+
+@dataclass(frozen=True, slots=True)
+class Slip:
+    """What stands on the receipt of one use."""
+
+    shop: str
+    title: str
+    use: redemption.Use
+    number: str
+    """Tells which use it was, and is no code that anybody could use."""
+    card_tail: str
+
+
+async def slip_of(session: AsyncSession, actor: Actor, shops: Mapping[UUID, Shop], voucher_id: int, seq: int) -> Slip:
+    """The receipt of a use at one of these shops; every other looks as if it were not there."""
+    uses = await redemption.uses_of(session, actor.community_id, voucher_id)
+    use = next((use for use in uses if use.seq == seq and use.merchant_id in shops), None)
+    if use is None:
+        raise UseNotFound
+    voucher = await redemption.voucher(session, actor.community_id, voucher_id)
+    offer = await redemption.offer(session, actor.community_id, voucher.offer_id)
+    people = await people_by_ids(session, actor.community_id, [voucher.member_id])
+    return Slip(
+        shop=shops[use.merchant_id].name,
+        title=offer.title,
+        use=use,
+        number=f"{voucher_id % 10**8:08}-{seq}",
+        card_tail=people[voucher.member_id].card_no[-4:],
+    )
 
 
 async def statement_for(
