@@ -36,7 +36,7 @@ async def crowd(street: Street) -> AsyncIterator[dict[str, Client]]:
 async def narrow(street: Street, town_database: Database) -> AsyncIterator[None]:
     """The app has four connections and no more: its pool takes eight, and four are in use for as long as the test lasts."""
     state = street.app.state
-    engine = make_engine(town_database.app_url, pool_size=4)
+    engine = make_engine(town_database.app_url, pool_size=8)
     wide = state.engine, state.sessions, state.poster
     state.engine, state.sessions = engine, make_sessions(engine, KEYRING)
     state.poster = make_poster(state.sessions)

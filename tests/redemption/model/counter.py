@@ -24,6 +24,7 @@ from tests.redemption.model.things import (
 Said = str
 """`done`, or the code of the refusal."""
 CLOSED = ("USED", *OVER)
+NO_PHONE = UUID(int=0)
 
 
 @dataclass
@@ -183,12 +184,17 @@ class Counter:
         voucher.state, voucher.token, voucher.lock_until = ("PART_USED" if voucher.used else "ISSUED"), None, None
         voucher.expires_at, voucher.due_at = max(voucher.expires_at, until), max(voucher.due_at, until)
         said = self.scan(voucher, device, nonce, shop, clerk, None, None, pieces, now)
+        if said == "leased" and 1 <= pieces <= voucher.open:
+            # Whoever got the lease after the lock was not given this voucher.
+            self.take(voucher, device, nonce, shop, clerk, pieces, now)
+            said = "redeemed"
         if said != "redeemed":
             voucher.state, voucher.token, voucher.lock_until, voucher.expires_at, voucher.due_at = before
         return said
 
     def lock_refusal(self, voucher: Voucher, shop: UUID, clerk: UUID, now: datetime) -> Said:
-        return self.scan_refusal(voucher, shop, clerk, None, None, 1, now, None)
+        """For a job, which has no phone: while a phone has the lease, nobody else locks."""
+        return self.scan_refusal(voucher, shop, clerk, None, None, 1, now, NO_PHONE)
 
     def locked(self, voucher: Voucher, token: UUID, until: datetime, now: datetime) -> None:
         voucher.state, voucher.token, voucher.lock_until, voucher.changed_at = "LOCKED", token, until, now
