@@ -53,7 +53,7 @@ def dispute_a_line(visitor: Visitor) -> str:
     qian.get_by_role("button", name="结账").click()
     zhou = visitor.page("zhou")
     zhou.goto(f"{origin}/shop/settlements")
-    zhou.get_by_role("link", name="第 1 期").click()
+    zhou.get_by_role("link", name="第 2 期").click()
     zhou.get_by_text("这一笔不对").first.click()
     zhou.get_by_label("哪里不对").first.fill("顾客没有来")
     zhou.get_by_role("button", name="提出异议").first.click()
