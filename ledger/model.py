@@ -282,27 +282,30 @@ class Book:
         policy = self.policies[unit]
         origin = self.entries[entry.original].moves if entry.original is not None else []
         parts: lots.Parts = []
+        aside: lots.Parts = []
         if debit.startswith(policy.prefix):
             first = {when for code, counted, when, put in origin if (code, counted) == (debit, unit) and put > 0}
             if entry.original is None:
                 first = {when for code, counted, when in returned if (code, counted) == (debit, unit)}
             parts = lots.out_of(self.accounts[debit, unit].lots, amount, at, first, sweeps=credit == EXPIRED)
             entry.moves += [(debit, unit, when, -part) for when, part in parts]
+            aside = lots.with_owed(parts, amount)
         if isinstance(step, Hold):
-            self.holds[step.hold_id].when = [when for when, _ in parts]
-            self.holds[step.hold_id].lots = [[part, 0, 0, 0] for _, part in parts]
+            self.holds[step.hold_id].when = [when for when, _ in aside]
+            self.holds[step.hold_id].lots = [[part, 0, 0, 0] for _, part in aside]
         elif not isinstance(step, Leg):
             held = self.holds[step.hold_id]
             parts = lots.through(held.when, held.lots, step, amount)
         elif credit.startswith(policy.prefix) and entry.original is not None:
             parts = lots.back_to(origin, entry.moves, credit, unit, amount)
         if credit.startswith(policy.prefix):
-            fresh = amount - sum(part for _, part in parts)
+            account = self.accounts[credit, unit]
+            debt, fresh = max(0, amount - account.balance), amount - sum(part for _, part in parts)
+            owed = min(fresh, debt) if isinstance(step, Release | Refund) else 0  # What came from no lot.
+            debt, fresh = debt - owed, fresh - owed
             parts += [(lots.expiry(policy, at), fresh)] if fresh else []
             if policy.grace_days and (isinstance(step, Release | Refund) or entry.original is not None):
                 parts = lots.with_grace(parts, policy, at, self.graced)
-            account = self.accounts[credit, unit]
-            debt = max(0, amount - account.balance)
             for when, part in sorted(parts):
                 paid = min(debt, part)
                 debt -= paid

@@ -6,6 +6,8 @@ from zoneinfo import ZoneInfo
 from ledger.rules import Capture, ExpiryPolicy, ExpiryRule, Refund, Release
 
 NEVER = datetime.max.replace(tzinfo=UTC)
+OWED = datetime.min.replace(tzinfo=UTC)
+"""Where a hold's amount lies that came out of no lot."""
 Parts = list[tuple[datetime, int]]
 """Amounts, and when each expires."""
 
@@ -40,16 +42,23 @@ def out_of(lots: dict[datetime, int], amount: int, at: datetime, first: set[date
     return parts
 
 
+def with_owed(parts: Parts, amount: int) -> Parts:
+    """What a hold is made of: what was taken from lots, and the rest of it, which is owed."""
+    owed = amount - sum(part for _, part in parts)
+    return [*parts, (OWED, owed)] if owed else parts
+
+
 def through(when: list[datetime], lots: list[list[int]], step: Capture | Release | Refund, amount: int) -> Parts:
-    """What a capture takes of a hold's lots, the first to expire first; what goes back is the last to expire."""
+    """What a capture takes of a hold's lots, the first to expire first, what is owed last; what goes back is the other way."""
     counter = {Capture: 1, Release: 2, Refund: 3}[type(step)]
     parts: Parts = []
-    for expires, lot in sorted(zip(when, lots, strict=True), reverse=counter != 1, key=lambda pair: pair[0]):
+    in_order = sorted(zip(when, lots, strict=True), key=lambda pair: (pair[0] == OWED, pair[0]), reverse=counter != 1)
+    for expires, lot in in_order:
         room = lot[1] - lot[3] if counter == 3 else lot[0] - lot[1] - lot[2]
         part = min(room, amount)
         amount -= part
         lot[counter] += part
-        if part:
+        if part and expires != OWED:
             parts.append((expires, part))
     return parts
 

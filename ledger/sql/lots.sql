@@ -154,6 +154,7 @@ DECLARE
     amounts bigint[];
     rest bigint;
     part bigint;
+    v_debt bigint;
     v_grace timestamptz;
 BEGIN
     FOR t IN
@@ -182,15 +183,20 @@ BEGIN
         END IF;
         IF t.kind = 'hold' THEN
             INSERT INTO hold_lot (community_id, hold_id, expires_at, amount, captured, released, refunded)
-            SELECT p_book, t.hold_id, u.expires, u.amount, 0, 0, 0 FROM unnest(expires, amounts) u(expires, amount);
+            SELECT p_book, t.hold_id, u.expires, u.amount, 0, 0, 0 FROM unnest(expires, amounts) u(expires, amount)
+            UNION ALL
+            -- What came out of no lot is owed.
+            SELECT p_book, t.hold_id, '-infinity', u.owed, 0, 0, 0
+            FROM (SELECT t.amount - coalesce(sum(x), 0) AS owed FROM unnest(amounts) x) u WHERE t.takes AND u.owed > 0;
         ELSIF t.hold_id IS NOT NULL THEN
-            -- A capture takes what expires first; what is given back or refunded is what expires last.
+            -- A capture takes what expires first, and what is owed last; what is given back or refunded goes the other way.
             expires := '{}'; amounts := '{}'; rest := t.amount;
             FOR l IN
                 SELECT h.expires_at, CASE t.kind WHEN 'refund' THEN h.captured - h.refunded
                                                  ELSE h.amount - h.captured - h.released END AS room
                 FROM hold_lot h WHERE h.community_id = p_book AND h.hold_id = t.hold_id
-                ORDER BY CASE WHEN t.kind = 'capture' THEN h.expires_at END, h.expires_at DESC
+                ORDER BY (h.expires_at = '-infinity') = (t.kind = 'capture'),
+                         CASE WHEN t.kind = 'capture' THEN h.expires_at END, h.expires_at DESC
             LOOP
                 part := least(l.room, rest);
                 CONTINUE WHEN part = 0;
@@ -198,7 +204,9 @@ BEGIN
                                       released = h.released + CASE t.kind WHEN 'release' THEN part ELSE 0 END,
                                       refunded = h.refunded + CASE t.kind WHEN 'refund' THEN part ELSE 0 END
                 WHERE h.community_id = p_book AND h.hold_id = t.hold_id AND h.expires_at = l.expires_at;
-                expires := expires || l.expires_at; amounts := amounts || part; rest := rest - part;
+                rest := rest - part;
+                CONTINUE WHEN l.expires_at = '-infinity';
+                expires := expires || l.expires_at; amounts := amounts || part;
             END LOOP;
         ELSIF t.fills AND t.reverses IS NOT NULL THEN
             -- What an undone spending took goes back to the lots it came from, the last to expire first.
@@ -219,8 +227,14 @@ BEGIN
             END LOOP;
         END IF;
         IF t.fills THEN
-            -- What comes from no lot is new.
+            v_debt := greatest(t.amount - t.credit_balance, 0);
             rest := t.amount - coalesce((SELECT sum(u) FROM unnest(amounts) u), 0);
+            IF t.kind IN ('release', 'refund') THEN
+                -- What was owed pays the debt before anything else, or a hold would make old points young.
+                part := least(rest, v_debt);
+                rest := rest - part; v_debt := v_debt - part;
+            END IF;
+            -- What comes from no lot is new.
             IF rest > 0 THEN
                 expires := expires || lot_expiry(t.rule, t.months, t.zone, p_at); amounts := amounts || rest;
             END IF;
@@ -239,7 +253,7 @@ BEGIN
                     END IF;
                 END LOOP;
             END IF;
-            PERFORM fill_lots(p_book, t.seq, t.credit, greatest(t.amount - t.credit_balance, 0), expires, amounts);
+            PERFORM fill_lots(p_book, t.seq, t.credit, v_debt, expires, amounts);
         END IF;
     END LOOP;
 END

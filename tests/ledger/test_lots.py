@@ -101,6 +101,29 @@ async def test_a_refund_returns_to_the_lots_it_came_from(sessions: Sessions):
     assert (refused.value.asked, refused.value.remaining) == (11, 10)
 
 
+async def test_a_hold_beyond_what_one_has_makes_nothing_young(sessions: Sessions):
+    """Whoever may owe sets aside more than lies in lots; what comes back pays that first, the rest is as old as it was."""
+    await rule(sessions)
+    async with sessions.begin() as session:
+        await ledger.open_account(session, BOOK, "lisbon", "point", floor=-50, now=NOW)
+    await post(sessions, journal("march", Leg("issued", "lisbon", "point", 20)))
+    await post(sessions, journal("aside", Hold(H, "lisbon", "point", 60)), now=ON_APRIL_1)
+    assert await of(sessions, "lisbon") == []
+    await post(sessions, journal("some", Release(H, 30)), now=ON_APRIL_1)
+    assert (await of(sessions, "lisbon"), await balance(sessions, "lisbon")) == ([], -10)
+    await post(sessions, journal("paid", Capture(H, "bakery", 30)), now=ON_APRIL_1)
+    await post(sessions, journal("undone", Refund(H, "bakery", 30)), now=ON_APRIL_1)
+    assert (await of(sessions, "lisbon"), await balance(sessions, "lisbon")) == ([(APRIL, 20)], 20)
+
+
+async def test_a_hold_of_nothing_but_debt_has_no_lots(sessions: Sessions):
+    await rule(sessions, ExpiryPolicy("bakery", ExpiryRule.NEVER, 1))
+    await post(sessions, journal("owed", Hold(H, "bakery", "point", 1)))
+    assert await of(sessions, "bakery") == []
+    await post(sessions, journal("back", Release(H)))
+    assert (await of(sessions, "bakery"), await balance(sessions, "bakery")) == ([], 0)
+
+
 async def test_what_comes_back_late_is_over_at_once_or_has_its_days_of_grace(sessions: Sessions):
     await earn(sessions)
     await post(sessions, journal("aside", Hold(H, "li", "point", 100)), now=ON_APRIL_1)
