@@ -1,3 +1,7 @@
+-- Without locks nobody could let go of what is locked now.
+SELECT redemption.move_voucher(v, 'ISSUED', NULL, 'unlock', NULL, NULL, 'lock_dropped', now()) FROM redemption.voucher v WHERE v.state = 'LOCKED';
+UPDATE redemption.voucher SET frozen_state = 'ISSUED', lock_token = NULL, lock_until = NULL WHERE frozen_state = 'LOCKED';
+
 DROP FUNCTION redemption.voucher_from_offer;
 DROP FUNCTION redemption.lives_until;
 DROP FUNCTION redemption.grace;

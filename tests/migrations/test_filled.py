@@ -48,7 +48,8 @@ INSERT INTO redemption.change_order
 SELECT community_id, gen_random_uuid(), voucher_id, gen_random_uuid(), true, 1, 0, 0, 0, 2, 0, 0, 0, NULL, 'a part',
        member_id, NULL, now()
   FROM redemption.voucher LIMIT 1;
-INSERT INTO redemption.change_answer SELECT community_id, change_id, false, proposed_by, NULL, now() FROM redemption.change_order;
+INSERT INTO redemption.change_answer SELECT community_id, change_id, false, proposed_by, NULL, now() FROM redemption.change_order
+ ON CONFLICT DO NOTHING;
 INSERT INTO household_class
 SELECT h.community_id, gen_random_uuid(), h.household_id, '\\x00', '\\x00', true, 'proposed', m.member_id, now(),
        NULL, NULL, NULL, NULL, NULL, NULL FROM household h JOIN member m USING (community_id) LIMIT 1;
@@ -117,16 +118,8 @@ SELECT d.community_id, d.departure_id, o.offer_id, true
 INSERT INTO redemption.departure_voucher
 SELECT d.community_id, d.departure_id, v.voucher_id, 1, 0, now()
   FROM redemption.departure d JOIN redemption.voucher v USING (community_id) LIMIT 1;
-INSERT INTO repair_order (community_id, order_id, state, revision, text, is_urgent, asked_by, posted_by, posted_at, changed_at,
-                          percent, cash_fen, payable_fen, minutes, warranty)
-SELECT community_id, gen_random_uuid(), 'reported', 1, '灯不亮', false, member_id, member_id, now(), now(), 0, 0, 0, 0, 'none'
-  FROM member LIMIT 1;
-INSERT INTO repair_line (community_id, order_id, revision, step, state_after, at)
-SELECT community_id, order_id, 1, 'report', 'reported', now() FROM repair_order;
-INSERT INTO repair_part SELECT community_id, order_id, 1, 1, '换灯', '盏', 1, 500 FROM repair_order;
 INSERT INTO repair_photo
-SELECT community_id, gen_random_uuid(), order_id, 'before', asked_by, now(), 1, 1, sha256(''), '\\x00' FROM repair_order;
-INSERT INTO repair_skill SELECT community_id, asked_by, 'power', asked_by, now() FROM repair_order;
+SELECT community_id, gen_random_uuid(), order_id, 'before', asked_by, now(), 1, 1, sha256(''), '\\x00' FROM repair_order LIMIT 1;
 INSERT INTO message (community_id, message_id, member_id, fact, fact_key, numbers, url, sent_at)
 SELECT community_id, gen_random_uuid(), member_id, 'WishPosted', '\\x00', '{}', '/', now() FROM member LIMIT 1;
 INSERT INTO ledger.marked (community_id, seq) SELECT community_id, 0 FROM ledger.book LIMIT 1;
@@ -176,10 +169,6 @@ INSERT INTO exchange_event SELECT community_id, exchange_id, 1, 'ask', 'asked', 
 INSERT INTO exchange_gift SELECT community_id, gen_random_uuid(), payer_id, helper_id, 5, '', now() FROM exchange LIMIT 1;
 INSERT INTO redemption.rhythm
 SELECT community_id, merchant_id, '2026-01-01', 'daily', merchant_id, now() FROM redemption.merchant LIMIT 1;
-INSERT INTO redemption.payee (community_id, payee_id, merchant_id, state, holder, bank, tail, sealed, reason, proposed_by,
-                              proposed_at)
-SELECT community_id, gen_random_uuid(), merchant_id, 'PROPOSED', 'x', 'y', '6789', '\\x00', 'z', merchant_id, now()
-  FROM redemption.merchant LIMIT 1;
 INSERT INTO redemption.payment (community_id, settlement_id, number, points, fen, bank_reference, paid_by, paid_at)
 SELECT community_id, settlement_id, 1, 0, 0, 'B-1', closed_by, now() FROM redemption.settlement LIMIT 1;
 INSERT INTO redemption.invoice (community_id, invoice_id, settlement_id, invoice_no, fen, noted_by, noted_at)
@@ -241,6 +230,8 @@ SEEN = (
 )
 
 
+FREE = "SELECT redemption.let_go(v, NULL, 'freed', now()) FROM redemption.voucher v WHERE v.state = 'LOCKED'"
+LOCKED = "SELECT voucher_id FROM redemption.voucher WHERE state = 'LOCKED' ORDER BY voucher_id"
 PROMISED = """
 SELECT count(*), count(*) FILTER (WHERE h.amount - h.captured - h.released = 100 * w.reward_points)
   FROM wish w LEFT JOIN ledger.hold h ON h.community_id = w.community_id AND h.hold_id = w.reward_hold
@@ -269,6 +260,7 @@ async def test_each_step_down_and_up_again_leaves_the_other_tables_as_they_were(
     filled: asyncpg.Connection, fresh_database: Database
 ) -> None:
     steps = sorted(path.name[:4] for path in (ROOT / "migrations/versions").glob("[0-9]*.py"))
+    await filled.execute(FREE)
     await filled.execute(SEEN)
     before = await contents(filled)
     assert [place for place, rows in before.items() if rows == "0 0"] == [], "a table without rows proves nothing"
@@ -290,3 +282,18 @@ async def test_each_step_down_and_up_again_leaves_the_other_tables_as_they_were(
 
     await runner.upgrade(fresh_database.owner_url)
     assert (await contents(filled)).keys() == before.keys()
+
+
+async def test_nothing_stays_locked_where_there_are_no_locks(
+    filled: asyncpg.Connection, fresh_database: Database
+) -> None:
+    """What the demo's repairers lock while they are at work is free before the step that brought locks, and after it."""
+    locked = await filled.fetch(LOCKED)
+    assert len(locked) > 0
+    await runner.downgrade(fresh_database.owner_url, "0058")
+    freed = (
+        "SELECT voucher_id FROM redemption.voucher WHERE voucher_id = ANY ($1) AND state = 'ISSUED' ORDER BY voucher_id"
+    )
+    assert await filled.fetch(freed, [voucher for (voucher,) in locked]) == locked
+    await runner.upgrade(fresh_database.owner_url)
+    assert await filled.fetch(LOCKED) == []
