@@ -1,5 +1,5 @@
 -- Without locks nobody could let go of what is locked now.
-SELECT redemption.move_voucher(v, 'ISSUED', NULL, 'unlock', NULL, NULL, 'lock_dropped', now()) FROM redemption.voucher v WHERE v.state = 'LOCKED';
+SELECT redemption.move_voucher(v, 'ISSUED', NULL, 'unlock', NULL, NULL, 'lock_dropped', v.changed_at) FROM redemption.voucher v WHERE v.state = 'LOCKED';
 UPDATE redemption.voucher SET frozen_state = 'ISSUED', lock_token = NULL, lock_until = NULL WHERE frozen_state = 'LOCKED';
 
 DROP FUNCTION redemption.voucher_from_offer;
