@@ -11,6 +11,7 @@ locks offers and vouchers before the ledger's head, which is the last lock: call
 
 from redemption import departures as _departures
 from redemption import offline, refusals
+from redemption.adjustments import Adjustment, adjustment, adjustments, decide_adjustment, propose_adjustment
 from redemption.changes import Change, Split, answer_change, changes_of, propose_change
 from redemption.departures import *  # noqa: F403  (shops that leave; departures.__all__ names it)
 from redemption.desk import Reversed, Scan, redeem, register_device, reverse_use, revoke_device, voucher_by_code
@@ -87,6 +88,7 @@ from redemption.rules import (
     USABLE,
     USED_UP,
     WATCH,
+    AdjustmentCause,
     AlarmRule,
     AlarmState,
     Bearer,
@@ -107,7 +109,6 @@ from redemption.rules import (
     Rhythm,
     SettlementState,
     StaffStep,
-    Stands,
     Transition,
     UseState,
     VoucherState,
@@ -208,6 +209,8 @@ __all__ = [
     "USABLE",
     "USED_UP",
     "WATCH",
+    "Adjustment",
+    "AdjustmentCause",
     "Alarm",
     "AlarmMark",
     "AlarmPage",
@@ -265,7 +268,6 @@ __all__ = [
     "SettlementState",
     "Split",
     "StaffStep",
-    "Stands",
     "Sums",
     "Transition",
     "Use",
@@ -280,6 +282,8 @@ __all__ = [
     "Waiting",
     "Watch",
     "WatchRule",
+    "adjustment",
+    "adjustments",
     "alarms",
     "alarms_waiting",
     "anchors",
@@ -296,6 +300,7 @@ __all__ = [
     "code_url",
     "confirm_settlement",
     "confirm_voucher",
+    "decide_adjustment",
     "decide_alarms",
     "decide_payee",
     "decide_step",
@@ -333,6 +338,7 @@ __all__ = [
     "phone_code",
     "print_batch",
     "printed_code",
+    "propose_adjustment",
     "propose_change",
     "propose_payee",
     "propose_step",

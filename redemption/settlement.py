@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from redemption.calls import act, aware, rows
 from redemption.refusals import SettlementUnknown
-from redemption.rules import DisputeState, LineKind, SettlementState, Watch
+from redemption.rules import DisputeState, LineKind, RequestState, SettlementState, Watch
 from redemption.statements import Sums
 from redemption.watch import asked_for
 
@@ -113,6 +113,10 @@ class SettlementLine:
     resolved_at: datetime | None
     carried_number: int | None
     """The number of the shop's later batch that carries a line decided for it."""
+    adjustment_state: RequestState | None
+    """Whether its use is corrected, or somebody has proposed it; on the line of the correction itself nothing."""
+    adjusted_number: int | None
+    """The number of the shop's later batch that has the correction."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +141,7 @@ async def close_settlement(
     """Close a merchant's running batch over what the server received before `received_until`.
 
     What looks odd by the community's watch, or did before and nobody has looked yet, stays out until somebody has. Refuses with
-    the figures unless uses, frozen prices and ledger agree. settlement_id is the caller's key: the same again returns the
+    the figures unless uses, frozen prices and ledger agree, and while the rest does not bear the corrections that wait. settlement_id is the caller's key: the same again returns the
     same batch.
     """
     await act(
@@ -246,13 +250,17 @@ async def settlement_lines(
         SELECT l.line_no, l.kind, l.voucher_id, l.use_seq, l.part, o.title, l.quantity, l.points, l.subsidy_points, l.payable_fen,
                l.cash_fen, l.received_at, l.journal_id,
                d.state AS dispute_state, d.reason AS disputed_reason, d.raised_by AS disputed_by,
-               d.raised_at AS disputed_at, d.resolution, d.resolved_by, d.resolved_at, c.number AS carried_number
+               d.raised_at AS disputed_at, d.resolution, d.resolved_by, d.resolved_at, c.number AS carried_number,
+               a.state AS adjustment_state, b.number AS adjusted_number
           FROM redemption.settlement_line l
           JOIN redemption.voucher v ON v.community_id = l.community_id AND v.voucher_id = l.voucher_id
           JOIN redemption.offer o ON o.community_id = v.community_id AND o.offer_id = v.offer_id
           LEFT JOIN redemption.dispute d
             ON d.community_id = l.community_id AND d.settlement_id = l.settlement_id AND d.line_no = l.line_no
           LEFT JOIN redemption.settlement c ON c.community_id = d.community_id AND c.settlement_id = d.carried_settlement
+          LEFT JOIN redemption.adjustment a
+            ON a.community_id = l.community_id AND a.settlement_id = l.settlement_id AND a.line_no = l.line_no AND a.state <> 'refused'
+          LEFT JOIN redemption.settlement b ON b.community_id = a.community_id AND b.settlement_id = a.carried_settlement
          WHERE l.community_id = :book AND l.settlement_id = :settlement_id AND l.line_no > :after
          ORDER BY l.line_no LIMIT :limit + 1
         """,
@@ -266,7 +274,10 @@ async def settlement_lines(
 
 
 async def open_batches(session: AsyncSession, book: int, *, received_until: datetime) -> dict[UUID, Sums]:
-    """By merchant, what closing now would settle, without what waits for a look. A merchant with nothing open is not in it."""
+    """By merchant, what closing now would settle: uses, lines decided for the shop, and corrections, which are negative.
+
+    What waits for a look is not in it, and neither is a merchant with nothing open.
+    """
     found = await rows(
         session,
         """
@@ -285,7 +296,14 @@ async def open_batches(session: AsyncSession, book: int, *, received_until: date
                   JOIN redemption.settlement_line l
                     ON l.community_id = d.community_id AND l.settlement_id = d.settlement_id AND l.line_no = d.line_no
                  WHERE d.community_id = :book AND d.state = 'UPHELD' AND d.carried_settlement IS NULL
-                   AND d.resolved_at < :received_until) t
+                   AND d.resolved_at < :received_until
+                 UNION ALL
+                SELECT a.merchant_id, -l.points, -l.subsidy_points, -l.payable_fen, -l.cash_fen
+                  FROM redemption.adjustment a
+                  JOIN redemption.settlement_line l
+                    ON l.community_id = a.community_id AND l.settlement_id = a.settlement_id AND l.line_no = a.line_no
+                 WHERE a.community_id = :book AND a.state = 'done' AND a.carried_settlement IS NULL
+                   AND a.decided_at < :received_until) t
          GROUP BY merchant_id
         """,
         book=book,
@@ -305,4 +323,6 @@ def _line(row: RowMapping) -> SettlementLine:
     values["kind"] = LineKind(values["kind"])
     if values["dispute_state"] is not None:
         values["dispute_state"] = DisputeState(values["dispute_state"])
+    if values["adjustment_state"] is not None:
+        values["adjustment_state"] = RequestState(values["adjustment_state"])
     return SettlementLine(**values)

@@ -31,12 +31,12 @@ _CHECKS: Final[dict[str, str]] = {
                coalesce(sum(u.quantity), 0) AS should
           FROM redemption.voucher v
           LEFT JOIN redemption.use u ON u.community_id = v.community_id AND u.voucher_id = v.voucher_id
-                AND u.state IN ('ACCEPTED', 'SETTLED', 'ADJUSTED') AND u.bearer IS NULL
+                AND u.state IN ('ACCEPTED', 'SETTLED') AND u.bearer IS NULL
          GROUP BY v.community_id, v.voucher_id
         HAVING v.quantity_used <> coalesce(sum(u.quantity), 0)
     """,
     "voucher_returned": """
-        -- While a voucher lives, only what a dispute gave back and what the member gave up in part is returned.
+        -- While a voucher lives, only what a dispute or a correction gave back and what the member gave up in part is returned.
         SELECT v.community_id AS book, 'voucher ' || v.voucher_id AS place, v.quantity_returned AS says, r.refunded AS should
           FROM redemption.voucher v
          CROSS JOIN LATERAL (
@@ -44,7 +44,7 @@ _CHECKS: Final[dict[str, str]] = {
                       + (SELECT coalesce(sum(e.quantity), 0) FROM redemption.voucher_event e
                           WHERE e.community_id = v.community_id AND e.voucher_id = v.voucher_id) AS refunded
                  FROM redemption.use u
-                WHERE u.community_id = v.community_id AND u.voucher_id = v.voucher_id AND u.state = 'REVERSED'
+                WHERE u.community_id = v.community_id AND u.voucher_id = v.voucher_id AND u.state IN ('REVERSED', 'ADJUSTED')
                   AND EXISTS (SELECT FROM redemption.settlement_line l
                                WHERE l.community_id = u.community_id AND l.voucher_id = u.voucher_id AND l.use_seq = u.seq)) r
          WHERE v.quantity_returned < r.refunded
@@ -158,7 +158,7 @@ _CHECKS: Final[dict[str, str]] = {
          CROSS JOIN LATERAL (
                SELECT redemption.moved(u.community_id, u.reversal_journal_id, 'debit', u.merchant_id, 'point') AS points,
                       redemption.moved(u.community_id, u.reversal_journal_id, 'debit', u.merchant_id, 'fen') AS fen) l
-         WHERE u.state = 'REVERSED' AND (l.points <> 100 * (u.points + u.subsidy_points) OR l.fen <> u.payable_fen)
+         WHERE u.state IN ('REVERSED', 'ADJUSTED') AND (l.points <> 100 * (u.points + u.subsidy_points) OR l.fen <> u.payable_fen)
     """,
     "use_settlement": """
         SELECT u.community_id AS book, 'use ' || u.voucher_id || '.' || u.seq AS place, u.state AS says,
@@ -215,6 +215,37 @@ _CHECKS: Final[dict[str, str]] = {
          WHERE (l.kind = 'carried' OR d.line_no IS NOT NULL)
            AND (l.kind, b.merchant_id, e.voucher_id, e.use_seq, e.part + 1, b.number < a.number)
                IS DISTINCT FROM ('carried', a.merchant_id, l.voucher_id, l.use_seq, l.part, true)
+    """,
+    "adjustment_use": """
+        -- A use is adjusted when, and only when, two people agreed on it; neither of them gets the points.
+        SELECT u.community_id AS book, 'use ' || u.voucher_id || '.' || u.seq AS place, u.state AS says,
+               coalesce('ADJUSTED by ' || a.decided_by, 'agreed by somebody') AS should
+          FROM redemption.use u
+          LEFT JOIN redemption.adjustment a
+            ON a.community_id = u.community_id AND a.voucher_id = u.voucher_id AND a.use_seq = u.seq AND a.state = 'done'
+         WHERE (u.state = 'ADJUSTED') <> (a.adjustment_id IS NOT NULL)
+    """,
+    "adjustment_line": """
+        -- Each correction in a statement is a use's line with its sign turned, agreed on once, in a later statement of the same shop.
+        SELECT l.community_id AS book, 'line ' || l.settlement_id || '.' || l.line_no AS place,
+               concat_ws(' ', l.kind, l.quantity, l.points, l.subsidy_points, l.payable_fen, l.cash_fen, 'part', l.part) AS says,
+               coalesce(concat_ws(' ', 'adjustment', -e.quantity, -e.points, -e.subsidy_points, -e.payable_fen, -e.cash_fen,
+                                  'part', e.part + 1), 'nobody agreed on it') AS should
+          FROM redemption.settlement_line l
+          JOIN redemption.settlement s ON s.community_id = l.community_id AND s.settlement_id = l.settlement_id
+          LEFT JOIN (redemption.adjustment a
+                     JOIN redemption.settlement_line e
+                       ON e.community_id = a.community_id AND e.settlement_id = a.settlement_id AND e.line_no = a.line_no
+                     JOIN redemption.settlement b ON b.community_id = a.community_id AND b.settlement_id = a.settlement_id
+                     JOIN redemption.use u
+                       ON u.community_id = a.community_id AND u.voucher_id = a.voucher_id AND u.seq = a.use_seq)
+            ON a.community_id = l.community_id AND a.carried_settlement = l.settlement_id AND a.carried_line_no = l.line_no
+         WHERE (l.kind = 'adjustment' OR a.adjustment_id IS NOT NULL)
+           AND (l.kind, l.voucher_id, l.use_seq, l.part, l.quantity, l.points, l.subsidy_points, l.payable_fen, l.cash_fen,
+                l.journal_id, s.merchant_id, b.number < s.number)
+               IS DISTINCT FROM
+               ('adjustment', e.voucher_id, e.use_seq, e.part + 1, -e.quantity, -e.points, -e.subsidy_points, -e.payable_fen,
+                -e.cash_fen, u.reversal_journal_id, a.merchant_id, true)
     """,
     "settlement_sums": """
         SELECT s.community_id AS book, 'settlement ' || s.settlement_id AS place,
@@ -295,7 +326,7 @@ _CHECKS: Final[dict[str, str]] = {
          CROSS JOIN LATERAL (SELECT coalesce(sum(u.points + u.subsidy_points), 0) AS points, coalesce(sum(u.payable_fen), 0) AS fen
                                FROM redemption.use u
                               WHERE u.community_id = m.community_id AND u.merchant_id = m.merchant_id
-                                AND u.state IN ('ACCEPTED', 'CONFLICT', 'SETTLED', 'ADJUSTED')) taken
+                                AND u.state IN ('ACCEPTED', 'CONFLICT', 'SETTLED')) taken
          CROSS JOIN LATERAL (SELECT coalesce(sum(s.paid_points), 0) AS points, coalesce(sum(s.paid_fen), 0) AS fen
                                FROM redemption.settlement s
                               WHERE s.community_id = m.community_id AND s.merchant_id = m.merchant_id) paid

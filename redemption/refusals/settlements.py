@@ -90,6 +90,59 @@ class DisputeResolved(RedemptionRefusal):
 
 
 @dataclass(eq=False)
+class LineFinal(RedemptionRefusal):
+    """The line is a correction, and two people have decided it."""
+
+    code = "redemption.line_final"
+
+
+@dataclass(eq=False)
+class LineBearsCorrection(RedemptionRefusal):
+    """Without this line the statement no longer bears its corrections: it is corrected after the shop has confirmed."""
+
+    code = "redemption.line_bears_correction"
+
+
+@dataclass(eq=False)
+class CorrectionWaits(RedemptionRefusal):
+    """What the shop has earned since does not bear the corrections that wait; nothing is closed until it does."""
+
+    code = "redemption.correction_waits"
+    short_points: int = 0
+    short_fen: int = 0
+
+
+@dataclass(eq=False)
+class AdjustmentUnknown(RedemptionRefusal):
+    """No such correction in this community."""
+
+    code = "redemption.adjustment_unknown"
+
+
+@dataclass(eq=False)
+class AdjustmentDecided(RedemptionRefusal):
+    """Somebody decided this correction already; `state` says how."""
+
+    code = "redemption.adjustment_decided"
+    state: str = ""
+
+
+@dataclass(eq=False)
+class AlreadyAdjusted(RedemptionRefusal):
+    """This use has a correction, or one waits for its second person."""
+
+    code = "redemption.already_adjusted"
+
+
+@dataclass(eq=False)
+class NotAdjustable(RedemptionRefusal):
+    """Not a use that was paid out of a voucher: it was taken back, or somebody else than the voucher bears it."""
+
+    code = "redemption.not_adjustable"
+    state: str = ""
+
+
+@dataclass(eq=False)
 class AlarmDecided(RedemptionRefusal):
     """Nothing is open about these uses: somebody was faster."""
 

@@ -9,6 +9,7 @@ from redemption.rules.states import (
     SETTLEMENT_STEPS,
     USABLE,
     USED_UP,
+    AdjustmentCause,
     AlarmRule,
     AlarmState,
     Bearer,
@@ -31,7 +32,7 @@ from redemption.rules.states import (
     UseState,
     VoucherState,
 )
-from redemption.rules.transitions import TRANSITIONS, Party, Stands, Transition
+from redemption.rules.transitions import TRANSITIONS, Party, Transition
 from redemption.rules.watch import WATCH, Watch, WatchRule
 
 __all__ = [
@@ -42,6 +43,7 @@ __all__ = [
     "USABLE",
     "USED_UP",
     "WATCH",
+    "AdjustmentCause",
     "AlarmRule",
     "AlarmState",
     "Bearer",
@@ -62,7 +64,6 @@ __all__ = [
     "Rhythm",
     "SettlementState",
     "StaffStep",
-    "Stands",
     "Transition",
     "UseState",
     "VoucherState",

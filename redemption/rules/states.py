@@ -125,6 +125,13 @@ class DisputeState(StrEnum):
     REVERSED = "REVERSED"
 
 
+class AdjustmentCause(StrEnum):
+    """Why a use is corrected after its shop has confirmed the statement."""
+
+    DISPUTE = "dispute"
+    WARRANTY = "warranty"
+
+
 class AlarmRule(StrEnum):
     """What a use can look odd by; rules.WATCH says each in words. Only the last is raised by a person."""
 

@@ -24,13 +24,6 @@ class Party(StrEnum):
     SYSTEM = "SYS"
 
 
-class Stands(StrEnum):
-    """Whether a transition exists: it does, or it comes later."""
-
-    WORKS = "works"
-    LATER = "later"
-
-
 _S, _U = VoucherState, UseState
 
 
@@ -48,7 +41,6 @@ class Transition:
     """From a state to what may come of it; None is no voucher yet."""
     uses: dict[UseState | None, UseState] = field(default_factory=dict)
     """What becomes of a use by it; None is no use yet."""
-    stands: Stands = Stands.WORKS
 
 
 def _who(letters: str) -> frozenset[Party]:
@@ -244,11 +236,11 @@ TRANSITIONS: Final = (
         16,
         "adjust",
         _who("F S2"),
-        "a warranty claim after the batch was paid",
-        "a signed counter-entry in the next batch, never an edit",
-        {},
+        "proposed by one, agreed to by another; the shop has confirmed the batch; the line is not in dispute; once for a use; a reason",
+        "merchant back to member and sponsor, exactly; the pieces count as returned; stock returns; the next batch has the line "
+        "with its sign turned, the batch itself stays",
+        {_S.USED: (_S.USED, _S.CANCELLED), _S.PART_USED: (_S.ISSUED, _S.PART_USED)},
         {_U.SETTLED: _U.ADJUSTED},
-        stands=Stands.LATER,
     ),
     Transition(
         17,
@@ -260,8 +252,8 @@ TRANSITIONS: Final = (
         {None: _U.CONFLICT},
     ),
 )
-"""The seventeen steps of a voucher's life, and which of them exist (docs/decisions/0003).
+"""The seventeen steps of a voucher's life (docs/decisions/0003).
 
 Nothing else moves one: tests/redemption/test_states.py tries every action in every state, tests/vouchers/test_who.py
-every action by everybody. The states of what comes later are in the constraints; nothing reaches them yet.
+every action by everybody.
 """

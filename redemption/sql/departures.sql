@@ -264,6 +264,8 @@ CREATE FUNCTION redemption.departure_open(p_community bigint, p_departure uuid, 
                        JOIN redemption.settlement s ON s.community_id = x.community_id AND s.settlement_id = x.settlement_id
                        JOIN d ON d.merchant_id = s.merchant_id
                       WHERE x.community_id = p_community AND (x.state = 'DISPUTED' OR (x.state = 'UPHELD' AND x.carried_settlement IS NULL))),
+        'adjustments', (SELECT count(*) FROM redemption.adjustment a JOIN d ON d.merchant_id = a.merchant_id
+                         WHERE a.community_id = p_community AND a.state <> 'refused' AND a.carried_settlement IS NULL),
         'settlements', (SELECT count(*) FROM redemption.settlement s JOIN d ON d.merchant_id = s.merchant_id
                          WHERE s.community_id = p_community AND s.state <> 'PAID'))
 $$;

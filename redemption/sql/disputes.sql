@@ -1,9 +1,11 @@
 -- A line in dispute is decided once, by a second person: for the shop, or by taking the use back.
 
 -- Takes a settled use back: the money by its exact opposite, the pieces out of the voucher as returned, never into use again.
--- The caller holds the dispute. NULL, or why not.
-CREATE FUNCTION redemption.refund_use(p_line redemption.settlement_line, p_reason text, p_actor uuid, p_second uuid, p_now timestamptz)
-RETURNS redemption.verdict
+-- REVERSED takes its line out of its batch; ADJUSTED leaves the line alone, and another in a later batch says the opposite.
+-- The caller holds the dispute, or the adjustment. NULL, or why not.
+CREATE FUNCTION redemption.refund_use(
+    p_line redemption.settlement_line, p_state text, p_reason text, p_actor uuid, p_second uuid, p_now timestamptz
+) RETURNS redemption.verdict
     LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     v_voucher redemption.voucher := redemption.lock_voucher(p_line.community_id, p_line.voucher_id);
@@ -24,13 +26,15 @@ BEGIN
         WHEN redemption.open_quantity(v_voucher) > 0 THEN 'ISSUED'
         ELSE 'CANCELLED'
     END;
-    v_posted := redemption.post(p_line.community_id, 'redemption.use:' || v_use.device_id || ':' || v_use.nonce || ':reversed', 'voucher_use_reversed',
-                                redemption.counter_steps(v_use), p_actor, NULL, p_now);
+    v_posted := redemption.post(p_line.community_id, 'redemption.use:' || v_use.device_id || ':' || v_use.nonce || ':' || lower(p_state),
+                                'voucher_use_reversed', redemption.counter_steps(v_use), p_actor, NULL, p_now);
     IF v_posted.code <> 'posted' THEN
         RETURN redemption.said('ledger_refused', jsonb_build_object('ledger_code', v_posted.code, 'ledger', v_posted.detail));
     END IF;
     UPDATE redemption.use u
-       SET state = 'REVERSED', reversed_at = p_now, reversed_by = p_actor, reversal_reason = p_reason, reversal_journal_id = v_posted.journal_id
+       SET state = p_state, reversal_journal_id = v_posted.journal_id,
+           reversed_at = CASE p_state WHEN 'REVERSED' THEN p_now END, reversed_by = CASE p_state WHEN 'REVERSED' THEN p_actor END,
+           reversal_reason = CASE p_state WHEN 'REVERSED' THEN p_reason END
      WHERE u.community_id = p_line.community_id AND u.voucher_id = p_line.voucher_id AND u.seq = p_line.use_seq;
     UPDATE redemption.voucher v
        SET state = v_state, quantity_used = v.quantity_used - v_use.quantity, quantity_returned = v.quantity_returned + v_use.quantity,
@@ -38,7 +42,8 @@ BEGIN
      WHERE v.community_id = p_line.community_id AND v.voucher_id = p_line.voucher_id;
     PERFORM redemption.restock(v_voucher, v_use.quantity);
     INSERT INTO redemption.voucher_event (community_id, voucher_id, number, action, from_state, to_state, actor_id, second_id, reason, at)
-    VALUES (p_line.community_id, p_line.voucher_id, v_voucher.event_seq + 1, 'refund', v_voucher.state, v_state, p_actor, p_second, p_reason, p_now);
+    VALUES (p_line.community_id, p_line.voucher_id, v_voucher.event_seq + 1,
+            CASE p_state WHEN 'REVERSED' THEN 'refund' ELSE 'adjust' END, v_voucher.state, v_state, p_actor, p_second, p_reason, p_now);
     RETURN NULL;
 END $$;
 
@@ -77,7 +82,7 @@ BEGIN
     SELECT * INTO v_line FROM redemption.settlement_line l
      WHERE l.community_id = p_community AND l.settlement_id = p_settlement AND l.line_no = p_line_no;
     IF NOT p_for_shop THEN
-        v_before := redemption.refund_use(v_line, p_reason, p_actor, v_closed_by, p_now);
+        v_before := redemption.refund_use(v_line, 'REVERSED', p_reason, p_actor, v_closed_by, p_now);
         IF v_before.code IS NOT NULL THEN
             RETURN v_before;
         END IF;

@@ -15,6 +15,7 @@ GRANT EXECUTE ON FUNCTION
     redemption.enrol_device, redemption.take_lease, redemption.leased_vouchers, redemption.return_lease, redemption.break_lease,
     redemption.end_cancelling, redemption.sync_records, redemption.propose_review, redemption.decide_review,
     redemption.make_bank_file, redemption.void_bank_file, redemption.propose_departure, redemption.decide_departure,
-    redemption.carry_departure, redemption.departure_open, redemption.finish_departure
+    redemption.carry_departure, redemption.departure_open, redemption.finish_departure, redemption.propose_adjustment,
+    redemption.decide_adjustment
     TO linli_app;
 GRANT EXECUTE ON FUNCTION redemption.settlement_hash, redemption.micros, redemption.moved TO linli_app, linli_audit;

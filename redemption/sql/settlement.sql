@@ -1,13 +1,14 @@
 -- Settlement: what each shop is owed, closed, confirmed, approved by a second person, paid.
 
 -- Three independent sums over the lines of a batch: what their uses say, what the vouchers' frozen prices say (the lines),
--- and what the ledger credited the merchant. Points in the ledger's hundredths.
+-- and what the ledger credited the merchant, each without what corrections took back. Points in the ledger's hundredths.
 CREATE FUNCTION redemption.three_sums(p_settlement redemption.settlement) RETURNS jsonb
     LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     WITH priced AS (
-        SELECT l.journal_id, u.points + u.subsidy_points AS use_points, u.payable_fen AS use_fen,
+        SELECT sign.n * (u.points + u.subsidy_points) AS use_points, sign.n * u.payable_fen AS use_fen,
                l.quantity * (v.points_each + v.subsidy_points_each)::bigint AS points, l.quantity * v.payable_fen_each AS fen
           FROM redemption.settlement_line l
+         CROSS JOIN LATERAL (SELECT CASE l.kind WHEN 'adjustment' THEN -1 ELSE 1 END AS n) sign
           JOIN redemption.use u ON u.community_id = l.community_id AND u.voucher_id = l.voucher_id AND u.seq = l.use_seq
           JOIN redemption.voucher v ON v.community_id = l.community_id AND v.voucher_id = l.voucher_id
          WHERE l.community_id = p_settlement.community_id AND l.settlement_id = p_settlement.settlement_id
@@ -22,12 +23,17 @@ CREATE FUNCTION redemption.three_sums(p_settlement redemption.settlement) RETURN
           JOIN ledger.transfer t ON t.community_id = l.community_id AND t.seq >= j.journal_id AND t.seq < j.journal_id + j.transfers
           JOIN ledger.account a ON a.community_id = l.community_id AND a.account_id = t.credit
            AND a.code = redemption.account('merchant', p_settlement.merchant_id)
-         WHERE l.community_id = p_settlement.community_id AND l.settlement_id = p_settlement.settlement_id
+         WHERE l.community_id = p_settlement.community_id AND l.settlement_id = p_settlement.settlement_id AND l.kind <> 'adjustment'
+    ), corrected AS (
+        SELECT coalesce(sum(redemption.moved(l.community_id, l.journal_id, 'debit', p_settlement.merchant_id, 'point')), 0) AS points,
+               coalesce(sum(redemption.moved(l.community_id, l.journal_id, 'debit', p_settlement.merchant_id, 'fen')), 0) AS fen
+          FROM redemption.settlement_line l
+         WHERE l.community_id = p_settlement.community_id AND l.settlement_id = p_settlement.settlement_id AND l.kind = 'adjustment'
     )
     SELECT jsonb_build_object('uses', jsonb_build_object('count', s.n, 'points', 100 * s.use_points, 'fen', s.use_fen),
                               'lines', jsonb_build_object('count', p_settlement.line_count, 'points', 100 * s.points, 'fen', s.fen),
-                              'ledger', jsonb_build_object('points', c.points, 'fen', c.fen))
-      FROM summed s CROSS JOIN credited c
+                              'ledger', jsonb_build_object('points', c.points - x.points, 'fen', c.fen - x.fen))
+      FROM summed s CROSS JOIN credited c CROSS JOIN corrected x
 $$;
 
 CREATE FUNCTION redemption.micros(p_at timestamptz) RETURNS bigint
@@ -126,7 +132,7 @@ BEGIN
     RETURN v_count;
 END $$;
 
--- Closes what the server received before p_until, and what was decided for the shop before then. The client's settlement id is the key.
+-- Closes what the server received before p_until, what was decided for the shop before then, and the corrections agreed on before then. The client's settlement id is the key.
 -- p_watch is what the community looks for (watch.sql); nothing looks at nothing.
 CREATE FUNCTION redemption.close_settlement(
     p_community bigint, p_settlement uuid, p_merchant uuid, p_until timestamptz, p_actor uuid, p_now timestamptz, p_watch jsonb DEFAULT NULL
@@ -137,6 +143,7 @@ DECLARE
     v_before redemption.verdict;
     v_merchant redemption.merchant;
     v_taken bigint;
+    v_due record;
     v_sums jsonb;
     v redemption.settlement;
     v_detail jsonb;
@@ -177,6 +184,13 @@ BEGIN
         INSERT INTO redemption.settlement SELECT v.*;
         v_taken := redemption.take_uses(v, p_watch, p_now);
         PERFORM redemption.carry_lines(v, v_taken);
+        IF redemption.carry_adjustments(v) > 0 THEN
+            -- A correction is borne by what the shop has earned since. Until that is enough nothing is closed, so nothing is paid out either.
+            v_due := redemption.settlement_due(p_community, p_settlement);
+            IF v_due.points < 0 OR v_due.fen < 0 THEN
+                RAISE EXCEPTION USING ERRCODE = 'LS002';
+            END IF;
+        END IF;
         SELECT count(*), coalesce(sum(l.points), 0), coalesce(sum(l.subsidy_points), 0), coalesce(sum(l.payable_fen), 0), coalesce(sum(l.cash_fen), 0),
                least(v_merchant.settled_until, min(l.received_at) FILTER (WHERE l.kind = 'use'))
           INTO v.line_count, v.points, v.subsidy_points, v.payable_fen, v.cash_fen, v.received_from
@@ -192,6 +206,8 @@ BEGIN
         END IF;
     EXCEPTION WHEN SQLSTATE 'LS001' THEN
         RETURN redemption.said('sums_differ', v_sums);
+    WHEN SQLSTATE 'LS002' THEN
+        RETURN redemption.said('correction_waits', jsonb_build_object('short_points', greatest(-v_due.points, 0), 'short_fen', greatest(-v_due.fen, 0)));
     END;
     v.hash := redemption.settlement_hash(v);
     UPDATE redemption.settlement s
@@ -285,7 +301,8 @@ BEGIN
     RETURN redemption.said('done', v_detail);
 END $$;
 
--- A line leaves its batch, the rest goes on. After approval it is too late: the next batch carries the correction.
+-- A line leaves its batch, the rest goes on. After the shop has confirmed it is too late: the next batch carries the correction. So it is
+-- for a line without which the rest no longer bears the corrections of this batch; and a correction has been decided by two already.
 CREATE FUNCTION redemption.dispute_line(
     p_community bigint, p_key uuid, p_settlement uuid, p_line_no int, p_reason text, p_actor uuid, p_on_behalf_of uuid, p_now timestamptz
 ) RETURNS redemption.verdict
@@ -293,6 +310,8 @@ CREATE FUNCTION redemption.dispute_line(
 DECLARE
     v_request jsonb := jsonb_build_object('settlement', p_settlement, 'line_no', p_line_no);
     v redemption.settlement;
+    v_line redemption.settlement_line;
+    v_due record;
     v_before redemption.verdict;
     v_detail jsonb := jsonb_build_object('settlement_id', p_settlement, 'line_no', p_line_no);
 BEGIN
@@ -307,12 +326,22 @@ BEGIN
         RETURN redemption.said('reason_missing');
     ELSIF p_actor IS NULL THEN
         RETURN redemption.said('actor_missing');
-    ELSIF NOT EXISTS (SELECT FROM redemption.settlement_line l
-                       WHERE l.community_id = p_community AND l.settlement_id = p_settlement AND l.line_no = p_line_no) THEN
+    END IF;
+    SELECT * INTO v_line FROM redemption.settlement_line l
+     WHERE l.community_id = p_community AND l.settlement_id = p_settlement AND l.line_no = p_line_no;
+    IF v_line.line_no IS NULL THEN
         RETURN redemption.said('line_unknown');
+    ELSIF v_line.kind = 'adjustment' THEN
+        RETURN redemption.said('line_final');
     ELSIF EXISTS (SELECT FROM redemption.dispute d
                    WHERE d.community_id = p_community AND d.settlement_id = p_settlement AND d.line_no = p_line_no) THEN
         RETURN redemption.said('already_disputed');
+    ELSIF EXISTS (SELECT FROM redemption.settlement_line l
+                   WHERE l.community_id = p_community AND l.settlement_id = p_settlement AND l.kind = 'adjustment') THEN
+        v_due := redemption.settlement_due(p_community, p_settlement);
+        IF v_due.points < v_line.points + v_line.subsidy_points OR v_due.fen < v_line.payable_fen THEN
+            RETURN redemption.said('line_bears_correction');
+        END IF;
     END IF;
     INSERT INTO redemption.dispute (community_id, settlement_id, line_no, state, reason, raised_by, on_behalf_of, raised_at)
     VALUES (p_community, p_settlement, p_line_no, 'DISPUTED', p_reason, p_actor, p_on_behalf_of, p_now);

@@ -19,11 +19,12 @@ from redemption.tables.offline import (
 )
 from redemption.tables.papers import paper, paper_batch
 from redemption.tables.payouts import invoice, payee, payment, rhythm
-from redemption.tables.settlement import command, dispute, settlement, settlement_line
+from redemption.tables.settlement import adjustment, command, dispute, settlement, settlement_line
 from redemption.tables.vouchers import change_answer, change_order, device, use, voucher, voucher_event, voucher_request
 from redemption.tables.watch import alarm, opening
 
 __all__ = [
+    "adjustment",
     "alarm",
     "bank_file",
     "bank_file_line",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from sqlalchemy import BigInteger, Column, Index, Integer, LargeBinary, Table, UniqueConstraint, text
 from sqlalchemy.dialects.postgresql import JSONB
 
-from redemption.rules import DisputeState, LineKind, SettlementState
+from redemption.rules import AdjustmentCause, DisputeState, LineKind, RequestState, SettlementState
 from redemption.tables.columns import (
     amount,
     check,
@@ -101,7 +101,9 @@ settlement_line = Table(
     check(
         "settlement_line",
         "amounts",
-        "kind = 'adjustment' OR (points >= 0 AND subsidy_points >= 0 AND payable_fen >= 0 AND cash_fen >= 0)",
+        "CASE kind WHEN 'adjustment'"
+        " THEN quantity < 0 AND points <= 0 AND subsidy_points <= 0 AND payable_fen <= 0 AND cash_fen <= 0"
+        " ELSE points >= 0 AND subsidy_points >= 0 AND payable_fen >= 0 AND cash_fen >= 0 END",
     ),
 )
 """Append-only. Part 0 is the use itself, exactly once. A line decided for the shop comes again as a further part, in a
@@ -158,6 +160,72 @@ dispute = Table(
 """A line that left its batch: it stays in the statement, marked, and is not paid with it.
 
 Decided for the shop it names the line of the later batch that carries it; otherwise its use was taken back.
+"""
+
+adjustment = Table(
+    "adjustment",
+    metadata,
+    community(),
+    identifier("adjustment_id"),
+    identifier("settlement_id"),
+    Column("line_no", Integer, nullable=False, autoincrement=False),
+    Column("voucher_id", BigInteger, nullable=False, autoincrement=False),
+    Column("use_seq", Integer, nullable=False, autoincrement=False),
+    identifier("merchant_id"),
+    words("cause"),
+    words("state"),
+    words("reason"),
+    identifier("proposed_by"),
+    instant("proposed_at"),
+    identifier("decided_by", nullable=True),
+    instant("decided_at", nullable=True),
+    identifier("carried_settlement", nullable=True),
+    Column("carried_line_no", Integer, nullable=True),
+    primary("adjustment", "adjustment_id"),
+    UniqueConstraint("community_id", "carried_settlement", "carried_line_no", name="uq_adjustment_carried"),
+    refers("adjustment", "line", ("settlement_id", "line_no"), "settlement_line"),
+    refers("adjustment", "use", ("voucher_id", "use_seq"), "use", ("voucher_id", "seq")),
+    refers("adjustment", "merchant", ("merchant_id",), "merchant"),
+    refers(
+        "adjustment",
+        "carried",
+        ("carried_settlement", "carried_line_no"),
+        "settlement_line",
+        ("settlement_id", "line_no"),
+    ),
+    one_of("adjustment", "cause", AdjustmentCause),
+    one_of("adjustment", "state", RequestState),
+    check("adjustment", "reason", "length(reason) > 0"),
+    check("adjustment", "two_people", "state <> 'done' OR decided_by <> proposed_by"),
+    check(
+        "adjustment",
+        "decided",
+        "(state = 'proposed') = (decided_at IS NULL) AND (decided_at IS NULL) = (decided_by IS NULL)",
+    ),
+    check(
+        "adjustment",
+        "carried",
+        "(carried_settlement IS NULL) = (carried_line_no IS NULL) AND (carried_settlement IS NULL OR state = 'done')",
+    ),
+    Index(
+        "uq_adjustment_use",
+        "community_id",
+        "voucher_id",
+        "use_seq",
+        unique=True,
+        postgresql_where=text("state <> 'refused'"),
+    ),
+    Index("ix_adjustment_line", "community_id", "settlement_id", "line_no"),
+    Index(
+        "ix_adjustment_waiting",
+        "community_id",
+        "merchant_id",
+        postgresql_where=text("state <> 'refused' AND carried_settlement IS NULL"),
+    ),
+)
+"""A use corrected after the shop confirmed its statement: proposed by one, agreed to by another, once for a use.
+
+Its line, in the shop's next statement, is the use's own with the sign turned.
 """
 
 command = Table(

@@ -14,6 +14,7 @@ import ledger
 import redemption
 from redemption import OfferKind, OfferTerms
 from tests.db import Sessions
+from tests.redemption.corrections import Corrections
 from tests.redemption.jobs import Jobs
 
 NOW = datetime(2025, 11, 22, 6, 0, tzinfo=UTC)
@@ -25,7 +26,7 @@ def some_id() -> UUID:
 
 
 @dataclass(frozen=True, slots=True)
-class Market(Jobs):
+class Market(Jobs, Corrections):
     """Everybody's ids. Each verb runs in a transaction of its own and commits."""
 
     sessions: Sessions

@@ -40,6 +40,8 @@ FAULTS = {
     "dispute_reversed": "UPDATE redemption.dispute SET state = 'REVERSED', carried_settlement = NULL, carried_line_no = NULL"
     " WHERE state = 'UPHELD'",
     "dispute_carried": "UPDATE redemption.dispute SET carried_settlement = NULL, carried_line_no = NULL",
+    "adjustment_use": "UPDATE redemption.use SET state = 'SETTLED' WHERE state = 'ADJUSTED'",
+    "adjustment_line": "UPDATE redemption.adjustment SET carried_settlement = NULL, carried_line_no = NULL",
     "settlement_sums": "UPDATE redemption.settlement SET payable_fen = payable_fen + 1 WHERE number = 1",
     "settlement_hash": "UPDATE redemption.settlement SET closed_by = gen_random_uuid() WHERE number = 2",
     "settlement_chain": "UPDATE redemption.settlement SET previous_hash = sha256('x') WHERE number = 2",
@@ -58,7 +60,7 @@ FAULTS = {
 async def busy(market: Market) -> None:
     """Vouchers and uses in every state that the library knows how to reach, one batch paid and one closed.
 
-    Two lines of the first were in dispute: the second carries one, the other was taken back.
+    Two lines of the first were in dispute: the second carries one, the other was taken back. The third is corrected by the second.
     """
     haircut = await market.publish(
         price_points=3, subsidy_points=1, cash_fen=100, stock_total=20, period_cap=15, period_cap_per=CapPeriod.WEEK
@@ -78,6 +80,7 @@ async def busy(market: Market) -> None:
             await day.confirm(batch.settlement_id)
             await day.approve(batch.settlement_id)
             await day.pay(batch.settlement_id)
+            await day.decide_adjustment(await day.propose_adjustment(batch.settlement_id, 3))
     await market.issue(haircut)
     await market.cancel(await market.issue(haircut))
     for points in (1, 4):

@@ -5,7 +5,7 @@ from uuid import UUID, uuid4
 import pytest
 
 import redemption
-from redemption import TRANSITIONS, Party, Stands
+from redemption import TRANSITIONS, Party
 from service.kit.access import Role
 from tests.cast import HERE, client_of
 from tests.vouchers.conftest import scan_of
@@ -28,8 +28,8 @@ REFUSED = (401, 403, 404, 409)
 """A conflict too: whoever proposed a step may not agree to it."""
 BY_NOBODY = {"expire", "merge", "end_cancelling", "reopen"}
 """What only time does, or what comes of a phone's upload, has no address of its own."""
-ELSEWHERE = {"close", "refund", "reserve", "confirm", "lock", "unlock", "redeem_locked", "change"}
-"""Tried by everybody in tests/access, test_settlement.py and, what belongs to a repair, in tests/repairs."""
+ELSEWHERE = {"close", "refund", "adjust", "reserve", "confirm", "lock", "unlock", "redeem_locked", "change"}
+"""Tried by everybody in tests/access, test_settlement.py, test_adjustments.py and, what belongs to a repair, in tests/repairs."""
 
 
 class Scene:
@@ -124,7 +124,7 @@ async def scene(app, clock, town, li, sun, barber, zhou, wang, wei, wu, zheng, q
 
 STEPS: dict[str, set[Party]] = {}
 for _transition in TRANSITIONS:
-    if _transition.stands is Stands.WORKS and _transition.action not in BY_NOBODY | ELSEWHERE:
+    if _transition.action not in BY_NOBODY | ELSEWHERE:
         STEPS.setdefault(_transition.action, set()).update(_transition.who)
 
 
