@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 
-from tests.redemption.model import counter_steps, phone_steps
+from tests.redemption.model import counter_steps, office_steps, phone_steps
 from tests.redemption.model.story import Story
 
 EVERY = 20
@@ -27,6 +27,7 @@ STEPS: dict[Callable[[Story], Awaitable[None]], int] = {
     counter_steps.give: 3,
     counter_steps.reverse: 5,
     counter_steps.settle: 2,
+    office_steps.correct: 2,
     phone_steps.take_lease: 7,
     phone_steps.return_lease: 2,
     phone_steps.break_lease: 1,

@@ -173,6 +173,8 @@ class World:
     stock_taken: Counter[UUID] = field(default_factory=Counter)
     strikes: Counter[UUID] = field(default_factory=Counter)
     settled_until: dict[UUID, datetime] = field(default_factory=dict)
+    corrected: list[tuple[Voucher, Use, datetime]] = field(default_factory=list)
+    """Corrections that no statement bears yet, and since when."""
     lost: dict[Any, list[int]] = field(default_factory=dict)
     """By month: what the fund has lost, and what it may."""
     scans: dict[tuple[UUID, str], tuple[Voucher, Use]] = field(default_factory=dict)
