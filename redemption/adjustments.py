@@ -1,4 +1,4 @@
-"""Uses corrected after their shop has confirmed the statement: proposed by one, agreed to by another, shown by the next statement."""
+"""Uses corrected after their shop has confirmed the statement: by two people, in the shop's next statement."""
 
 from __future__ import annotations
 

@@ -71,6 +71,7 @@ class DepartureOpen:
     """Uses that no statement has."""
     disputes: int
     """Lines that nobody decided, or that the next statement will carry."""
+    adjustments: int
     settlements: int
     """Statements that are not paid."""
 
@@ -78,7 +79,7 @@ class DepartureOpen:
     def is_nothing(self) -> bool:
         """Whether the departure can be finished."""
         return not any(
-            (self.vouchers, self.leases, self.reviews, self.uses, self.disputes, self.settlements),
+            (self.vouchers, self.leases, self.reviews, self.uses, self.disputes, self.adjustments, self.settlements),
         )
 
 

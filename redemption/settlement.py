@@ -141,8 +141,8 @@ async def close_settlement(
     """Close a merchant's running batch over what the server received before `received_until`.
 
     What looks odd by the community's watch, or did before and nobody has looked yet, stays out until somebody has. Refuses with
-    the figures unless uses, frozen prices and ledger agree, and while the rest does not bear the corrections that wait. settlement_id is the caller's key: the same again returns the
-    same batch.
+    the figures unless uses, frozen prices and ledger agree, and while the rest does not bear the corrections that wait.
+    settlement_id is the caller's key: the same again returns the same batch.
     """
     await act(
         session,

@@ -236,7 +236,8 @@ TRANSITIONS: Final = (
         16,
         "adjust",
         _who("F S2"),
-        "proposed by one, agreed to by another; the shop has confirmed the batch; the line is not in dispute; once for a use; a reason",
+        "proposed by one, agreed to by another; the shop has confirmed the batch; the line is not in dispute; once for a use; "
+        "a reason",
         "merchant back to member and sponsor, exactly; the pieces count as returned; stock returns; the next batch has the line "
         "with its sign turned, the batch itself stays",
         {_S.USED: (_S.USED, _S.CANCELLED), _S.PART_USED: (_S.ISSUED, _S.PART_USED)},

@@ -62,6 +62,7 @@ HTTP_STATUS: tuple[tuple[type[Exception], int], ...] = (
     (redemption.OfferUnknown, 404),
     (redemption.VoucherUnknown, 404),
     (redemption.SettlementUnknown, 404),
+    (redemption.AdjustmentUnknown, 404),
     (redemption.BankFileUnknown, 404),
     (redemption.DepartureUnknown, 404),
     (redemption.LineUnknown, 404),

@@ -46,6 +46,7 @@ class OpenOut(msgspec.Struct):
     reviews: int
     uses: int
     disputes: int
+    adjustments: int
     settlements: int
 
 

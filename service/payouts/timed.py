@@ -60,7 +60,7 @@ async def _close(session: AsyncSession, community_id: int, shop: UUID, until: da
             watch=await watch_on(session, community_id, local_day(now)),
             now=now,
         )
-    except (redemption.SumsDiffer, redemption.PeriodWrong, redemption.NothingToSettle):
+    except (redemption.SumsDiffer, redemption.PeriodWrong, redemption.NothingToSettle, redemption.CorrectionWaits):
         return False
     audit.record(
         session,

@@ -5,6 +5,7 @@ from service.kit.manifest import Manifest, Nav, Timed
 from service.vouchers.actions import timed
 from service.vouchers.api import (
     cards,
+    corrections,
     counter,
     desk_uses,
     devices,
@@ -20,6 +21,7 @@ from service.vouchers.api import (
 from service.vouchers.pages import cards as cards_pages
 from service.vouchers.pages import (
     code,
+    desk_corrections,
     desk_devices,
     desk_disputes,
     desk_held,
@@ -37,6 +39,7 @@ from service.vouchers.pages import (
 )
 from service.vouchers.pages import desk_uses as desk_uses_pages
 from service.vouchers.queries.inbox import (
+    corrections_waiting,
     count_waiting,
     desk_uses_waiting,
     disputes_waiting,
@@ -162,6 +165,10 @@ MANIFEST = Manifest(
         desk_held.decide,
         desk_disputes.dispute_page,
         desk_disputes.resolve,
+        desk_corrections.correction_page,
+        desk_corrections.propose,
+        desk_corrections.agree,
+        desk_corrections.turn_down,
         counter.scan,
         counter.undo,
         counter.takings,
@@ -222,6 +229,12 @@ MANIFEST = Manifest(
         settlements.disputes,
         settlements.own_disputes,
         settlements.resolve,
+        corrections.waiting_corrections,
+        corrections.corrections,
+        corrections.own_corrections,
+        corrections.propose_correction,
+        corrections.agree,
+        corrections.turn_down,
     ],
     timed=[
         Timed("vouchers.expire", MINUTE, timed.expire_vouchers),
@@ -264,7 +277,14 @@ MANIFEST = Manifest(
         ),
     ],
     home_cards=[voucher_card],
-    staff_inbox=[settlements_waiting, disputes_waiting, requests_waiting, held_waiting, desk_uses_waiting],
+    staff_inbox=[
+        settlements_waiting,
+        disputes_waiting,
+        corrections_waiting,
+        requests_waiting,
+        held_waiting,
+        desk_uses_waiting,
+    ],
     unfinished=[unfinished],
 )
 """Labels in the sidebar are copy: they are translated where the sidebar is drawn."""

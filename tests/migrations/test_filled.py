@@ -118,6 +118,11 @@ SELECT d.community_id, d.departure_id, o.offer_id, true
 INSERT INTO redemption.departure_voucher
 SELECT d.community_id, d.departure_id, v.voucher_id, 1, 0, now()
   FROM redemption.departure d JOIN redemption.voucher v USING (community_id) LIMIT 1;
+INSERT INTO redemption.adjustment (community_id, adjustment_id, settlement_id, line_no, voucher_id, use_seq, merchant_id, cause,
+                                   state, reason, proposed_by, proposed_at)
+SELECT l.community_id, gen_random_uuid(), l.settlement_id, l.line_no, l.voucher_id, l.use_seq, s.merchant_id, 'warranty',
+       'proposed', 'x', s.merchant_id, now()
+  FROM redemption.settlement_line l JOIN redemption.settlement s USING (community_id, settlement_id) LIMIT 1;
 INSERT INTO repair_photo
 SELECT community_id, gen_random_uuid(), order_id, 'before', asked_by, now(), 1, 1, sha256(''), '\\x00' FROM repair_order LIMIT 1;
 INSERT INTO message (community_id, message_id, member_id, fact, fact_key, numbers, url, sent_at)

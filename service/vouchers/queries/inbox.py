@@ -74,6 +74,30 @@ async def disputes_waiting(session: AsyncSession, actor: Actor, now: datetime) -
     ]
 
 
+async def corrections_waiting(session: AsyncSession, actor: Actor, now: datetime) -> Sequence[InboxRow]:
+    """Corrections of confirmed lines that this person may agree to, the longest waiting first."""
+    del now  # what waits does not depend on the hour
+    if not actor.has(Role.FINANCE, Role.APPROVER):
+        return []
+    found = await redemption.adjustments(
+        session, actor.community_id, state=redemption.RequestState.PROPOSED, limit=AT_MOST
+    )
+    mine = [each for each in found if actor.member_id not in (each.proposed_by, each.member_id)]
+    shops = await organisations_by_ids(session, actor.community_id, {each.merchant_id for each in mine})
+    return [
+        InboxRow(
+            kind="line_to_correct",
+            title=_("第 {number} 期第 {line} 行：{title}").format(
+                number=each.number, line=each.line_no, title=each.title
+            ),
+            who=shops[each.merchant_id].name if each.merchant_id in shops else "",
+            since=each.proposed_at,
+            url=f"/desk/settlements/{each.settlement_id}/lines/{each.line_no}/correction",
+        )
+        for each in mine
+    ]
+
+
 async def requests_waiting(session: AsyncSession, actor: Actor, now: datetime) -> Sequence[InboxRow]:
     """What other staff want a second person for, about vouchers that are not this person's; the longest waiting first."""
     del now  # what waits does not depend on the hour
@@ -145,9 +169,9 @@ async def desk_uses_waiting(session: AsyncSession, actor: Actor, now: datetime) 
 
 
 async def count_waiting(session: AsyncSession, actor: Actor) -> int:
-    """How many statements and lines in dispute wait for the office."""
+    """How many statements, lines in dispute and corrections wait for the office."""
     counts = await waiting(session, actor.community_id)
-    return counts.confirmed + counts.approved + counts.part_paid + counts.disputed
+    return counts.confirmed + counts.approved + counts.part_paid + counts.disputed + counts.corrections
 
 
 async def voucher_card(session: AsyncSession, actor: Actor, now: datetime) -> Mapping[str, object] | None:

@@ -33,13 +33,14 @@ class Budget:
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """How many statements are in each state that waits for somebody, and how many lines are in dispute."""
+    """How many statements are in each state that waits for somebody, and how many lines are in dispute or to be corrected."""
 
     closed: int
     confirmed: int
     approved: int
     part_paid: int
     disputed: int
+    corrections: int
 
 
 async def offer_of(session: AsyncSession, community_id: int, offer_id: UUID) -> redemption.Offer:
@@ -128,12 +129,14 @@ async def waiting(session: AsyncSession, community_id: int) -> Waiting:
             " WHERE s.community_id = :community_id AND s.state <> 'PAID' GROUP BY 1"
             " UNION ALL SELECT d.state, count(*) FROM redemption.dispute d"
             " WHERE d.community_id = :community_id AND d.state = 'DISPUTED' GROUP BY 1"
+            " UNION ALL SELECT 'correction', count(*) FROM redemption.adjustment a"
+            " WHERE a.community_id = :community_id AND a.state = 'proposed'"
         ),
         {"community_id": community_id},
     )
     counts: dict[str, int] = {state: int(count) for state, count in rows}
     steps = (SettlementState.CLOSED, SettlementState.CONFIRMED, SettlementState.APPROVED, SettlementState.PART_PAID)
-    return Waiting(*(counts.get(state, 0) for state in (*steps, DisputeState.DISPUTED)))
+    return Waiting(*(counts.get(state, 0) for state in (*steps, DisputeState.DISPUTED, "correction")))
 
 
 async def unsettled(session: AsyncSession, community_id: int, until: datetime) -> tuple[int, int]:

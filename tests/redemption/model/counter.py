@@ -364,6 +364,14 @@ class Counter:
         ]
         if not lines:
             return "nothing_to_settle"
+        for value in (lambda offer: offer.points + offer.subsidy, lambda offer: offer.payable_fen):
+            if sum(value(v.offer) * u.quantity for v, u in lines) < sum(
+                value(v.offer) * u.quantity for v, u, _ in borne
+            ):
+                return "correction_waits"
+        for each in borne:
+            world.corrected.remove(each)
+            world.pay_shop(each[0], shop, each[1].quantity)
         for voucher, use in lines:
             use.state = "SETTLED"
             world.pay_shop(voucher, shop, use.quantity, -1)
