@@ -1,7 +1,7 @@
 """What conflicts cost the fund, by lot: `python -m bench.conflicts`. A simulation of the rules, without a database.
 
 A city's month: members use roaming vouchers at shops of which some are offline; a part of the members copy a voucher and use
-it at a second shop. A phone knows what it was told when it last had a network; after the second strike a member's vouchers
+it at a second shop, be the first with a network or without. A phone knows what it was told when it last had a network; after the second strike a member's vouchers
 are good online only.
 """
 
@@ -42,7 +42,7 @@ def month(city: City, lot: random.Random, funds_part: float) -> City:
             city.redeemed += VOUCHER_FEN
             if lot.random() > city.roaming or member not in cheats or city.strikes.get(member, 0) >= 2:
                 continue
-            first, second = lot.sample(range(city.shops), 2)
+            second = lot.randrange(city.shops)
             if second not in offline or floors[second] >= FLOOR_COUNT or (floors[second] + 1) * VOUCHER_FEN > FLOOR_FEN:
                 continue
             floors[second] += 1
@@ -52,8 +52,7 @@ def month(city: City, lot: random.Random, funds_part: float) -> City:
                 continue
             city.lost += loss
             city.owed += VOUCHER_FEN - loss
-            if first in offline:
-                city.strikes[member] = city.strikes.get(member, 0) + 1
+            city.strikes[member] = city.strikes.get(member, 0) + 1
     return city
 
 

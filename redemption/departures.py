@@ -72,6 +72,7 @@ class DepartureOpen:
     disputes: int
     """Lines that nobody decided, or that the next statement will carry."""
     adjustments: int
+    """Corrections of confirmed lines that no statement has borne yet."""
     settlements: int
     """Statements that are not paid."""
 

@@ -259,7 +259,8 @@ async def settlement_lines(
             ON d.community_id = l.community_id AND d.settlement_id = l.settlement_id AND d.line_no = l.line_no
           LEFT JOIN redemption.settlement c ON c.community_id = d.community_id AND c.settlement_id = d.carried_settlement
           LEFT JOIN redemption.adjustment a
-            ON a.community_id = l.community_id AND a.settlement_id = l.settlement_id AND a.line_no = l.line_no AND a.state <> 'refused'
+            ON a.community_id = l.community_id AND a.settlement_id = l.settlement_id AND a.line_no = l.line_no
+           AND a.state <> 'refused'
           LEFT JOIN redemption.settlement b ON b.community_id = a.community_id AND b.settlement_id = a.carried_settlement
          WHERE l.community_id = :book AND l.settlement_id = :settlement_id AND l.line_no > :after
          ORDER BY l.line_no LIMIT :limit + 1

@@ -78,7 +78,8 @@ BEGIN
     RETURN NULL;
 END $$;
 
--- A voucher that was used before: by whom decides who pays. The floor bounds what the fund bears.
+-- A voucher that was used before: where decides who pays. The floor bounds what the fund bears. Used twice it was at two devices, whether
+-- the first had a network or not: the member owes the points either way. Where nothing of it was used, the pieces had been given back.
 CREATE FUNCTION redemption.used_before(
     p_device redemption.device, p_record jsonb, p_voucher redemption.voucher, p_heard timestamptz, p_terms jsonb
 ) RETURNS jsonb
@@ -92,8 +93,11 @@ BEGIN
      WHERE u.community_id = p_voucher.community_id AND u.voucher_id = p_voucher.voucher_id AND u.state <> 'REVERSED' AND u.bearer IS NULL;
     IF v_earlier.here THEN
         RETURN redemption.concluded('conflict', 'used_here', 'merchant');
-    ELSIF NOT redemption.is_inside_floor(p_device, p_record, p_voucher, p_heard, p_terms) THEN
+    ELSIF (p_record ->> 'quantity')::int > p_voucher.quantity_total
+          OR NOT redemption.is_inside_floor(p_device, p_record, p_voucher, p_heard, p_terms) THEN
         RETURN redemption.concluded('conflict', 'above_floor', 'merchant');
+    ELSIF v_earlier.here IS NULL THEN
+        RETURN redemption.concluded('conflict', 'cancelled_before', 'member');
     END IF;
     RETURN redemption.concluded('conflict', CASE WHEN v_earlier.offline THEN 'used_elsewhere' ELSE 'used_online' END, 'fund');
 END $$;
@@ -237,7 +241,7 @@ BEGIN
         END IF;
         v_seq := redemption.pay_conflict(
             p_voucher, p_device.device_id, v_nonce, p_device.merchant_id, v_clerk, v_quantity, p_judged ->> 'bearer',
-            p_judged ->> 'bearer' = 'member' OR p_judged ->> 'reason' = 'used_elsewhere', p_judged ->> 'reason', p_scanned, p_now);
+            p_judged ->> 'bearer' = 'member' OR p_judged ->> 'reason' IN ('used_elsewhere', 'used_online'), p_judged ->> 'reason', p_scanned, p_now);
         IF v_seq IS NULL THEN
             -- What was taken from the month stays taken: a person decides, and may pay.
             RETURN redemption.concluded('review', 'ledger_refused');
@@ -313,7 +317,7 @@ BEGIN
         INSERT INTO redemption.offline_review (community_id, device_id, nonce, merchant_id, state, opened_at, due_at)
         VALUES (p_device.community_id, p_device.device_id, v_nonce, p_device.merchant_id, 'open', p_now,
                 p_now + make_interval(days => (p_terms ->> 'review_days')::int));
-    ELSIF v_said ->> 'reason' = 'used_elsewhere' THEN
+    ELSIF v_said ->> 'reason' IN ('used_elsewhere', 'used_online') THEN
         PERFORM redemption.add_strike(p_device.community_id, p_device.device_id, v_nonce, coalesce(v_voucher.payer_id, v_voucher.member_id), p_now);
     END IF;
     RETURN v_said || jsonb_build_object('nonce', v_nonce, 'scanned_at', v_scanned, 'voucher_id', v_voucher.voucher_id, 'member_id', v_voucher.member_id,

@@ -122,14 +122,59 @@ async def test_after_the_second_strike_everything_is_online_only(market: Market)
         assert held in await redemption.revoked_since(session, market.book, after=market.now, now=market.now)
 
 
-async def test_online_first_the_fund_pays_inside_the_floor(market: Market):
+async def test_online_first_the_fund_pays_inside_the_floor_and_the_member_owes(market: Market):
     voucher_id = await market.issue(await roaming(market))
     phone = await Phone(market, merchant_id=market.bakery).enrol()
     await market.scan(voucher_id)
 
     assert await phone.upload(voucher_id, market.at(hours=1)) == ("conflict", "used_online", "fund")
 
-    assert await market.points() == 80
+    assert await market.points() == 60
+    assert await market.balance("loss:offline") == 0
+    assert await clean(market)
+
+
+async def test_used_twice_with_a_network_first_is_a_strike_as_without(market: Market):
+    """Nobody uses vouchers at a counter with a network and then at one without, time and again."""
+    offer = await roaming(market, price_points=5)
+    one, two = await Phone(market).enrol(), await Phone(market, merchant_id=market.bakery).enrol()
+    held = await market.issue(offer)
+    said = []
+    for is_online in (True, False):
+        voucher_id = await market.issue(offer)
+        assert (await market.voucher(voucher_id)).offline_class == 2
+        if is_online:
+            await market.scan(voucher_id)
+        else:
+            await one.upload(voucher_id)
+        said.append((await two.upload(voucher_id))[1])
+    assert said == ["used_online", "used_elsewhere"]
+
+    assert (await market.voucher(await market.issue(offer))).offline_class == 0
+    async with market.sessions.begin() as session:
+        assert held in await redemption.revoked_since(session, market.book, after=market.now, now=market.now)
+    assert await clean(market)
+
+
+async def test_pieces_that_were_given_back_are_the_members_and_no_strike(market: Market):
+    offer = await roaming(market, price_points=5, payable_fen=500)
+    phone = await Phone(market, merchant_id=market.bakery).enrol()
+    for _ in range(2):
+        voucher_id = await market.issue(offer, quantity=3)
+        await market.cancel(voucher_id, quantity=2)
+        said = await phone.upload(voucher_id, market.at(hours=1), quantity=2)
+        assert said == ("conflict", "cancelled_before", "member")
+    assert (await market.voucher(await market.issue(offer))).offline_class == 2
+    assert await clean(market)
+
+
+async def test_more_pieces_than_a_voucher_ever_had_are_the_shops(market: Market):
+    voucher_id = await market.issue(await roaming(market, price_points=5, payable_fen=500))
+    phone = await Phone(market, merchant_id=market.bakery).enrol()
+
+    assert await phone.upload(voucher_id, market.at(hours=1), quantity=2) == ("conflict", "above_floor", "merchant")
+
+    assert await market.points() == 95
     assert await clean(market)
 
 

@@ -133,7 +133,7 @@ class Phones(Counter):
             if voucher is not None:
                 said = said if said[0] != "none" else self._judge(device, record, voucher, scanned, heard)
                 said = self._apply(device, record, voucher, said, now)
-        if said[1] == "used_elsewhere":
+        if said[1] in ("used_elsewhere", "used_online"):
             assert voucher is not None
             self.world.strikes[voucher.pays] += 1
         is_nothing = said[1] in ("undone", "undo_late")
@@ -212,8 +212,10 @@ class Phones(Counter):
             stood = [use for use in voucher.uses if use.state != "REVERSED" and use.bearer is None]
             if any(use.device == device.id for use in stood):
                 return ("conflict", "used_here", "merchant")
-            if not is_inside:
+            if pieces > voucher.total or not is_inside:
                 return ("conflict", "above_floor", "merchant")
+            if not stood:
+                return ("conflict", "cancelled_before", "member")
             was_offline = any(use.is_offline for use in stood)
             return ("conflict", "used_elsewhere" if was_offline else "used_online", "fund")
         renewed = voucher.renewed_at if record["code_seq"] != voucher.code_seq else None
@@ -239,7 +241,7 @@ class Phones(Counter):
         elif said[2] in ("fund", "member"):
             if said[2] == "fund" and not self._take_loss(voucher.offer.value_fen * pieces, now):
                 return ("review", "fund_budget", None)
-            by_member = said[2] == "member" or said[1] == "used_elsewhere"
+            by_member = said[2] == "member" or said[1] in ("used_elsewhere", "used_online")
             self._pay_conflict(voucher, device.id, record["nonce"], device.shop, clerk, pieces, said[2], now, by_member)
         return said
 
