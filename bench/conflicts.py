@@ -1,8 +1,8 @@
 """What conflicts cost the fund, by lot: `python -m bench.conflicts`. A simulation of the rules, without a database.
 
 A city's month: members use roaming vouchers at shops of which some are offline; a part of the members copy a voucher and use
-it at a second shop, be the first with a network or without. A phone knows what it was told when it last had a network; after the second strike a member's vouchers
-are good online only.
+it at a second shop, be the first with a network or without. A phone knows what it was told when it last had a network; after
+the second strike a member's vouchers are good online only.
 """
 
 from __future__ import annotations

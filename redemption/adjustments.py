@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
+from sqlalchemy import RowMapping
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from redemption.calls import act, aware, rows
@@ -126,7 +127,7 @@ async def adjustments(
         state=state.value if state else None,
         limit=limit,
     )
-    return tuple(_adjustment(dict(row)) for row in found)
+    return tuple(_adjustment(row) for row in found)
 
 
 async def adjustment(session: AsyncSession, book: int, adjustment_id: UUID) -> Adjustment:
@@ -136,9 +137,8 @@ async def adjustment(session: AsyncSession, book: int, adjustment_id: UUID) -> A
     )
     if not found:
         raise AdjustmentUnknown
-    return _adjustment(dict(found[0]))
+    return _adjustment(found[0])
 
 
-def _adjustment(row: dict[str, object]) -> Adjustment:
-    kinds = {"cause": AdjustmentCause(row["cause"]), "state": RequestState(row["state"])}
-    return Adjustment(**row | kinds)  # type: ignore[arg-type]  # the columns are the fields
+def _adjustment(row: RowMapping) -> Adjustment:
+    return Adjustment(**{**row, "cause": AdjustmentCause(row["cause"]), "state": RequestState(row["state"])})

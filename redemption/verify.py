@@ -226,7 +226,7 @@ _CHECKS: Final[dict[str, str]] = {
          WHERE (u.state = 'ADJUSTED') <> (a.adjustment_id IS NOT NULL)
     """,
     "adjustment_line": """
-        -- Each correction in a statement is a use's line with its sign turned, agreed on once, in a later statement of the same shop.
+        -- Each correction in a statement is a use's line with its sign turned, agreed on once, later, of the same shop.
         SELECT l.community_id AS book, 'line ' || l.settlement_id || '.' || l.line_no AS place,
                concat_ws(' ', l.kind, l.quantity, l.points, l.subsidy_points, l.payable_fen, l.cash_fen, 'part', l.part) AS says,
                coalesce(concat_ws(' ', 'adjustment', -e.quantity, -e.points, -e.subsidy_points, -e.payable_fen, -e.cash_fen,

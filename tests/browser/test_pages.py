@@ -113,6 +113,7 @@ def walked(chromium: Browser, demo_live: Live) -> Crawl:
     for name, starts in WALKS.items():
         crawl.walk(visitor.page(name, viewport=DESK), name, starts)
     crawl.pages[kind_of(line)] = ("feng", line)  # who closed the statement sees no form
+    crawl.pages.setdefault(kind_of(f"{line}/correction"), ("qian", f"{line}/correction"))
     crawl.pages["/passbook-expiring"] = (
         "stranger",
         "/passbook?unit=point",

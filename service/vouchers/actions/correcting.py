@@ -23,7 +23,10 @@ async def propose(
     reason: str,
     now: datetime,
 ) -> UUID:
-    """Ask a second person to take the use of a confirmed line back. A use has one correction at most: the library's lock sees to it."""
+    """Ask a second person to take the use of a confirmed line back.
+
+    Two may ask in the same second: the library locks the statement, and the other is told that one waits.
+    """
     correction_id = new_id()
     audit.record(
         session,
