@@ -21,12 +21,12 @@ from service.imports.openings import actions, queries
 from service.imports.openings.cells import problem_sentence
 from service.imports.openings.queries import OpeningView
 from service.imports.openings.rules import APPROVERS, PROPOSERS, READERS, OpeningState, OpeningVerdict
-from service.imports.rules import FILE_BYTES_MAX, FileTooLarge
 from service.kit.access import Actor, Role
 from service.kit.clock import system_clock
 from service.kit.db import transaction
 from service.kit.refusals import NotAllowed
 from service.kit.settings import Settings
+from service.kit.sheets.refusals import FILE_BYTES_MAX, FileTooLarge
 from service.kit.words import hours, points
 
 ERRORS_SHOWN = 20

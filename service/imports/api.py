@@ -22,10 +22,11 @@ from service.imports.payloads import (
     batch_answer,
     row_answer,
 )
-from service.imports.rules import FILE_BYTES_MAX, FileTooLarge, Verdict
+from service.imports.rules import Verdict
 from service.kit.access import Actor, Role, allow
 from service.kit.forms import form_of
 from service.kit.once import once
+from service.kit.sheets.refusals import FILE_BYTES_MAX, FileTooLarge
 
 AnyRequest = Request[Any, Any, Any]
 CLERKS = allow(Role.STAFF, Role.ADMIN)

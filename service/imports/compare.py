@@ -7,9 +7,10 @@ from uuid import UUID
 
 from service.communities import BuildingView
 from service.identity import NewPerson, Particulars
-from service.imports.cells import Column, Problem, Row, repeated
+from service.imports.cells import Column, Problem, Row
 from service.imports.rules import Verdict
 from service.kit.access import Role
+from service.kit.sheets.cells import repeated
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,12 +19,13 @@ from service.imports import actions, actions_apply, actions_slips, actions_undo,
 from service.imports.actions_slips import Slip
 from service.imports.payloads import SlipsForm, UploadForm
 from service.imports.queries import BatchView, RowView
-from service.imports.rules import FILE_BYTES_MAX, BatchState, FileTooLarge, Verdict
+from service.imports.rules import BatchState, Verdict
 from service.imports.wording import change_sentence, problem_sentence, slip_place, unused_sentence, written_sentences
 from service.kit.access import Actor, Role, allow
 from service.kit.i18n import _, translate
 from service.kit.once import once_page
 from service.kit.pages import form_of, go, page, refill
+from service.kit.sheets.refusals import FILE_BYTES_MAX, FileTooLarge
 from service.kit.workbook import xlsx_answer
 
 AnyRequest = Request[Any, Any, Any]

@@ -4,18 +4,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 
-from service.imports.cells import (
-    HEADER_WITHIN_ROWS,
-    Column,
-    Row,
-    check_header,
-    header_of,
-    is_blank,
-    row_of,
-    unused_headings,
-)
-from service.imports.rules import ROWS_MAX, FileEmpty, HeaderMissing, MergedCells, TooManyRows
-from service.imports.sheets import read_grid
+from service.imports.cells import Column, Row, check_header, header_of, row_of, unused_headings
+from service.kit.sheets.cells import HEADER_WITHIN_ROWS, is_blank
+from service.kit.sheets.grid import read_grid
+from service.kit.sheets.refusals import ROWS_MAX, FileEmpty, HeaderMissing, MergedCells, TooManyRows
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +19,7 @@ class SheetRead:
 
 
 def read_sheet(content: bytes, day: date) -> SheetRead:
-    """Every row of a file that is not blank; raises one of the refusals in `rules`. Slow: call it in a thread."""
+    """Every row of a file that is not blank; raises one of the refusals of a sheet. Slow: call it in a thread."""
     grid = read_grid(content)
     position, header = _headings(grid.rows)
     check_header(header)

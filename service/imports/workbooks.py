@@ -4,9 +4,9 @@ from collections.abc import Sequence
 
 from service.imports.cells import EXAMPLE_NAME, Column
 from service.imports.queries import RowView
-from service.imports.rules import ROWS_MAX
 from service.imports.wording import problem_sentence
 from service.kit.i18n import _
+from service.kit.sheets.refusals import ROWS_MAX
 from service.kit.workbook import Sheet, xlsx_bytes
 
 HEADINGS = tuple(column for column in Column if column is not Column.REVISION)

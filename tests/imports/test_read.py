@@ -11,8 +11,8 @@ import pytest
 
 from service.imports.cells import Row
 from service.imports.reading import read_sheet
-from service.imports.rules import COLUMNS_MAX, FILE_BYTES_MAX, ROWS_MAX, SheetRefused
-from service.imports.sheets import read_grid
+from service.kit.sheets.grid import read_grid
+from service.kit.sheets.refusals import COLUMNS_MAX, FILE_BYTES_MAX, ROWS_MAX, SheetRefused
 from tests.imports.sheets import (
     HE,
     HEADINGS,
@@ -160,7 +160,7 @@ def test_a_crafted_xls_eats_neither_memory_nor_time(content: bytes, codes: set[s
         "import resource, sys\n"
         "from datetime import date\n"
         "from service.imports.reading import read_sheet\n"
-        "from service.imports.rules import SheetRefused\n"
+        "from service.kit.sheets.refusals import SheetRefused\n"
         "most = 700 * 1024 * 1024\n"
         "resource.setrlimit(resource.RLIMIT_AS, (most, most))\n"
         "try:\n"
@@ -190,7 +190,7 @@ def test_the_reader_keeps_nothing_that_it_may_not_use() -> None:
     """What `confine` promises, asked of the process itself."""
     script = (
         "import resource\n"
-        "from service.imports.caged import confine\n"
+        "from service.kit.sheets.caged import confine\n"
         "confine()\n"
         "print(*(resource.getrlimit(what) == (most, most) for what, most in ("
         "(resource.RLIMIT_AS, 512 << 20), (resource.RLIMIT_CPU, 30), (resource.RLIMIT_FSIZE, 0))))\n"

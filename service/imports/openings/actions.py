@@ -14,7 +14,6 @@ from sqlmodel import col
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from service.identity import members_by_card, people_by_ids
-from service.imports.cells import repeated
 from service.imports.openings import queries
 from service.imports.openings.cells import Column, Problem, Row, read_balances
 from service.imports.openings.queries import Known, SealedRow, place, same_figures
@@ -34,6 +33,7 @@ from service.kit.access import Actor
 from service.kit.crypto import Keyring
 from service.kit.db import broken_constraint, keyring
 from service.kit.ids import new_id
+from service.kit.sheets.cells import repeated
 from service.records import take_back_carried
 
 AT_ONCE = 2_000

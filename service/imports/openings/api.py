@@ -20,10 +20,10 @@ from service.imports.openings.payloads import (
     row_out,
 )
 from service.imports.openings.rules import APPROVERS, PROPOSERS, READERS, OpeningVerdict
-from service.imports.rules import FILE_BYTES_MAX, FileTooLarge
 from service.kit.access import Actor, allow
 from service.kit.forms import form_of
 from service.kit.once import once
+from service.kit.sheets.refusals import FILE_BYTES_MAX, FileTooLarge
 
 AnyRequest = Request[Any, Any, Any]
 BODY_BYTES_MAX = 12_000_000

@@ -7,16 +7,12 @@ from decimal import Decimal
 from enum import StrEnum
 
 from service.identity import normal_card
-from service.imports.cells import (
-    EXACT_BELOW,
-    HEADER_WITHIN_ROWS,
-    PLACE_LENGTH_MAX,
-    cell_text,
-    is_blank,
-    narrow,
-)
+from service.imports.cells import PLACE_LENGTH_MAX
 from service.imports.openings.rules import MINUTES_MAX, POINTS_MAX_HUNDREDTHS, SOURCE_LENGTH_MAX
-from service.imports.rules import (
+from service.kit.i18n import _, translate
+from service.kit.sheets.cells import EXACT_BELOW, HEADER_WITHIN_ROWS, cell_text, is_blank, narrow
+from service.kit.sheets.grid import read_grid
+from service.kit.sheets.refusals import (
     ROWS_MAX,
     ColumnsMissing,
     ColumnTwice,
@@ -25,8 +21,6 @@ from service.imports.rules import (
     MergedCells,
     TooManyRows,
 )
-from service.imports.sheets import read_grid
-from service.kit.i18n import _, translate
 
 
 class Column(StrEnum):
@@ -95,7 +89,7 @@ class BalancesRead:
 
 
 def read_balances(content: bytes, source: str) -> BalancesRead:
-    """Every row of a file that is not blank; raises a refusal of `imports.rules`. Slow: call it in a thread."""
+    """Every row of a file that is not blank; raises a refusal of `kit.sheets`. Slow: call it in a thread."""
     grid = read_grid(content)
     position, header = _headings(grid.rows)
     missing = [Column.CARD.value] if Column.CARD not in header else []

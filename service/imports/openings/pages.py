@@ -26,13 +26,13 @@ from service.imports.openings.rules import (
     OpeningVerdict,
     Outcome,
 )
-from service.imports.rules import FILE_BYTES_MAX, FileTooLarge
 from service.kit.access import Actor, allow
 from service.kit.clock import local_day
 from service.kit.i18n import _, translate
 from service.kit.manifest import InboxRow
 from service.kit.once import once_page
 from service.kit.pages import form_of, go, page, refill
+from service.kit.sheets.refusals import FILE_BYTES_MAX, FileTooLarge
 from service.kit.workbook import xlsx_answer
 
 AnyRequest = Request[Any, Any, Any]

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 from service.imports.openings.cells import Column, problem_sentence
 from service.imports.openings.queries import RowView
-from service.imports.rules import ROWS_MAX
 from service.kit.i18n import _
+from service.kit.sheets.refusals import ROWS_MAX
 from service.kit.workbook import Sheet, xlsx_bytes
 
 WIDTHS = (14, 12, 16, 12, 18, 40)

@@ -15,8 +15,8 @@ from datetime import date
 
 import msgspec
 
-from service.imports.caged import DAY
-from service.imports.rules import (
+from service.kit.sheets.caged import DAY
+from service.kit.sheets.refusals import (
     COLUMNS_MAX,
     FILE_BYTES_MAX,
     ROWS_MAX,
@@ -59,7 +59,7 @@ class Grid:
 
 
 def read_grid(content: bytes) -> Grid:
-    """The first visible sheet of a file, or one of the refusals in `rules`. Slow: call it in a thread."""
+    """The first visible sheet of a file, or one of the refusals beside it. Slow: call it in a thread."""
     if not content.strip(b"\x00 \t\r\n\xef\xbb\xbf"):
         raise FileEmpty
     if len(content) > FILE_BYTES_MAX:
@@ -148,8 +148,8 @@ def _number(letters: bytes) -> int:
 
 
 def _workbook(content: bytes) -> Grid:
-    """Let a confined process read it (`imports.caged`): what a file does to its reader, it does there."""
-    words = [sys.executable, "-I", "-m", "service.imports.caged", str(ROWS_READ_MAX), str(COLUMNS_MAX)]
+    """Let a confined process read it (`kit.sheets.caged`): what a file does to its reader, it does there."""
+    words = [sys.executable, "-I", "-m", "service.kit.sheets.caged", str(ROWS_READ_MAX), str(COLUMNS_MAX)]
     with subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as reader:
         assert reader.stdin is not None, "both ends are pipes"
         assert reader.stdout is not None, "both ends are pipes"

@@ -1,6 +1,6 @@
 """Reads one workbook in a process of its own that may not use more than a little memory and time.
 
-Run as `python -I -m service.imports.caged`: the file comes in by standard input, the first visible sheet or the word for what
+Run as `python -I -m service.kit.sheets.caged`: the file comes in by standard input, the first visible sheet or the word for what
 is wrong leaves by standard output. An old .xls can make a reader lay out gigabytes with two cells, or repeat one long text
 in half a million of them; both formats have had such readers' mistakes found in them. Whatever the file does, it does it here.
 """
