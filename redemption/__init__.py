@@ -12,6 +12,7 @@ locks offers and vouchers before the ledger's head, which is the last lock: call
 from redemption import departures as _departures
 from redemption import offline, refusals
 from redemption.adjustments import Adjustment, adjustment, adjustments, decide_adjustment, propose_adjustment
+from redemption import reconciling as _reconciling
 from redemption.changes import Change, Split, answer_change, changes_of, propose_change
 from redemption.departures import *  # noqa: F403  (shops that leave; departures.__all__ names it)
 from redemption.desk import Reversed, Scan, redeem, register_device, reverse_use, revoke_device, voucher_by_code
@@ -79,6 +80,7 @@ from redemption.payouts import (
     rhythms_on,
 )
 from redemption.qr import qr_matrix, qr_svg
+from redemption.reconciling import *  # noqa: F403  (the bank's list; reconciling.__all__ names it)
 from redemption.refusals import *  # noqa: F403  (every no of ours; refusals.__all__ names them)
 from redemption.rules import (
     OVER,
@@ -386,4 +388,5 @@ __all__ = [
 ]
 __all__ += _departures.__all__
 __all__ += offline.__all__
+__all__ += _reconciling.__all__
 __all__ += refusals.__all__

@@ -3,6 +3,8 @@
 from service.kit.access import Role
 from service.kit.manifest import Manifest, Nav, Timed
 from service.payouts import api, api_departures, api_files, pages, pages_departures, pages_files, timed
+from service.payouts.bank import api as api_bank
+from service.payouts.bank import pages as pages_bank
 
 MANIFEST = Manifest(
     name="payouts",
@@ -10,9 +12,11 @@ MANIFEST = Manifest(
         *pages.HANDLERS,
         *pages_files.HANDLERS,
         *pages_departures.HANDLERS,
+        *pages_bank.HANDLERS,
         *api.HANDLERS,
         *api_files.HANDLERS,
         *api_departures.HANDLERS,
+        *api_bank.HANDLERS,
     ],
     nav=[
         Nav(

@@ -108,6 +108,11 @@ SELECT community_id, gen_random_uuid(), merchant_id, 'PROPOSED', 'x', 'x', '1234
 INSERT INTO redemption.bank_file_line (community_id, file_id, line_no, settlement_id, payee_id, fen, is_live)
 SELECT f.community_id, f.file_id, 1, f.made_by, p.payee_id, 5, false
   FROM redemption.bank_file f JOIN redemption.payee p ON p.community_id = f.community_id LIMIT 1;
+INSERT INTO bank_columns SELECT community_id, '{"附言": "摘要"}', 1, member_id, now() FROM member LIMIT 1;
+INSERT INTO bank_list (community_id, list_id, state, file_name, line_count, uploaded_by, uploaded_at)
+SELECT community_id, gen_random_uuid(), 'checked', 'x.csv', 1, member_id, now() FROM member LIMIT 1;
+INSERT INTO bank_line (community_id, list_id, line_no, fingerprint, direction, fen, reference, tail, verdict, reason, sealed)
+SELECT community_id, list_id, 2, sha256(''), 'paid', 1, '', '', 'unknown', '', '' FROM bank_list;
 INSERT INTO redemption.departure (community_id, departure_id, merchant_id, leaves_at, state, reason, proposed_by, proposed_at,
                                   ended_by, ended_at)
 SELECT community_id, gen_random_uuid(), merchant_id, now(), 'WITHDRAWN', 'x', merchant_id, now(), merchant_id, now()
