@@ -33,10 +33,12 @@ class Sheet:
     """So many rows below the last one are ready to be filled in: as text, with the choices."""
 
 
-def xlsx_bytes(sheets: Sequence[Sheet]) -> bytes:
-    """A whole file. Slow for thousands of rows: call it in a thread."""
+def xlsx_bytes(sheets: Sequence[Sheet], *, made_at: datetime | None = None) -> bytes:
+    """A whole file. Slow for thousands of rows: call it in a thread. With `made_at` the same sheets give the same bytes."""
     made = io.BytesIO()
     with xlsxwriter.Workbook(made, {"in_memory": True, "strings_to_formulas": False, "strings_to_urls": False}) as book:
+        if made_at is not None:
+            book.set_properties({"created": made_at.astimezone(HOME_ZONE).replace(tzinfo=None)})
         heading = book.add_format(
             {"bold": True, "bg_color": "#E2F1EB", "border": 1, "text_wrap": True, "valign": "top"}
         )

@@ -3,8 +3,10 @@
 import hashlib
 from collections.abc import Sequence
 from datetime import datetime
+from functools import partial
 from uuid import UUID
 
+import anyio.to_thread
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 import redemption
@@ -13,7 +15,11 @@ from service.kit import audit
 from service.kit.access import Actor
 from service.kit.db import keyring
 from service.kit.export import csv_bytes
-from service.payouts.rules import FileNotFound, account_context, payment_mark
+from service.kit.workbook import Sheet, xlsx_bytes
+from service.payouts.rules import FileKind, FileNotFound, account_context, payment_mark
+
+HEADINGS = ("序号", "收款人户名", "收款账号", "开户银行", "金额", "附言", "备注")
+WIDTHS = (8, 24, 28, 28, 14, 18, 30)
 
 
 async def make_file(
@@ -23,7 +29,7 @@ async def make_file(
     await redemption.make_bank_file(
         session, actor.community_id, file_id, settlements, actor_id=actor.member_id, now=now
     )
-    made, content = await _content(session, actor.community_id, file_id)
+    made, content = await _content(session, actor.community_id, file_id, FileKind.CSV)
     audit.record(
         session,
         actor,
@@ -40,9 +46,11 @@ async def make_file(
     )
 
 
-async def open_file(session: AsyncSession, *, actor: Actor, file_id: UUID, now: datetime) -> tuple[int, bytes]:
+async def open_file(
+    session: AsyncSession, *, actor: Actor, file_id: UUID, kind: FileKind, now: datetime
+) -> tuple[int, bytes]:
     """The file's number and bytes, whole account numbers in it; that somebody took it is written down, with its SHA-256."""
-    made, content = await _content(session, actor.community_id, file_id)
+    made, content = await _content(session, actor.community_id, file_id, kind)
     audit.record(
         session,
         actor,
@@ -50,7 +58,7 @@ async def open_file(session: AsyncSession, *, actor: Actor, file_id: UUID, now: 
         kind="bank_file",
         id=file_id,
         now=now,
-        detail={"number": made.number, "sha256": hashlib.sha256(content).hexdigest()},
+        detail={"number": made.number, "kind": kind.value, "sha256": hashlib.sha256(content).hexdigest()},
     )
     return made.number, content
 
@@ -66,7 +74,9 @@ async def void_file(session: AsyncSession, *, actor: Actor, file_id: UUID, reaso
     )
 
 
-async def _content(session: AsyncSession, community_id: int, file_id: UUID) -> tuple[redemption.BankFile, bytes]:
+async def _content(
+    session: AsyncSession, community_id: int, file_id: UUID, kind: FileKind
+) -> tuple[redemption.BankFile, bytes]:
     """The same bytes each time, whoever asks in whatever language: the headings are the bank's."""
     made = next((each for each in await redemption.bank_files(session, community_id) if each.file_id == file_id), None)
     if made is None:
@@ -74,7 +84,7 @@ async def _content(session: AsyncSession, community_id: int, file_id: UUID) -> t
     lines = await redemption.bank_file_lines(session, community_id, file_id)
     shops = await organisations_by_ids(session, community_id, {line.merchant_id for line in lines})
     ring = keyring(session)
-    rows = [
+    rows: list[tuple[str | int, ...]] = [
         (
             line.line_no,
             line.holder,
@@ -86,4 +96,7 @@ async def _content(session: AsyncSession, community_id: int, file_id: UUID) -> t
         )
         for line in lines
     ]
-    return made, csv_bytes(["序号", "收款人户名", "收款账号", "开户银行", "金额", "附言", "备注"], rows)
+    if kind is FileKind.CSV:
+        return made, csv_bytes(HEADINGS, rows)
+    sheet = Sheet("付款文件", HEADINGS, rows, WIDTHS)
+    return made, await anyio.to_thread.run_sync(partial(xlsx_bytes, [sheet], made_at=made.made_at))

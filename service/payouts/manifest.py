@@ -27,6 +27,7 @@ MANIFEST = Manifest(
             order=72,
         )
     ],
+    staff_inbox=[pages_bank.inbox],
     timed=[
         Timed("payouts.close_due", 600, timed.close_due),
         Timed("payouts.carry_departures", 60, timed.carry_departures),

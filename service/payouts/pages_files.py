@@ -7,7 +7,7 @@ from uuid import UUID
 import msgspec
 from litestar import Request, Response, get, post
 from litestar.di import NamedDependency
-from litestar.params import FromPath
+from litestar.params import FromPath, FromQuery
 from litestar.response import Redirect, Template
 from sqlmodel.ext.asyncio.session import AsyncSession
 
@@ -19,9 +19,10 @@ from service.kit.i18n import _
 from service.kit.ids import new_id
 from service.kit.once import once_page
 from service.kit.pages import form_of, page, refill
+from service.kit.workbook import xlsx_answer
 from service.payouts import actions_files
 from service.payouts.payloads import Reason
-from service.payouts.rules import PROPOSERS, READERS
+from service.payouts.rules import PROPOSERS, READERS, FileKind
 
 AnyRequest = Request[Any, Any, Any]
 PAGE = "/desk/payouts/files"
@@ -77,10 +78,12 @@ async def content(
     session: NamedDependency[AsyncSession],
     actor: NamedDependency[Actor],
     now: NamedDependency[datetime],
+    kind: FromQuery[FileKind] = FileKind.CSV,
 ) -> Response[bytes]:
     """The file itself; that somebody took it is written down."""
-    number, made = await actions_files.open_file(session, actor=actor, file_id=file_id, now=now)
-    return csv_answer(f"{_('付款文件')}-{number:06}", made)
+    number, made = await actions_files.open_file(session, actor=actor, file_id=file_id, kind=kind, now=now)
+    answer = csv_answer if kind is FileKind.CSV else xlsx_answer
+    return answer(f"{_('付款文件')}-{number:06}", made)
 
 
 @post(PAGE + "/{file_id:uuid}/void", opt=allow(*PROPOSERS), include_in_schema=False)

@@ -2,6 +2,7 @@
 
 import re
 from datetime import date, datetime, timedelta
+from enum import StrEnum
 from typing import ClassVar
 from uuid import UUID, uuid5
 
@@ -14,6 +15,13 @@ READERS = (Role.FINANCE, Role.APPROVER, Role.AUDITOR, Role.ADMIN)
 PROPOSERS = (Role.FINANCE,)
 DECIDERS = (Role.FINANCE, Role.APPROVER)
 TAIL = 4
+
+
+class FileKind(StrEnum):
+    """What a file for the bank is written as."""
+
+    CSV = "csv"
+    XLSX = "xlsx"
 
 
 class ShopNotFound(NotFound):

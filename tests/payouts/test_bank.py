@@ -127,6 +127,8 @@ async def test_what_is_not_certain_is_decided_by_hand_once(qian, he, batch):
     early = await qian.post(f"/api/payouts/bank/{made['list_id']}/lines/2/aside", json={"reason": "手续费"})
     assert (early.status_code, early.json()["code"]) == (409, "payouts.line_decided")
     assert kinds((await book(qian, made))["outcomes"]) == {"open": 2, "skipped": 1}
+    assert "银行清单里 2 行等人定" in (await qian.get("/desk")).text
+    assert "银行清单里" not in (await he.get("/desk")).text
     shown = await lines(qian, made)
     assert [(each["settlement_id"], each["fen"]) for each in shown["choices"]] == [(settlement_id, 4500)]
     url = f"/desk/payouts/bank/{made['list_id']}"

@@ -96,6 +96,7 @@ def test_an_amount_is_read_exactly_into_fen(typed: object, fen: int) -> None:
         ({"收款账号": 6222021234567890123}, ("收款账号", "digits_lost")),
         ({"附言": "=HYPERLINK(A1)"}, ("附言", "formula")),
         ({"收款人户名": "@SUM(A1)"}, ("收款人户名", "formula")),
+        ({"收款人户名": "'=1+1"}, ("收款人户名", "formula")),
         ({"收款人户名": "＋cmd"}, ("收款人户名", "formula")),
         ({"附言": "LL" * 200}, ("附言", "too_long")),
         ({"附言": "a\u202eb"}, ("附言", "too_long")),
@@ -105,8 +106,9 @@ def test_what_is_wrong_is_named_with_its_column(cells: dict[str, object], expect
     assert problem(**cells) == expected
 
 
-def test_a_number_that_the_bank_keeps_as_text_is_text() -> None:
-    [line] = read_lines(comma([HEADINGS, [PAID[0], "45", "", '="6222021234567890123"', "", "\t99", "", "", ""]]), {})
+@pytest.mark.parametrize("typed", ['="6222021234567890123"', "'6222021234567890123", "6222 0212 3456 7890 123"])
+def test_a_number_that_is_kept_as_text_is_text(typed: str) -> None:
+    [line] = read_lines(comma([HEADINGS, [PAID[0], "45", "", typed, "", "\t99", "", "", ""]]), {})
 
     assert (line.account, line.reference, line.problem) == ("6222021234567890123", "99", None)
 

@@ -3,6 +3,7 @@
 import asyncio
 import hashlib
 
+from service.kit.sheets.grid import read_grid
 from tests.payouts.test_payouts import account, approved, shop
 from tests.vouchers.conftest import as_owner, give, offer_of, phone, statements, used
 
@@ -43,6 +44,12 @@ async def test_a_statement_is_in_one_file_at_most_and_its_hash_is_in_the_log(
             "SELECT DISTINCT detail->>'sha256' FROM audit WHERE action LIKE 'payouts.file_%%'"
         )
         assert found.scalars().all() == [hashlib.sha256(content.content).hexdigest()]
+
+    books = [await qian.post(f"/{way}/payouts/files/{file['file_id']}/content?kind=xlsx") for way in ("api", "desk")]
+    assert books[0].content == books[1].content
+    [headings, paid] = read_grid(books[0].content).rows
+    assert (headings[2], paid[2], paid[4], paid[5]) == ("收款账号", "6222021234567890123", "45.00", "LL000001-001")
+    assert (await qian.post(f"/api/payouts/files/{file['file_id']}/content?kind=pdf")).status_code in (400, 422)
 
     assert (await qian.post(f"{batch}/payment", json={"bank_reference": "ICBC-1"})).status_code == 200
     assert (await he.get("/api/payouts/files")).json()["items"][0]["live_count"] == 0

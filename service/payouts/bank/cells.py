@@ -51,7 +51,7 @@ BACK = frozenset(
 TEXTS: Sequence[Column] = [column for column in Column if column is not Column.DAY]
 FORMULA = frozenset("=+@")
 _QUOTED = re.compile(r'="([^"]*)"')
-"""How banks keep a spreadsheet from rounding a number: text, computed by nobody here."""
+"""How banks keep a spreadsheet from rounding a number: text, computed by nobody here. Our own files put a quote before it."""
 _AMOUNT = re.compile(r"[¥￥]?([0-9]{1,3}(?:,[0-9]{3})*|[0-9]{1,12})(?:\.([0-9]{1,2})0*)?(?:元)?")
 
 
@@ -189,7 +189,7 @@ def _text(column: Column, cell: object) -> str:
         raise _Wrong(column, "digits_lost")
     text = " ".join(narrow(cell_text(cell)).split())
     quoted = _QUOTED.fullmatch(text)
-    text = quoted[1].strip() if quoted else text
+    text = (quoted[1].strip() if quoted else text).removeprefix("'")
     if text[:1] in FORMULA:
         raise _Wrong(column, "formula")
     if len(text) > TEXT_LENGTH_MAX or not text.isprintable():

@@ -16,6 +16,7 @@ from service.identity import people_by_ids
 from service.kit.access import Actor, allow
 from service.kit.export import csv_answer
 from service.kit.i18n import _, translate
+from service.kit.manifest import InboxRow
 from service.kit.once import once_page
 from service.kit.pages import form_of, go, page, refill
 from service.kit.sheets.refusals import FILE_BYTES_MAX, FileTooLarge
@@ -304,6 +305,25 @@ async def aside(
         return "payouts.line_set_aside"
 
     return await _act(request, session, actor, now, list_id, act)
+
+
+async def inbox(session: AsyncSession, actor: Actor, now: datetime) -> list[InboxRow]:
+    """The lists with lines that finance has to decide."""
+    del now
+    if not actor.has(*PROPOSERS):
+        return []
+    found = await queries.waiting(session, actor.community_id)
+    people = await people_by_ids(session, actor.community_id, {each[2] for each in found})
+    return [
+        InboxRow(
+            "bank_line",
+            _("银行清单里 {n} 行等人定").format(n=count),
+            people[who].name if who in people else "",
+            at,
+            f"{PAGE}/{list_id}",
+        )
+        for list_id, count, who, at in found
+    ]
 
 
 HANDLERS = [

@@ -252,6 +252,25 @@ async def choices(session: AsyncSession, community_id: int, lines: Sequence[Line
     ]
 
 
+async def waiting(session: AsyncSession, community_id: int) -> Sequence[tuple[UUID, int, UUID, datetime]]:
+    """Lists with lines that wait for a decision, the oldest first: which, how many lines, who confirmed it and when."""
+    rows = await session.execute(
+        sa.select(col(BankList.list_id), sa.func.count(), col(BankList.booked_by), col(BankList.booked_at))
+        .join(
+            BankLine,
+            sa.and_(
+                col(BankLine.community_id) == col(BankList.community_id),
+                col(BankLine.list_id) == col(BankList.list_id),
+            ),
+        )
+        .where(col(BankList.community_id) == community_id, col(BankLine.outcome) == Outcome.OPEN)
+        .group_by(col(BankList.list_id), col(BankList.booked_by), col(BankList.booked_at))
+        .order_by(col(BankList.list_id))
+        .limit(PAGE_SIZE)
+    )
+    return [(list_id, count, who, at) for list_id, count, who, at in rows]
+
+
 async def _tied(
     session: AsyncSession, community_id: int, settlements: Collection[UUID]
 ) -> Collection[tuple[UUID, int, str]]:
