@@ -154,6 +154,21 @@ async def test_what_is_not_certain_is_decided_by_hand_once(qian, he, batch):
     assert kinds((await check(qian, fee, part))["verdicts"]) == {"known": 2}
 
 
+async def test_money_that_came_back_without_a_mark_is_tied_to_the_payment_that_a_person_names(qian, he, batch):
+    assert (await qian.post(f"{batch}/payment", json={"bank_reference": "柜台回单"})).status_code == 200
+    made = await check(qian, ("退汇", "", "45.00", "6222****0123", "", "ICBC-2", "户名不符"))
+    assert kinds(made["verdicts"]) == {"unknown": 1}
+    await book(qian, made)
+    url = f"/desk/payouts/bank/{made['list_id']}"
+    choice = f"{batch.rpartition('/')[2]}/1"
+    page = (await qian.get(url)).text
+    assert f'value="{choice}"' in page
+    assert "第 1 次付的 45.00 元" in page
+    assert (await qian.post(f"{url}/lines/2/book", data={"choice": choice, "_key": "l"})).status_code == 303
+    assert await payments(he, batch) == [(4500, "柜台回单", "户名不符")]
+    assert (await he.get(batch)).json()["state"] == "confirmed"
+
+
 async def test_a_decision_that_the_books_refuse_leaves_the_line_to_decide(qian, he, batch):
     too_much = ("", "46.00", "", ACCOUNT, "", "ICBC-7", "")
     made = await check(qian, too_much, ("", "", "45.00", "", "", "ICBC-8", ""))

@@ -23,7 +23,7 @@ from service.kit.sheets.refusals import FILE_BYTES_MAX, FileTooLarge
 from service.kit.workbook import xlsx_answer
 from service.payouts.bank import actions, queries, workbooks
 from service.payouts.bank.payloads import AsideIn, BookForm, ColumnsIn, ListForm
-from service.payouts.bank.queries import LineView, ListView
+from service.payouts.bank.queries import Choice, LineView, ListView
 from service.payouts.bank.rules import CERTAIN, Column, ListState, Outcome, Verdict
 from service.payouts.rules import PROPOSERS, READERS
 
@@ -164,24 +164,31 @@ async def _one(
             for kind, (label, count) in kinds.items()
         ],
         "lines": [_line(line) for line in found.rows],
-        "options": {
-            line.line_no: [
-                (
-                    f"{each.settlement_id}/{each.payment}" if each.payment else str(each.settlement_id),
-                    _("{shop} 第 {number} 期，{yuan} 元").format(
-                        shop=each.shop, number=each.number, yuan=f"{each.fen // 100}.{each.fen % 100:02}"
-                    ),
-                )
-                for each in choices
-                if (line.direction == "returned") == (each.payment is not None) and line.fen <= each.fen
-            ]
-            for line in waiting
-        },
+        "options": {line.line_no: [_option(each) for each in choices if _may_be(line, each)] for line in waiting},
         "next_url": f"{url}?show={chosen}&after={found.next}" if found.next else None,
         "certain": sum(view.verdicts[verdict] for verdict in CERTAIN),
         "may_book": view.state is ListState.CHECKED and may_decide,
         "may_decide": may_decide,
     }
+
+
+def _may_be(line: LineView, choice: Choice) -> bool:
+    """Whether a line may be offered this statement: what is open takes a part as well, what came back is whole."""
+    if line.direction == "returned":
+        return choice.fen == line.fen
+    return choice.payment is None and line.fen <= choice.fen
+
+
+def _option(choice: Choice) -> tuple[str, str]:
+    yuan = f"{choice.fen // 100}.{choice.fen % 100:02}"
+    if choice.payment is None:
+        said = _("{shop} 第 {number} 期，没付的 {yuan} 元")
+        return str(choice.settlement_id), said.format(shop=choice.shop, number=choice.number, yuan=yuan)
+    said = _("{shop} 第 {number} 期，第 {payment} 次付的 {yuan} 元")
+    return (
+        f"{choice.settlement_id}/{choice.payment}",
+        said.format(shop=choice.shop, number=choice.number, payment=choice.payment, yuan=yuan),
+    )
 
 
 def _kinds(view: ListView) -> dict[str, tuple[str, int]]:
