@@ -11,8 +11,8 @@ locks offers and vouchers before the ledger's head, which is the last lock: call
 
 from redemption import departures as _departures
 from redemption import offline, refusals
-from redemption.adjustments import Adjustment, adjustment, adjustments, decide_adjustment, propose_adjustment
 from redemption import reconciling as _reconciling
+from redemption.adjustments import Adjustment, adjustment, adjustments, decide_adjustment, propose_adjustment
 from redemption.changes import Change, Split, answer_change, changes_of, propose_change
 from redemption.departures import *  # noqa: F403  (shops that leave; departures.__all__ names it)
 from redemption.desk import Reversed, Scan, redeem, register_device, reverse_use, revoke_device, voucher_by_code

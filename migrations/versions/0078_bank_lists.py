@@ -2,8 +2,8 @@
 
 from migrations.sql import run_sql
 
-revision = "0075"
-down_revision = "0074"
+revision = "0078"
+down_revision = "0077"
 branch_labels = None
 depends_on = None
 
