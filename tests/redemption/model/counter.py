@@ -352,6 +352,25 @@ class Counter:
         self.world.pay_shop(voucher, use.merchant, use.quantity, -1)
         return "done"
 
+    def correct(self, voucher: Voucher, use: Use, now: datetime) -> Said:
+        """Two people take back a use that its shop has confirmed; the pieces are not used again."""
+        if use.state == "ADJUSTED":
+            return "already_adjusted"
+        if use.bearer is not None:
+            return "not_adjustable"
+        if voucher.state in ("FROZEN", "LOCKED", "CANCEL_PENDING", "RESERVED"):
+            return REFUSED_AS[voucher.state]
+        use.state = "ADJUSTED"
+        voucher.used, voucher.returned = voucher.used - use.quantity, voucher.returned + use.quantity
+        if voucher.state not in OVER and not voucher.used:
+            voucher.state = "ISSUED" if voucher.open else "CANCELLED"
+        voucher.changed_at = now
+        self.world.stock_taken[voucher.offer.id] -= use.quantity
+        self.world.hold(voucher, use.quantity, +1)
+        self.world.pay_shop(voucher, use.merchant, use.quantity, -1)
+        self.world.corrected.append((voucher, use, now))
+        return "done"
+
     def settle(self, shop: UUID, now: datetime) -> Said:
         """Close until now, confirm, approve and pay."""
         world = self.world
@@ -362,7 +381,8 @@ class Counter:
             for voucher, use in world.scans.values()
             if use.merchant == shop and use.state in ("ACCEPTED", "CONFLICT") and use.received_at < now
         ]
-        if not lines:
+        borne = [each for each in world.corrected if each[1].merchant == shop and each[2] < now]
+        if not lines and not borne:
             return "nothing_to_settle"
         for value in (lambda offer: offer.points + offer.subsidy, lambda offer: offer.payable_fen):
             if sum(value(v.offer) * u.quantity for v, u in lines) < sum(
