@@ -47,6 +47,11 @@ ROOTS = {
 """Where the first word of a code stands in an ordinary chart; the rest is equity. For exports."""
 
 
+def owed(member_id: UUID) -> str:
+    """What a person owes for vouchers used twice, below zero."""
+    return f"owed:{member_id.hex}"
+
+
 def member(member_id: UUID) -> str:
     """What a person can spend."""
     return f"member:{member_id.hex}"
@@ -136,7 +141,9 @@ class Reason(StrEnum):
     HOLD_EXPIRED = "hold_expired"
     """What was set aside until a day came back by itself when the day was over."""
     DEBT_WRITTEN_OFF = "debt_written_off"
-    """What somebody owed by a correction and will never make good, forgiven by two people."""
+    """What somebody owed, by a correction or for a voucher used twice, and will never make good, forgiven by two people."""
+    CONFLICT_DEBT_PAID = "conflict_debt_paid"
+    """What somebody owed for a voucher used twice, paid from their points as two people agreed with them."""
     CORRECTION = "correction"
     """A mistaken posting undone by its exact opposite."""
     CLEARING_SENT = "clearing_sent"

@@ -11,8 +11,10 @@ from service import chart
 from service.chart import Reason
 from service.debts import queries
 from service.debts.rules import (
+    ConflictWay,
     DebtStep,
     MemberUnknown,
+    NoPoints,
     NothingOwed,
     OwesMore,
     RequestDecided,
@@ -45,6 +47,18 @@ async def propose_write_off(session: AsyncSession, *, actor: Actor, member_id: U
     if not owed:
         raise NothingOwed
     return await _propose(session, actor, DebtStep.WRITE_OFF, member_id, owed, note, now)
+
+
+async def propose_conflict(
+    session: AsyncSession, *, actor: Actor, member_id: UUID, way: ConflictWay, note: str, now: datetime
+) -> UUID:
+    """Ask a second person to pay what somebody owes for vouchers used twice from their points, or to forgive it."""
+    owed, has = await queries.conflict_debt(session, actor.community_id, member_id)
+    if not owed:
+        raise NothingOwed
+    if way is ConflictWay.COLLECT and not has:
+        raise NoPoints
+    return await _propose(session, actor, DebtStep(way.value), member_id, owed, note, now)
 
 
 async def _member(session: AsyncSession, actor: Actor, card_no: str) -> UUID:
@@ -93,6 +107,8 @@ async def confirm(session: AsyncSession, *, actor: Actor, request_id: UUID, now:
     await session.flush()
     if request.step == DebtStep.ALLOW:
         await _limit(session, actor, request.member_id, request.hundredths, now)
+    elif request.step in (DebtStep.COLLECT, DebtStep.FORGIVE):
+        await _end_conflict(session, actor, request, now)
     else:
         await _write_off(session, actor, request, now)
 
@@ -135,6 +151,30 @@ async def _write_off(session: AsyncSession, actor: Actor, request: DebtRequest, 
     await ledger.post(session, actor.community_id, journal, now=now)
     if amount == owed:
         await _limit(session, actor, request.member_id, 0, now)
+
+
+async def _end_conflict(session: AsyncSession, actor: Actor, request: DebtRequest, now: datetime) -> None:
+    """Pay or forgive what is owed for vouchers used twice, never more than was proposed, nor paid more than there is.
+
+    The person's proposals are locked, and nothing else makes such a debt smaller: what is read as owed is owed when it is
+    posted, or more. That the points are still there the ledger says.
+    """
+    owed, has = await queries.conflict_debt(session, actor.community_id, request.member_id)
+    is_paid = request.step == DebtStep.COLLECT
+    amount = min(owed, request.hundredths, has) if is_paid else min(owed, request.hundredths)
+    if not owed:
+        raise NothingOwed
+    if not amount:
+        raise NoPoints
+    request.done_hundredths = amount
+    await session.flush()
+    source = chart.member(request.member_id) if is_paid else chart.WRITEOFF
+    legs = (ledger.Leg(source, chart.owed(request.member_id), chart.POINT, amount),)
+    reason = Reason.CONFLICT_DEBT_PAID if is_paid else Reason.DEBT_WRITTEN_OFF
+    journal = ledger.Journal(
+        f"debt:{request.request_id}:{request.step}", reason, legs, actor.member_id, request.proposed_by
+    )
+    await ledger.post(session, actor.community_id, journal, now=now)
 
 
 async def withdraw(session: AsyncSession, *, actor: Actor, request_id: UUID, now: datetime) -> None:

@@ -11,7 +11,7 @@ from litestar.params import FromPath, FromQuery, JSONBody
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from service.debts import actions, queries
-from service.debts.payloads import AllowanceIn, DebtsOut, RequestOut, WriteOffIn, debt_out, request_out
+from service.debts.payloads import AllowanceIn, ConflictIn, DebtsOut, RequestOut, WriteOffIn, debt_out, request_out
 from service.debts.rules import DECIDERS, PROPOSERS, READERS
 from service.kit.access import Actor, allow
 from service.kit.once import once
@@ -27,6 +27,7 @@ async def debts(
     found = await queries.requests(session, actor.community_id, after=after)
     return DebtsOut(
         [debt_out(view) for view in await queries.debts(session, actor.community_id)],
+        [debt_out(view) for view in await queries.conflict_debts(session, actor.community_id)],
         [request_out(view) for view in await queries.waiting(session, actor.community_id)],
         [request_out(view) for view in found.rows],
         found.next,
@@ -82,6 +83,24 @@ async def propose_write_off(
     return await _answered(request, session, actor, now, act, 201)
 
 
+@post("/api/debts/conflicts", opt=allow(*PROPOSERS), status_code=201)
+async def propose_conflict(
+    request: AnyRequest,
+    data: JSONBody[ConflictIn],
+    session: NamedDependency[AsyncSession],
+    actor: NamedDependency[Actor],
+    now: NamedDependency[datetime],
+) -> Response[RequestOut]:
+    """Propose to pay what somebody owes for vouchers used twice from their points, or to forgive it."""
+
+    async def act() -> UUID:
+        return await actions.propose_conflict(
+            session, actor=actor, member_id=data.member_id, way=data.way, note=data.note, now=now
+        )
+
+    return await _answered(request, session, actor, now, act, 201)
+
+
 @post("/api/debts/{request_id:uuid}/confirmation", opt=allow(*DECIDERS), status_code=200)
 async def confirm(
     request: AnyRequest,
@@ -116,4 +135,4 @@ async def withdraw(
     return await _answered(request, session, actor, now, act)
 
 
-HANDLERS = [debts, propose_allowance, propose_write_off, confirm, withdraw]
+HANDLERS = [debts, propose_allowance, propose_write_off, propose_conflict, confirm, withdraw]

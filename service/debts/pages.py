@@ -12,8 +12,8 @@ from litestar.response import Redirect, Template
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from service.debts import actions, queries
-from service.debts.payloads import AllowanceIn, WriteOffIn
-from service.debts.rules import DECIDERS, NOTE_LENGTH_MAX, PROPOSERS, READERS
+from service.debts.payloads import AllowanceIn, ConflictIn, WriteOffIn
+from service.debts.rules import DECIDERS, NOTE_LENGTH_MAX, PROPOSERS, READERS, ConflictWay
 from service.identity import people_by_ids
 from service.kit.access import Actor, allow
 from service.kit.i18n import _, translate
@@ -47,9 +47,12 @@ async def _shown(session: AsyncSession, actor: Actor, now: datetime, after: str 
         if who is not None
     }
     debts = await queries.debts(session, actor.community_id)
+    conflicts = await queries.conflict_debts(session, actor.community_id)
     return {
         "title": _("欠分"),
         "debts": [{"debt": debt, "days": (now - debt.since).days} for debt in debts],
+        "conflicts": [{"debt": debt, "days": (now - debt.since).days} for debt in conflicts],
+        "ways": [(each.value, translate(f"debt_step.{each}")) for each in ConflictWay],
         "allowances": await queries.allowances(session, actor.community_id),
         "waiting": waiting,
         "decided": found.rows,
@@ -111,6 +114,25 @@ async def propose_write_off(
     return await _act(request, session, actor, now, act)
 
 
+@post(f"{PAGE}/conflicts", opt=allow(*PROPOSERS), include_in_schema=False)
+async def propose_conflict(
+    request: AnyRequest,
+    session: NamedDependency[AsyncSession],
+    actor: NamedDependency[Actor],
+    now: NamedDependency[datetime],
+) -> Redirect:
+    """Propose to pay what somebody owes for vouchers used twice from their points, or to forgive it."""
+
+    async def act() -> str:
+        form = await form_of(request, ConflictIn)
+        await actions.propose_conflict(
+            session, actor=actor, member_id=form.member_id, way=form.way, note=form.note, now=now
+        )
+        return "debts.proposed"
+
+    return await _act(request, session, actor, now, act)
+
+
 @post(f"{PAGE}/{{request_id:uuid}}/confirm", opt=allow(*DECIDERS), include_in_schema=False)
 async def confirm(
     request: AnyRequest,
@@ -164,4 +186,4 @@ async def inbox(session: AsyncSession, actor: Actor, now: datetime) -> list[Inbo
     ]
 
 
-HANDLERS = [debts_page, propose_allowance, propose_write_off, confirm, withdraw]
+HANDLERS = [debts_page, propose_allowance, propose_write_off, propose_conflict, confirm, withdraw]

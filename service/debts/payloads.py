@@ -8,7 +8,7 @@ from uuid import UUID
 import msgspec
 
 from service.debts.queries import DebtView, RequestView
-from service.debts.rules import LIMIT_POINTS_MAX, NOTE_LENGTH_MAX, DebtStep, RequestState
+from service.debts.rules import LIMIT_POINTS_MAX, NOTE_LENGTH_MAX, ConflictWay, DebtStep, RequestState
 
 Note = Annotated[str, msgspec.Meta(min_length=2, max_length=NOTE_LENGTH_MAX)]
 
@@ -25,6 +25,14 @@ class WriteOffIn(msgspec.Struct, frozen=True):
     """Whose debt is forgiven, and why."""
 
     member_id: UUID
+    note: Note
+
+
+class ConflictIn(msgspec.Struct, frozen=True):
+    """Whose debt for vouchers used twice is paid from their points or forgiven, and why."""
+
+    member_id: UUID
+    way: ConflictWay
     note: Note
 
 
@@ -58,9 +66,10 @@ class RequestOut(msgspec.Struct, frozen=True):
 
 
 class DebtsOut(msgspec.Struct, frozen=True):
-    """Open debts, what waits for a second person, and what was decided, the newest first."""
+    """Open debts, what is owed for vouchers used twice, what waits for a second person, and what was decided, the newest first."""
 
     debts: Sequence[DebtOut]
+    conflicts: Sequence[DebtOut]
     waiting: Sequence[RequestOut]
     decided: Sequence[RequestOut]
     next: str | None

@@ -80,6 +80,28 @@ SELECT f.code, f.unit, j.posted_at, j.journal_id
   JOIN ledger.transfer t ON t.community_id = :community_id AND t.seq = f.seq
   JOIN ledger.journal j ON j.community_id = :community_id AND j.journal_id = t.journal_id
 """)
+# The same for what is owed for vouchers used twice: such an account has no floor and is in debt below zero.
+_OWED = sa.text("""
+WITH RECURSIVE walk AS (
+    SELECT a.account_id, a.code, -a.balance AS owed, a.last_seq AS seq
+      FROM ledger.account a
+     WHERE a.community_id = :community_id AND a.code LIKE 'owed:%' AND a.unit = 'point' AND a.balance < 0
+    UNION ALL
+    SELECT w.account_id, w.code, w.owed, CASE t.debit WHEN w.account_id THEN t.debit_prev ELSE t.credit_prev END
+      FROM walk w JOIN ledger.transfer t ON t.community_id = :community_id AND t.seq = w.seq
+     WHERE CASE t.debit WHEN w.account_id THEN t.debit_balance ELSE t.credit_balance END < 0
+), fell AS (
+    SELECT w.code, w.owed, min(w.seq) AS seq
+      FROM walk w JOIN ledger.transfer t ON t.community_id = :community_id AND t.seq = w.seq
+     WHERE CASE t.debit WHEN w.account_id THEN t.debit_balance ELSE t.credit_balance END < 0
+     GROUP BY w.code, w.owed
+)
+SELECT f.code, f.owed, j.posted_at, j.journal_id
+  FROM fell f
+  JOIN ledger.transfer t ON t.community_id = :community_id AND t.seq = f.seq
+  JOIN ledger.journal j ON j.community_id = :community_id AND j.journal_id = t.journal_id
+ ORDER BY f.owed DESC, f.code COLLATE "C"
+""")
 _ALLOWED = sa.text("""
 SELECT coalesce(a.debt_limit, 0), greatest(coalesce(a.floor, 0) - a.balance, 0) FROM ledger.account a
  WHERE a.community_id = :community_id AND a.code = :code AND a.unit = 'point'
@@ -111,6 +133,24 @@ async def debts(session: AsyncSession, community_id: int) -> Sequence[DebtView]:
         for debt in found
         if (debt.account, debt.unit) in since  # made good between the two queries
     ]
+
+
+async def conflict_debts(session: AsyncSession, community_id: int) -> Sequence[DebtView]:
+    """Who owes for vouchers used twice, the most first, with the moment and the entry since when."""
+    rows = (await session.execute(_OWED, {"community_id": community_id})).all()
+    owners = {code: UUID(hex=code.removeprefix("owed:")) for code, *_ in rows}
+    names = await account_names(session, community_id, [chart.member(owner) for owner in owners.values()])
+    return [
+        DebtView(code, names[chart.member(owners[code])], owners[code], chart.POINT, owed, 0, since, journal_id)
+        for code, owed, since, journal_id in rows
+    ]
+
+
+async def conflict_debt(session: AsyncSession, community_id: int, member_id: UUID) -> tuple[int, int]:
+    """What a person owes for vouchers used twice, and the points they have, in hundredths."""
+    codes = [(chart.owed(member_id), chart.POINT), (chart.member(member_id), chart.POINT)]
+    found = await ledger.balances(session, community_id, codes)
+    return max(0, -found.get(codes[0], 0)), max(0, found.get(codes[1], 0))
 
 
 async def allowances(session: AsyncSession, community_id: int) -> Sequence[tuple[str, int]]:
@@ -181,8 +221,22 @@ async def request_for(session: AsyncSession, community_id: int, request_id: UUID
 
 
 async def lock_request(session: AsyncSession, community_id: int, request_id: UUID) -> DebtRequest:
-    """The proposal itself, locked: of two who decide at once the second finds it decided."""
-    row = await session.get(DebtRequest, (community_id, request_id), with_for_update=True, populate_existing=True)
-    if row is None:
-        raise RequestNotFound
-    return row
+    """The proposal itself, locked with all others about that person, in order.
+
+    Of two who decide at once the second finds it decided, and what is owed is paid and forgiven one after the other.
+    """
+    about = sa.select(DebtRequest.member_id).where(
+        col(DebtRequest.community_id) == community_id, col(DebtRequest.request_id) == request_id
+    )
+    rows = await session.execute(
+        sa.select(DebtRequest)
+        .where(col(DebtRequest.community_id) == community_id, col(DebtRequest.member_id) == about.scalar_subquery())
+        .where(sa.or_(col(DebtRequest.state) == RequestState.PROPOSED, col(DebtRequest.request_id) == request_id))
+        .order_by(col(DebtRequest.request_id))
+        .with_for_update()
+        .execution_options(populate_existing=True)
+    )
+    for row in rows.scalars():
+        if row.request_id == request_id:
+            return row
+    raise RequestNotFound

@@ -24,6 +24,17 @@ class DebtStep(StrEnum):
     """A correction may take the account so far below zero; none takes the permission back."""
     WRITE_OFF = "write_off"
     """What is owed is forgiven, up to an amount."""
+    COLLECT = "collect"
+    """What is owed for vouchers used twice is paid from the person's points, as far as they reach."""
+    FORGIVE = "forgive"
+    """What is owed for vouchers used twice is forgiven."""
+
+
+class ConflictWay(StrEnum):
+    """What becomes of what somebody owes for vouchers used twice; the values are those of DebtStep."""
+
+    COLLECT = "collect"
+    FORGIVE = "forgive"
 
 
 class RequestState(StrEnum):
@@ -68,6 +79,12 @@ class NothingOwed(Conflict):
     """The account is not below zero."""
 
     code: ClassVar[str] = "debts.nothing_owed"
+
+
+class NoPoints(Conflict):
+    """There are no points that what is owed could be paid from."""
+
+    code: ClassVar[str] = "debts.no_points"
 
 
 @dataclass(eq=False)
