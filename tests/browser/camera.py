@@ -79,7 +79,10 @@ class Camera:
                 frames.append(page.screenshot(type="jpeg", quality=90))
         finally:
             page.close()
-        self._film.write_bytes(b"".join(frames))
+        # The browser has the old film mapped into its memory: cut short under its hands it would die of it.
+        new = self._film.with_suffix(".new")
+        new.write_bytes(b"".join(frames))
+        new.replace(self._film)
 
 
 @contextlib.contextmanager

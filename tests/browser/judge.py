@@ -29,7 +29,7 @@ TEXTS = """() => {
 def axe(page: Page) -> list[str]:
     """Every violation axe finds, of any impact, best practice included."""
     page.evaluate(AXE.read_text())
-    found = page.evaluate("async () => (await axe.run()).violations")
+    found = page.evaluate("async () => (await axe.run({ resultTypes: ['violations'] })).violations")
     return [f"{item['id']} ({item['impact']}): {node['html'][:140]}" for item in found for node in item["nodes"][:3]]
 
 
