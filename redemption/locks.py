@@ -111,12 +111,14 @@ async def redeem_locked(
     quantity: int = 1,
     scanned_at: datetime,
     on_behalf_of: UUID | None = None,
+    only_locked: bool = False,
     now: datetime,
 ) -> Scan:
     """Redeem what is locked, as `redeem` does, by the lock's token. A no leaves the lock as it is.
 
     What was in time when it was locked is in time while the lock lasts. Without the right token the answer is `locked`;
-    while a dearer price waits for the member it is `change_waits`. What is not locked is an ordinary scan.
+    while a dearer price waits for the member it is `change_waits`. What is not locked is an ordinary scan,
+    or with `only_locked` the answer is `not_locked`: for whoever shows no code.
     """
     code, detail = await ask(
         session,
@@ -134,5 +136,6 @@ async def redeem_locked(
         aware(now),
         on_behalf_of,
         token,
+        only_locked,
     )
     return Scan(code, detail)

@@ -4,7 +4,8 @@ A scan at a counter takes the head of its book, so of scans that come at the sam
 connection, a transaction and a flush to disk of its own. Here the first goes at once, whoever comes meanwhile is gathered, and
 the next call takes them all. There is no timer, and a lone caller waits for nobody.
 
-What a batch is silent about, or breaks on, each caller asks alone: one caller's trouble is never another's.
+What a batch is silent about, or breaks on, each caller asks alone: one caller's trouble is never another's. A batch that takes
+long, because somebody holds one of its rows, is not waited for either: the next goes beside it.
 """
 
 import asyncio
@@ -14,11 +15,15 @@ from collections.abc import Awaitable, Callable, Hashable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
+from sqlalchemy.exc import TimeoutError as NoConnection
+
 Question = TypeVar("Question")
 Answer = TypeVar("Answer")
 
 MOST = 64
 """Callers in one batch: by then what they share is nearly all they cost."""
+SLOW_MOST = 3
+"""Batches of one group that may take long beside each other: each of them holds a connection."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,10 +46,12 @@ _ALONE = object()
 
 @dataclass(eq=False)
 class Together:
-    """One for each process."""
+    """One for each process. `patience` is how many seconds of a batch the next one waits."""
 
+    patience: float = 1.0
     _queues: dict[Hashable, deque[_Asked]] = field(default_factory=dict, init=False)
     _tasks: set[asyncio.Task[None]] = field(default_factory=set, init=False)
+    _running: dict[Hashable, set[asyncio.Task[None]]] = field(default_factory=dict, init=False)
 
     async def ask(
         self, kind: Kind[Question, Answer], group: Hashable, question: Question, rows: frozenset[Hashable]
@@ -78,18 +85,34 @@ class Together:
 
     async def close(self) -> None:
         """Return when everybody was answered."""
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        while tasks := self._tasks.union(*self._running.values()):
+            await asyncio.wait(tasks)
 
     async def _work(self, kind: Kind[Any, Any], name: Hashable) -> None:
         """Until nobody waits. The queue exists as long as somebody works on it."""
         queue = self._queues[name]
         try:
             while batch := _pack(queue):
-                await _answer(kind, batch)
+                answering = self._answering(kind, name, batch)
+                await asyncio.wait([answering], timeout=self.patience)
+                while len(slow := self._running.get(name, ())) > SLOW_MOST:
+                    await asyncio.wait(slow, return_when=asyncio.FIRST_COMPLETED)
         finally:
             del self._queues[name]
             for asked in queue:
                 _tell(asked, _ALONE)
+
+    def _answering(self, kind: Kind[Any, Any], name: Hashable, batch: Sequence[_Asked]) -> asyncio.Task[None]:
+        task = asyncio.get_running_loop().create_task(_answer(kind, batch))
+        self._running.setdefault(name, set()).add(task)
+
+        def over(done: asyncio.Task[None]) -> None:
+            self._running[name].discard(done)
+            if not self._running[name]:
+                del self._running[name]
+
+        task.add_done_callback(over)
+        return task
 
 
 def _pack(queue: deque[_Asked]) -> list[_Asked]:
@@ -114,7 +137,11 @@ async def _answer(kind: Kind[Any, Any], batch: Sequence[_Asked]) -> None:
         if len(batch) == 1:
             answers = [await kind.alone(batch[0].question)]
         else:
-            answers = [_ALONE if one is None else one for one in await kind.many([one.question for one in batch])]
+            found = await kind.many([one.question for one in batch])
+            answers = [_ALONE if one is None else one for _, one in zip(batch, found, strict=True)]
+    except (TimeoutError, NoConnection) as problem:
+        # Asked again by each at once, it would take all connections and hardly end better.
+        answers = [problem] * len(batch)
     except Exception as problem:  # noqa: BLE001  (told to the caller whose question it is, or asked again by each)
         answers = [problem if len(batch) == 1 else _ALONE] * len(batch)
     finally:

@@ -76,6 +76,9 @@ def _offline_wrong(given: OfferIn) -> dict[str, str]:
     """Without a network nobody can be asked: one shop's phone has a lease, or the paper is worth little."""
     if given.offline is OfflineWay.ONLINE_ONLY:
         return {}
+    if given.kind is OfferKind.REPAIR:
+        # A job is locked until its resident accepts, and a part of it for the warranty: no phone may have it on its list.
+        return {"offline": "offline_not_repair"}
     if given.is_giftable:
         return {"offline": "offline_not_given"}
     if given.offline is OfflineWay.LEASED and len(set(given.shops)) > 1:

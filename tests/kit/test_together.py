@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from service.kit.together import MOST, Kind, Together
+from service.kit.together import MOST, SLOW_MOST, Kind, Together
 
 pytestmark = pytest.mark.anyio
 
@@ -24,6 +24,7 @@ class Clerk:
     alone: list[int] = field(default_factory=list)
     odd: frozenset[int] = frozenset()
     breaks: bool = False
+    times_out: bool = False
 
     async def one(self, number: int) -> int:
         self.alone.append(number)
@@ -36,6 +37,8 @@ class Clerk:
         self.batches.append(list(numbers))
         if self.breaks:
             raise Broken
+        if self.times_out:
+            raise TimeoutError
         return [None if number in self.odd else number * 2 for number in numbers]
 
     def kind(self) -> Kind[int, int]:
@@ -136,3 +139,36 @@ async def test_closing_waits_for_the_answers():
     clerk.gate.set()
     await closing
     assert [task.done() for task in tasks] == [True] * 3
+
+
+async def test_who_takes_long_is_not_waited_for():
+    clerk, together = Clerk(), Together(patience=0)
+    kind = clerk.kind()
+    [held] = await asked(together, kind, [1])
+    await asyncio.sleep(0)
+    rest = await asked(together, kind, [2, 3])
+    assert await asyncio.gather(*rest) == [4, 6]
+    assert not held.done()
+    clerk.gate.set()
+    assert await held == 2
+
+
+async def test_only_so_many_take_long_beside_each_other():
+    clerk, together = Clerk(), Together(patience=0)
+    kind = clerk.kind()
+    tasks = []
+    for number in range(SLOW_MOST + 3):
+        tasks += await asked(together, kind, [number], rows=1)
+        await asyncio.sleep(0.01)
+    assert clerk.alone == list(range(SLOW_MOST + 1))
+    clerk.gate.set()
+    assert await asyncio.gather(*tasks) == [n * 2 for n in range(SLOW_MOST + 3)]
+
+
+async def test_when_the_time_is_over_nobody_asks_again():
+    clerk, together = Clerk(times_out=True), Together()
+    clerk.gate.set()
+    tasks = await asked(together, clerk.kind(), [1, 2, 3])
+    answers = await asyncio.gather(*tasks, return_exceptions=True)
+    assert [type(answer) for answer in answers] == [TimeoutError] * 3
+    assert clerk.alone == []

@@ -91,6 +91,8 @@ async def test_undoing_twice_at_once_moves_the_points_once(app, li, phone, hairc
 
     assert {answer.status_code for answer in answers} == {200}
     assert len(await rows(app, "SELECT 1 FROM ledger.journal WHERE reason = 'voucher_use_reversed'")) == 1
+    assert len(await rows(app, "SELECT 1 FROM audit WHERE action = 'vouchers.use_reversed'")) == 1
+    assert len(await rows(app, "SELECT 1 FROM outbox WHERE fact = 'VoucherUseReversed'")) == 1
 
 
 @pytest.fixture

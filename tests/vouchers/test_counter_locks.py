@@ -1,5 +1,6 @@
 """An offer is reserved before it is taken, and a counter keeps a voucher while it prepares."""
 
+import asyncio
 from uuid import UUID, uuid4
 
 import pytest
@@ -88,6 +89,15 @@ async def test_a_counter_keeps_it_and_its_member_cannot_cancel(app, li, phone, z
     answers = [await phone.post(f"{LOCKS}/{kept['voucher_id']}/use", json=use) for _ in range(2)]
     assert [answer.json()["state"] for answer in answers] == ["ok", "ok"]
     assert (await li.get(path)).json()["state"] == "used"
+    await verified(app)
+
+
+async def test_a_lock_is_used_once_however_many_use_it_at_once(app, phone, kept):
+    """The second finds the lock gone: a scan without a code is no scan."""
+    asks = [{"token": kept["token"], "nonce": str(uuid4())} for _ in range(4)]
+    answers = await asyncio.gather(*(phone.post(f"{LOCKS}/{kept['voucher_id']}/use", json=each) for each in asks))
+    said = sorted(answer.json().get("state") or answer.json()["code"] for answer in answers)
+    assert said == ["ok", *["redemption.not_locked"] * 3]
     await verified(app)
 
 

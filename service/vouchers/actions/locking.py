@@ -4,7 +4,6 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
-import sqlalchemy as sa
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 import redemption
@@ -12,15 +11,10 @@ from redemption import CodeKeys, CodeVerdict
 from service.facts import VoucherRedeemed
 from service.kit import audit, outbox
 from service.kit.access import Actor
-from service.vouchers.queries.counter import use_at
 from service.vouchers.rules import ScanItsCode, key_for
 
 PREPARING = "preparing"
 """The reason that stands in the history of a voucher that a counter keeps."""
-_KEPT = sa.text(
-    "SELECT EXISTS (SELECT FROM redemption.voucher v WHERE v.community_id = :community_id AND v.voucher_id = :voucher_id"
-    " AND v.state = 'LOCKED' AND v.lock_token = :token)"
-)
 _READABLE = (CodeVerdict.PHONE, CodeVerdict.PRINTED, CodeVerdict.SIGNED)
 
 
@@ -90,10 +84,6 @@ async def use(
     Raises VoucherNotLocked when the token keeps nothing any more: then its code is scanned again. Were it an ordinary scan,
     whoever knows a voucher's number could use it without its code.
     """
-    held = {"community_id": actor.community_id, "voucher_id": voucher_id, "token": token}
-    is_kept = (await session.execute(_KEPT, held)).scalar_one()
-    if not is_kept and await use_at(session, actor.community_id, device_id, nonce) is None:
-        raise redemption.VoucherNotLocked
     scan = await redemption.redeem_locked(
         session,
         actor.community_id,
@@ -107,8 +97,11 @@ async def use(
         clerk_id=actor.member_id,
         quantity=quantity,
         scanned_at=now,
+        only_locked=True,
         now=now,
     )
+    if scan.verdict == "not_locked":
+        raise redemption.VoucherNotLocked
     if scan.verdict == "redeemed":
         _record(session, actor, "vouchers.redeemed", voucher_id, shop_id, now)
         member_id = UUID(scan.detail["member_id"])

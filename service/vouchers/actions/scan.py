@@ -202,37 +202,17 @@ async def undo_use(
 async def _reverse(
     session: AsyncSession, *, actor: Actor, shops: Mapping[UUID, Shop], use: redemption.Use, reason: str, now: datetime
 ) -> None:
-    key = key_for(actor.member_id, f"undo:{use.voucher_id}:{use.seq}")
     terms = await settings_on(session, actor.community_id, UNDO_TERMS, local_day(now))
-    if use.state is not redemption.UseState.REVERSED:
-        if now > use.received_at + timedelta(minutes=terms["voucher_reverse_minutes"]):
-            raise UndoOver
-        audit.record(
-            session,
-            actor,
-            "vouchers.use_reversed",
-            kind="voucher",
-            id=use.voucher_id,
-            now=now,
-            detail={"seq": use.seq, "shop": use.merchant_id.hex},
-        )
-        outbox.record(
-            session,
-            VoucherUseReversed(
-                community_id=actor.community_id,
-                voucher_id=use.voucher_id,
-                member_id=use.member_id,
-                merchant_id=use.merchant_id,
-            ),
-            now=now,
-        )
-        await session.flush()
-    await redemption.reverse_use(
+    if use.state is not redemption.UseState.REVERSED and now > use.received_at + timedelta(
+        minutes=terms["voucher_reverse_minutes"]
+    ):
+        raise UndoOver
+    reversed_ = await redemption.reverse_use(
         session,
         actor.community_id,
         use.voucher_id,
         use.seq,
-        key=key,
+        key=key_for(actor.member_id, f"undo:{use.voucher_id}:{use.seq}"),
         as_owner=shops[use.merchant_id].is_owner,
         reason=reason,
         actor_id=actor.member_id,
@@ -240,3 +220,18 @@ async def _reverse(
         reversals_per_day=terms["voucher_reversals_per_day_max"],
         now=now,
     )
+    if reversed_.replayed:
+        return
+    audit.record(
+        session,
+        actor,
+        "vouchers.use_reversed",
+        kind="voucher",
+        id=use.voucher_id,
+        now=now,
+        detail={"seq": use.seq, "shop": use.merchant_id.hex},
+    )
+    fact = VoucherUseReversed(
+        community_id=actor.community_id, voucher_id=use.voucher_id, member_id=use.member_id, merchant_id=use.merchant_id
+    )
+    outbox.record(session, fact, now=now)
