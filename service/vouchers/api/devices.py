@@ -1,5 +1,7 @@
 """What shops' phones say: signed, and without a session."""
 
+import asyncio
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar, cast
 
@@ -113,7 +115,14 @@ async def snapshot(request: AnyRequest, state: State, now: NamedDependency[datet
         lease = await _lease(session, keyring, device, said, now)
     # The lease is committed by now: whoever scans elsewhere sees it, and the list waits for whoever had begun before.
     async with transaction(sessions) as session:
-        return await _snapshot(session, keyring, device, said, lease, now)
+        found, leased = await _snapshot(session, keyring, device, said, lease, now)
+    if lease is None:
+        return found
+    # The codes of days to come take a while, and nobody at a counter waits for them: the vouchers are let go of by now.
+    vouchers = await asyncio.to_thread(
+        lambda: [_leased(keyring, said.community_id, each, lease, now) for each in leased]
+    )
+    return msgspec.structs.replace(found, vouchers=vouchers)
 
 
 async def _snapshot(
@@ -123,7 +132,8 @@ async def _snapshot(
     said: SnapshotIn,
     lease: LeaseOut | None,
     now: datetime,
-) -> SnapshotOut:
+) -> tuple[SnapshotOut, Sequence[redemption.LeasedVoucher]]:
+    """All but the leased vouchers, and these beside it."""
     book, after = said.community_id, said.revocations_after
     leased = await redemption.leased_vouchers(session, book, device.device_id, now=now) if lease else ()
     offers = await redemption.roaming_offers(session, book, device.merchant_id)
@@ -133,13 +143,13 @@ async def _snapshot(
     shop = await organisation(session, book, device.merchant_id)
     clerks = await phones.clerks_of(session, book, device.merchant_id, local_day(now))
     terms = phones.terms_of(now)
-    return SnapshotOut(
+    found = SnapshotOut(
         server_time=milliseconds(now),
         community_id=book,
         time_zone=HOME_ZONE.key,
         shop=ShopOut(device.merchant_id, shop.name),
         lease=lease,
-        vouchers=[_leased(keyring, book, each, lease, now) for each in leased] if lease else [],
+        vouchers=[],
         offers=[_roaming(each) for each in offers],
         issuer_keys=_issuer_keys(keyring, now),
         revoked=[str(each) for each in revoked],
@@ -147,6 +157,7 @@ async def _snapshot(
         floor=FloorOut(terms.vouchers, terms.fen, terms.voucher_fen, SOFT_HOURS, HARD_HOURS),
         clerks=[ClerkOut(each.member_id, each.name) for each in clerks.values()],
     )
+    return found, leased
 
 
 async def _lease(
