@@ -6,7 +6,7 @@ from datetime import datetime
 from uuid import UUID
 
 import sqlalchemy as sa
-from sqlmodel import col
+from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 import ledger
@@ -203,8 +203,8 @@ async def requests(session: AsyncSession, community_id: int, *, after: str | Non
 
 async def waiting(session: AsyncSession, community_id: int) -> Sequence[RequestView]:
     """What waits for a second person, the oldest first."""
-    rows = await session.execute(
-        sa.select(DebtRequest)
+    rows = await session.exec(
+        select(DebtRequest)
         .where(col(DebtRequest.community_id) == community_id, col(DebtRequest.state) == RequestState.PROPOSED)
         .order_by(col(DebtRequest.request_id))
         .limit(200)
@@ -225,18 +225,18 @@ async def lock_request(session: AsyncSession, community_id: int, request_id: UUI
 
     Of two who decide at once the second finds it decided, and what is owed is paid and forgiven one after the other.
     """
-    about = sa.select(DebtRequest.member_id).where(
+    about = select(col(DebtRequest.member_id)).where(
         col(DebtRequest.community_id) == community_id, col(DebtRequest.request_id) == request_id
     )
-    rows = await session.execute(
-        sa.select(DebtRequest)
+    rows = await session.exec(
+        select(DebtRequest)
         .where(col(DebtRequest.community_id) == community_id, col(DebtRequest.member_id) == about.scalar_subquery())
         .where(sa.or_(col(DebtRequest.state) == RequestState.PROPOSED, col(DebtRequest.request_id) == request_id))
         .order_by(col(DebtRequest.request_id))
         .with_for_update()
         .execution_options(populate_existing=True)
     )
-    for row in rows.scalars():
+    for row in rows:
         if row.request_id == request_id:
             return row
     raise RequestNotFound
