@@ -209,7 +209,7 @@ async def waiting(session: AsyncSession, community_id: int) -> Sequence[RequestV
         .order_by(col(DebtRequest.request_id))
         .limit(200)
     )
-    return [_view(row) for row in rows.scalars()]
+    return [_view(row) for row in rows]
 
 
 async def request_for(session: AsyncSession, community_id: int, request_id: UUID) -> RequestView:
