@@ -32,6 +32,7 @@ def gathered(app, town_database):
 
     async def send(*requests):
         together = app.state.together
+        together.patience = 60  # However slow the machine is, all of them wait.
         holder = await asyncpg.connect(town_database.superuser_url)
         try:
             async with asyncio.timeout(30), holder.transaction():
@@ -155,6 +156,48 @@ async def test_together_each_hears_what_it_hears_alone(app, phones, take, wu, li
     assert uses == [(number, number, number, number)]
     async with app.state.sessions() as session:
         assert await ledger.verify(session, HERE) == []
+
+
+async def test_each_stays_who_it_is_in_a_batch(app, town, phones, zhou, take, offer_of, give, clock, gathered):
+    """Two shops, their people, their own vouchers, and somebody who was signed out: no answer and no row is another's."""
+    barber, bakery = town.actors["barber"], town.actors["zhou"]
+    zhou.cookies.set(DEVICE_COOKIE, str(uuid4()))
+    left = client_of(app, town.cookies["barber"] + "x", barber)
+    cut = await take()
+    cake, other_cake = [await take("cake", merchant_ids=(town.organisations["bakery"],)) for _ in range(2)]
+    await give(phones[0], 100)
+    offer = await offer_of(per_member_cap=None)
+    own = (await phones[0].post(f"/api/offers/{offer}/vouchers", json={})).json()
+    scans = [
+        (phones[1], await take()),
+        (zhou, cake),
+        (phones[2], cut),
+        (phones[3], own),
+        (phones[4], other_cake),
+        (zhou, await take()),
+    ]
+    answers = await gathered(
+        phones[-1].post("/api/scans", json=scan_of(code_of(await take(), clock.now))),
+        *(client.post("/api/scans", json=scan_of(code_of(voucher, clock.now))) for client, voucher in scans),
+    )
+    gone = await left.post("/api/scans", json=scan_of(code_of(await take(), clock.now)))
+
+    assert [answer.json().get("code") for answer in answers[1:]] == [
+        *["vouchers.redeemed"] * 3,
+        "vouchers.scan_own_voucher",
+        "vouchers.scan_wrong_merchant",
+        "vouchers.scan_wrong_merchant",
+    ]
+    assert gone.status_code == 401
+    shops = {barber.member_id: town.organisations["barbershop"], bakery.member_id: town.organisations["bakery"]}
+    found = await rows(app, "SELECT voucher_id, clerk_id, merchant_id FROM redemption.use")
+    assert {(voucher, clerk) for voucher, clerk, _ in found} >= {
+        (int(cake["voucher_id"]), bakery.member_id),
+        (int(cut["voucher_id"]), barber.member_id),
+    }
+    assert len(found) == 4
+    assert all(shops[clerk] == shop for _, clerk, shop in found)
+    await left.aclose()
 
 
 async def test_together_they_are_one_batch_of_journals(app, phones, take, clock, gathered):
