@@ -1,6 +1,7 @@
 """Every kind of file a clerk may send: what is read, and with which sentence the rest is refused."""
 
 import io
+import re
 import subprocess
 import sys
 import time
@@ -11,8 +12,9 @@ import pytest
 
 from service.imports.cells import Row
 from service.imports.reading import read_sheet
+from service.kit.sheets import grid
 from service.kit.sheets.grid import read_grid
-from service.kit.sheets.refusals import COLUMNS_MAX, FILE_BYTES_MAX, ROWS_MAX, SheetRefused
+from service.kit.sheets.refusals import COLUMNS_MAX, FILE_BYTES_MAX, ROWS_MAX, Formulas, SheetRefused
 from tests.imports.sheets import (
     HE,
     HEADINGS,
@@ -174,6 +176,68 @@ def test_a_crafted_xls_eats_neither_memory_nor_time(content: bytes, codes: set[s
 
     assert done.stdout.decode().strip() in codes
     assert time.monotonic() - started < 30
+
+
+LINK = "xl/_rels/workbook.xml.rels"
+
+
+@pytest.mark.parametrize(
+    ("name", "piece"),
+    [
+        (SHEET, b"<c "),
+        (SHEET, b"<x:c r"),
+        (SHEET, b"</row "),
+        (SHEET, b'<c r="A1" r="A1"'),
+        (LINK, b"<Relationship "),
+        ("xl/workbook.xml", b"<sheet "),
+    ],
+)
+def test_a_part_of_tags_without_an_end_is_read_once_and_refused(name: str, piece: bytes) -> None:
+    """What looked from each `<` to the end of all took minutes for one megabyte; here are three."""
+    with pytest.raises(SheetRefused) as refused:
+        read_grid(with_part(people(LIN), name, piece * (3_000_000 // len(piece))))
+
+    assert refused.value.code in {"imports.file_damaged", "imports.file_swells", "imports.file_empty"}
+
+
+def test_no_pattern_outside_the_cage_looks_beyond_the_next_tag() -> None:
+    patterns = [value for value in vars(grid).values() if isinstance(value, re.Pattern)]
+
+    assert len(patterns) > 4
+    for pattern in patterns:
+        said = pattern.pattern if isinstance(pattern.pattern, bytes) else pattern.pattern.encode()
+        assert b"[^>]" not in said
+        assert b"?>" not in said.replace(b"(?:", b""), "no lazy run up to the end of a tag"
+        assert b".*" not in said
+        assert b".+" not in said
+
+
+def _of_cells(cells: bytes) -> bytes:
+    return b'<worksheet><sheetData><row r="1">' + cells + b"</row></sheetData></worksheet>"
+
+
+@pytest.mark.parametrize(
+    ("cells", "place"),
+    [
+        (b'<c r="B1"><f>1+1</f><v>2</v></c>', "B1"),
+        (b'<c r="AB1" s="1">\n <f t="shared" si="0"/><v>2</v></c>', "AB1"),
+        (b'<x:c r="Z1" t="n"><x:f>1+1</x:f></x:c>', "Z1"),
+        (b"<c><v>1</v></c><c><f>1+1</f></c>", "B1"),
+        (b'<c s="1"/><c><f>1+1</f></c>', "B1"),
+    ],
+)
+def test_a_computed_cell_is_named_however_it_is_written(cells: bytes, place: str) -> None:
+    with pytest.raises(Formulas) as refused:
+        read_grid(with_part(people(LIN), SHEET, _of_cells(cells)))
+
+    assert refused.value.place == place
+
+
+def test_what_a_list_of_choices_computes_is_no_computed_cell() -> None:
+    rest = b'</sheetData><extLst><ext><x14:formula1 xmlns:x14="x"><xm:f xmlns:xm="m">A1</xm:f></x14:formula1></ext></extLst>'
+    good = people(LIN)
+
+    assert len(read_grid(with_part(good, SHEET, part_of(good, SHEET).replace(b"</sheetData>", rest))).rows) == 2
 
 
 @pytest.mark.slow

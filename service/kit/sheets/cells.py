@@ -50,7 +50,7 @@ def day_of(cell: object) -> date | None:
             return date(int(match[1]), int(match[2]), int(match[3]))
         if isinstance(cell, int | float) and not isinstance(cell, bool) and int(cell) in DAY_NUMBERS:
             return date(1899, 12, 30) + timedelta(days=int(cell))
-    except ValueError:
+    except (ValueError, OverflowError):  # no such day; a number that is infinite or none
         return None
     return None
 

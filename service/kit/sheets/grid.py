@@ -41,11 +41,12 @@ KEPT_PARTS = re.compile(r"(\[Content_Types\]\.xml|_rels/[^/]+|xl/(_rels/[^/]+|[^
 ROWS_READ_MAX = ROWS_MAX + 100
 """A little room for titles above the headings."""
 
-_CELL_OR_ROW = re.compile(rb"<(?:\w+:)?(?:(row)\b|c\b([^>]*?)(/)?>)")
+_CELL_OR_ROW = re.compile(rb"<(/?)(?:\w+:)?(row|c|f)(?=[\s/>])([^<>]*)>")
 _PLACE = re.compile(rb'\br="([A-Z]{1,3})([0-9]{1,7})"')
-_FORMULA = re.compile(rb'<(?:\w+:)?c\b[^>]*?\br="([A-Z]{1,3}[0-9]{1,7})"[^>]*>\s*<(?:\w+:)?f[\s>/]')
-_SHEET = re.compile(rb"<(?:\w+:)?sheet\s[^>]*>")
-_LINK = re.compile(rb"<(?:\w+:)?Relationship\s[^>]*>")
+_SHEET = re.compile(rb"<(?:\w+:)?sheet\s[^<>]*>")
+_LINK = re.compile(rb"<(?:\w+:)?Relationship\s[^<>]*>")
+"""These run outside the cage over bytes that anybody made: from one `<` they look no further than to the next, so that each byte is
+looked at a few times, however the file is built. What they do not see, the cage bounds."""
 _FILEPASS = re.compile(rb"\x09\x08\x10\x00\x00\x06\x05\x00.{12}(?:\x86\x00\x00\x00)?\x2f\x00", re.DOTALL)
 """The first record of an .xls whose content is encrypted: the reader would only say that it knows no such format."""
 
@@ -79,10 +80,7 @@ def _xlsx(content: bytes) -> Grid:
         raise NotASheet
     sheet = _sheet_part(parts)
     if sheet is not None:
-        _check_extent(sheet)
-        formula = _FORMULA.search(sheet)
-        if formula is not None:
-            raise Formulas(formula[1].decode())
+        _check_cells(sheet)
     # The reader is given an archive of our own making, so that nothing it meets is larger than what was just measured.
     again = io.BytesIO()
     with zipfile.ZipFile(again, "w", zipfile.ZIP_STORED) as archive:
@@ -122,22 +120,35 @@ def _attribute(tag: bytes, name: bytes) -> str:
     return found[1].decode("utf-8", "replace") if found else ""
 
 
-def _check_extent(sheet: bytes) -> None:
-    """Refuse a sheet whose one far-away cell would make the reader lay out billions of empty ones."""
+def _check_cells(sheet: bytes) -> None:
+    """Refuse a sheet whose one far-away cell would make the reader lay out billions of empty ones, and one that computes."""
     wide = rows = 0
+    formula: tuple[int, int] | None = None
+    place: tuple[int, int] | None = None
     for found in _CELL_OR_ROW.finditer(sheet):
-        if found[1]:
-            wide, rows = 0, rows + 1
+        is_end, name, rest = found[1], found[2], found[3]
+        is_empty = rest.endswith(b"/")
+        if is_end or name == b"row":
+            place = None
+            if not is_end:
+                wide, rows = 0, rows + 1
+            continue
+        if name == b"f":
+            formula = formula or place
             continue
         wide += 1
-        place = _PLACE.search(found[2])
-        if found[3]:  # a cell that has a format and no value
+        said = _PLACE.search(rest)
+        place = None
+        if is_empty:  # a cell that has a format and no value
             continue
-        column, row = (_number(place[1]), int(place[2])) if place else (wide, rows)
+        column, row = (_number(said[1]), int(said[2])) if said else (wide, rows)
         if column > COLUMNS_MAX:
             raise TooManyColumns
         if row > ROWS_READ_MAX:
             raise TooManyRows
+        place = (column, row)
+    if formula is not None:
+        raise Formulas(f"{_letters(formula[0])}{formula[1]}")
 
 
 def _number(letters: bytes) -> int:
@@ -145,6 +156,10 @@ def _number(letters: bytes) -> int:
     for letter in letters:
         number = number * 26 + letter - 64
     return number
+
+
+def _letters(number: int) -> str:
+    return chr(64 + number) if number <= 26 else _letters((number - 1) // 26) + _letters((number - 1) % 26 + 1)
 
 
 def _workbook(content: bytes) -> Grid:
