@@ -44,6 +44,8 @@ class BankTarget:
     file_number: int
     line_no: int
     made_at: datetime
+    until: datetime | None
+    """When its statement went into the next file, void or not."""
     is_void: bool
     is_live: bool
     settlement_id: UUID
@@ -97,16 +99,18 @@ async def bank_targets(
     lines = await rows(
         session,
         """
-        SELECT f.number AS file_number, l.line_no, f.made_at, f.voided_at IS NOT NULL AS is_void, l.is_live, l.settlement_id,
+        SELECT l.file_number, l.line_no, l.made_at, l.until, l.is_void, l.is_live, l.settlement_id,
                s.number AS settlement_number, s.merchant_id, l.payee_id, p.sealed, l.fen
-          FROM redemption.bank_file f
-          JOIN redemption.bank_file_line l ON l.community_id = f.community_id AND l.file_id = f.file_id
+          FROM (SELECT l.*, f.number AS file_number, f.made_at, f.voided_at IS NOT NULL AS is_void,
+                       lead(f.made_at) OVER (PARTITION BY l.settlement_id ORDER BY f.number) AS until
+                  FROM redemption.bank_file f
+                  JOIN redemption.bank_file_line l ON l.community_id = f.community_id AND l.file_id = f.file_id
+                 WHERE f.community_id = :book) l
           JOIN redemption.settlement s ON s.community_id = l.community_id AND s.settlement_id = l.settlement_id
           JOIN redemption.payee p ON p.community_id = l.community_id AND p.payee_id = l.payee_id
-         WHERE f.community_id = :book
-           AND (l.is_live OR f.made_at >= :since
-                OR (f.number, l.line_no) IN (SELECT * FROM unnest(CAST(:files AS int[]), CAST(:lines AS int[]))))
-         ORDER BY f.number, l.line_no
+         WHERE l.is_live OR l.made_at >= :since
+            OR (l.file_number, l.line_no) IN (SELECT * FROM unnest(CAST(:files AS int[]), CAST(:lines AS int[])))
+         ORDER BY l.file_number, l.line_no
         """,
         book=book,
         since=aware(since),

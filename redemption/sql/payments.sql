@@ -13,7 +13,8 @@ $$;
 
 -- Records that the bank paid p_fen, or all that is open. The points are burnt with the part that completes it.
 -- The merchant's row comes first: of a payment and a new account one waits for the other. The statement's row orders payments,
--- and its CHECK of paid against approved is the wall behind.
+-- and its CHECK of paid against approved is the wall behind. Where a file asks the bank for it, the payment went to the account that the
+-- file names, whatever account the shop has by now.
 CREATE FUNCTION redemption.pay_settlement(
     p_community bigint, p_key uuid, p_settlement uuid, p_bank_reference text, p_actor uuid, p_now timestamptz, p_fen bigint DEFAULT NULL
 ) RETURNS redemption.verdict
@@ -73,8 +74,10 @@ BEGIN
     END IF;
     INSERT INTO redemption.payment (community_id, settlement_id, number, points, fen, bank_reference, payee_id, repeats, approved_by,
                                     paid_by, paid_at, journal_id)
-    VALUES (p_community, p_settlement, v_number, v_points, v_fen, p_bank_reference, v_payee.payee_id, v_repeats, v.approved_by,
-            p_actor, p_now, v_posted.journal_id);
+    VALUES (p_community, p_settlement, v_number, v_points, v_fen, p_bank_reference,
+            coalesce((SELECT l.payee_id FROM redemption.bank_file_line l
+                       WHERE l.community_id = p_community AND l.settlement_id = p_settlement AND l.is_live), v_payee.payee_id),
+            v_repeats, v.approved_by, p_actor, p_now, v_posted.journal_id);
     UPDATE redemption.settlement s
        SET paid_fen = s.paid_fen + v_fen, paid_points = s.paid_points + v_points,
            state = CASE WHEN v_fen = v_open THEN 'PAID' ELSE 'PART_PAID' END,

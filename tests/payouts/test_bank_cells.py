@@ -5,11 +5,12 @@ from typing import Any
 
 import pytest
 
+from service.kit.sheets.cells import day_of
 from service.kit.sheets.refusals import SheetRefused
 from service.payouts.bank.cells import Line, read_lines
-from service.payouts.bank.rules import LINES_MAX, Direction
+from service.payouts.bank.rules import LINES_MAX, Column, Direction
 from service.payouts.bank.workbooks import template, template_csv
-from tests.imports.sheets import comma, xls, xlsx
+from tests.imports.sheets import comma, part_of, with_part, xls, xlsx
 
 HEADINGS = ("附言", "金额", "退回金额", "收款账号", "收款人户名", "流水号", "日期", "状态", "退回原因")
 PAID = ("LL000001-001", "45.00", "", "6222021234567890123", "小李理发店", "ICBC-1", "2026-11-20", "成功", "")
@@ -122,6 +123,39 @@ def test_a_line_that_failed_came_back_and_a_time_behind_the_day_is_left_out() ->
         date(2026, 11, 20),
         "账号不存在",
     )
+
+
+@pytest.mark.parametrize(
+    ("headings", "cells", "is_said"),
+    [
+        (("附言", "金额", "状态"), ("", "45", "失败"), True),
+        (("附言", "金额", "状态"), ("", "45", "RETURNED"), True),
+        (("摘要", "贷方金额"), ("退汇", "45"), True),
+        (("摘要", "贷方金额"), ("跨行退票", "45"), True),
+        (("摘要", "贷方金额", "原因"), ("", "45", "账号不存在退汇"), True),
+        (("摘要", "退票金额"), ("", "45"), True),
+        (("附言", "退回金额"), ("", "45"), True),
+        (("摘要", "贷方金额"), ("货款", "45"), False),
+        (("摘要", "收入金额"), ("多收的还给社区", "45"), False),
+        (("摘要", "收入金额", "状态"), ("", "45", "成功"), False),
+        (("附言", "金额"), ("退汇手续费", "45"), False),
+    ],
+)
+def test_money_that_came_was_sent_back_where_the_bank_says_so(headings: Any, cells: Any, is_said: bool) -> None:
+    [line] = read_lines(comma([headings, cells]), {})
+
+    assert line.problem is None
+    assert line.says_returned is is_said
+
+
+def test_a_day_that_is_infinite_is_a_problem_of_its_cell() -> None:
+    good = xlsx([HEADINGS, [*PAID[:6], 45_000, *PAID[7:]]])
+    sheet = "xl/worksheets/sheet1.xml"
+    endless = with_part(good, sheet, part_of(good, sheet).replace(b"<v>45000</v>", b"<v>1e999</v>"))
+
+    assert [line.problem for line in read_lines(good, {})] == [None]
+    assert [line.problem for line in read_lines(endless, {})] == [(Column.DAY, "day")]
+    assert day_of(float("inf")) is day_of(float("-inf")) is day_of(float("nan")) is None
 
 
 def test_the_columns_of_the_community_come_before_ours_and_before_those_of_most_banks() -> None:

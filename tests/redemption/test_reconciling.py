@@ -74,6 +74,42 @@ async def test_what_came_back_without_a_payment_was_sent_by_its_file(market: Mar
     assert found.state is SettlementState.CONFIRMED
 
 
+async def test_what_a_file_asked_for_went_to_the_account_that_the_file_names(market: Market) -> None:
+    batch = await approved(market)
+    await into_a_file(market, batch)
+    async with market.sessions.begin() as session:
+        [sent] = await redemption.bank_targets(session, market.book, marks=[], since=market.now)
+    later = await new_account(market, tail="9999", days=0)
+
+    assert said(await book(market, [line(batch), line(batch, back=True)])) == [1, 1]
+    evening = market.at(hours=4)
+    await evening.approve(batch)
+    await evening.pay(batch, bank_reference="ICBC-2")
+
+    assert sent.payee_id != later
+    assert [payment.payee_id for payment in await paid(market, batch)] == [sent.payee_id, later]
+
+
+async def test_a_line_of_a_file_counts_until_its_statement_is_in_the_next_file(market: Market) -> None:
+    batch = await approved(market)
+    await into_a_file(market, batch)
+    assert said(await book(market, [line(batch), line(batch, back=True)])) == [1, 1]
+    evening = market.at(hours=4)
+    await evening.approve(batch)
+    async with market.sessions.begin() as session:
+        await redemption.make_bank_file(
+            session, market.book, some_id(), [batch], actor_id=market.finance, now=market.now + timedelta(hours=5)
+        )
+        every = await redemption.bank_targets(session, market.book, marks=[], since=market.now)
+        old = await redemption.bank_targets(session, market.book, marks=[(1, 1)], since=market.now + timedelta(days=1))
+
+    assert [(each.file_number, each.until, each.is_live) for each in every] == [
+        (1, every[1].made_at, False),
+        (2, None, True),
+    ]
+    assert old == every
+
+
 async def test_a_return_after_parts_takes_the_one_it_names_or_the_newest_of_its_amount(market: Market) -> None:
     batch = await approved(market)
     parts = [line(batch, 1000, reference=f"ICBC-{number}") for number in (1, 2)]

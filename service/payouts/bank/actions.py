@@ -29,6 +29,7 @@ from service.payouts.bank.rules import (
     Direction,
     HeadingTwice,
     LineDecided,
+    LineUnread,
     ListBooked,
     ListState,
     Outcome,
@@ -105,11 +106,10 @@ async def book_list(session: AsyncSession, *, actor: Actor, list_id: UUID, now: 
     lines = [_line(session, row) for row in rows]
     matches = await _matches(session, actor.community_id, lines, now)
     batch.state, batch.booked_by, batch.booked_at = ListState.BOOKED, actor.member_id, now
-    due = [
-        (row, line, match)
-        for row, line, match in zip(rows, lines, matches, strict=True)
-        if _settled(row, match) and match.verdict is not Verdict.NOTED
+    certain = [
+        (row, line, match) for row, line, match in zip(rows, lines, matches, strict=True) if _settled(row, match)
     ]
+    due = [each for each in certain if each[2].verdict is not Verdict.NOTED]
     audit.record(
         session, actor, "payouts.list_booked", kind="bank_list", id=list_id, now=now, detail={"certain": len(due)}
     )
@@ -120,6 +120,10 @@ async def book_list(session: AsyncSession, *, actor: Actor, list_id: UUID, now: 
         row.settlement_id, row.payment_number = match.settlement_id, done.payment
         row.outcome = Outcome.OPEN if done.refusal else Outcome.BOOKED
         row.refused_code = done.refusal.code if done.refusal else None
+    made = {row.line_no: row.payment_number for row, _, _ in due}
+    for row, _, match in certain:
+        if match.verdict is Verdict.NOTED:
+            _tie(row, match.payment if match.made_by is None else made.get(match.made_by))
     await _tell(session, actor, [row for row, _, _ in due], now)
 
 
@@ -139,6 +143,8 @@ async def book_line(
         return
     if row.outcome != Outcome.OPEN:
         raise LineDecided
+    if row.fingerprint is None:
+        raise LineUnread
     row.decided_by, row.decided_at = actor.member_id, now
     audit.record(
         session,
@@ -194,7 +200,7 @@ def _print(ring: Keyring, community_id: int, line: Line) -> bytes:
 
 def _row(ring: Keyring, batch: BankList, line: Line, match: Match) -> dict[str, object]:
     is_read = line.problem is None
-    sealed = SealedLine(line.mark, line.account, line.holder, line.reason, line.place, line.problem)
+    sealed = SealedLine(line.mark, line.account, line.holder, line.reason, line.place, line.problem, line.says_returned)
     return {
         "community_id": batch.community_id,
         "list_id": batch.list_id,
@@ -227,13 +233,14 @@ def _line(session: AsyncSession, row: BankLine) -> Line:
         row.paid_on,
         sealed.reason,
         sealed.place,
+        sealed.says_returned,
         sealed.problem,
     )
 
 
 def _settled(row: BankLine, match: Match) -> bool:
     """Set what becomes of a line that is not booked in the ledger; True for one that is certain, as it was when it was checked."""
-    if match.verdict in (Verdict.ERROR, Verdict.KNOWN):
+    if match.verdict is Verdict.KNOWN:
         row.verdict, row.outcome, row.settlement_id = match.verdict, Outcome.SKIPPED, None
         return False
     was = (row.verdict, row.settlement_id)
@@ -241,10 +248,13 @@ def _settled(row: BankLine, match: Match) -> bool:
     if match.verdict not in CERTAIN or was != (match.verdict, match.settlement_id):
         row.outcome = Outcome.OPEN
         return False
-    if match.verdict is Verdict.NOTED:
-        row.payment_number = match.payment
-        row.outcome = Outcome.BOOKED if match.payment is not None else Outcome.OPEN
     return True
+
+
+def _tie(row: BankLine, payment: int | None) -> None:
+    """A line whose payment is recorded: before, or by another line of the same list, which the books may have refused."""
+    row.payment_number = payment
+    row.outcome = Outcome.OPEN if payment is None else Outcome.BOOKED
 
 
 def _booking(row: BankLine, line: Line, match: Match) -> redemption.BankBooking:

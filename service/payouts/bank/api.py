@@ -104,7 +104,7 @@ async def lines(
     """Its lines, all or of one kind."""
     await queries.list_for(session, actor.community_id, list_id)
     found = await queries.lines_of(session, actor.community_id, list_id, verdict=verdict, outcome=outcome, after=after)
-    waiting = [line for line in found.rows if line.outcome is Outcome.OPEN]
+    waiting = [line for line in found.rows if line.is_to_book]
     choices = await queries.choices(session, actor.community_id, waiting) if waiting else []
     return lines_out(found.rows, found.next, choices)
 

@@ -48,6 +48,9 @@ PAID = frozenset({"", "成功", "交易成功", "付款成功", "处理成功", 
 BACK = frozenset(
     {"失败", "交易失败", "付款失败", "处理失败", "退回", "已退回", "退汇", "已退汇", "退票", "RETURNED", "FAILED"}
 )
+_SENT_BACK = re.compile("退汇|退票")
+_SENT_BACK_HEADING = re.compile("退汇|退票|退回")
+"""How banks call their own sending back. A credit alone may be money that a shop sent for reasons of its own."""
 TEXTS: Sequence[Column] = [column for column in Column if column is not Column.DAY]
 FORMULA = frozenset("=+@")
 _QUOTED = re.compile(r'="([^"]*)"')
@@ -70,6 +73,8 @@ class Line:
     reason: str
     place: int = 1
     """Which of the equal lines of its list it is, from 1."""
+    says_returned: bool = False
+    """For money that came: the bank itself says that it sent it back, by status, heading or words."""
     problem: tuple[Column, str] | None = None
 
     def identity(self) -> str:
@@ -90,7 +95,7 @@ def headings_of(chosen: Mapping[str, str]) -> Mapping[str, Column]:
 def read_lines(content: bytes, chosen: Mapping[str, str]) -> Sequence[Line]:
     """Every line of a file that is not blank; raises a refusal of `kit.sheets` or of `rules`. Slow: call it in a thread."""
     grid = read_grid(content)
-    position, header = _header(grid.rows, headings_of(chosen))
+    position, header, back = _header(grid.rows, headings_of(chosen))
     missing = [
         column.value
         for column, is_there in (
@@ -109,7 +114,8 @@ def read_lines(content: bytes, chosen: Mapping[str, str]) -> Sequence[Line]:
         raise FileEmpty
     if len(filled) > LINES_MAX:
         raise TooManyRows(LINES_MAX)
-    return _placed([_line(row_no, header, cells) for row_no, cells in filled])
+    is_said = _SENT_BACK_HEADING.search(back) is not None
+    return _placed([_line(row_no, header, cells, is_said=is_said) for row_no, cells in filled])
 
 
 def _placed(lines: Sequence[Line]) -> Sequence[Line]:
@@ -125,7 +131,7 @@ def _placed(lines: Sequence[Line]) -> Sequence[Line]:
 def _with_place(line: Line, place: int) -> Line:
     return Line(
         line.line_no, line.direction, line.fen, line.mark, line.account, line.holder, line.reference, line.paid_on,
-        line.reason, place, line.problem,
+        line.reason, place, line.says_returned, line.problem,
     )  # fmt: skip
 
 
@@ -133,7 +139,8 @@ def _heading(text: str) -> str:
     return re.sub(r"[\s*]|\((?:元|人民币|必填)\)$", "", narrow(text))
 
 
-def _header(rows: Sequence[Sequence[object]], known: Mapping[str, Column]) -> tuple[int, Mapping[Column, int]]:
+def _header(rows: Sequence[Sequence[object]], known: Mapping[str, Column]) -> tuple[int, Mapping[Column, int], str]:
+    """Which row has the headings, where each column is, and what stands over the money that came."""
     for position, cells in enumerate(rows[:HEADER_WITHIN_ROWS]):
         found: dict[Column, int] = {}
         names: dict[Column, str] = {}
@@ -147,7 +154,7 @@ def _header(rows: Sequence[Sequence[object]], known: Mapping[str, Column]) -> tu
             names.setdefault(column, heading)
             found.setdefault(column, place)
         if len(found) > 1:
-            return position, found
+            return position, found, names.get(Column.BACK, "")
     raise HeadingsUnknown if any(not is_blank(cells) for cells in rows) else FileEmpty
 
 
@@ -159,7 +166,7 @@ class _Wrong(Exception):
         self.where = (column, code)
 
 
-def _line(row_no: int, header: Mapping[Column, int], cells: Sequence[object]) -> Line:
+def _line(row_no: int, header: Mapping[Column, int], cells: Sequence[object], *, is_said: bool) -> Line:
     try:
         texts: dict[Column, str] = {each: _text(each, _cell(header, cells, each)) for each in TEXTS}
         direction, fen = _money(texts)
@@ -174,9 +181,15 @@ def _line(row_no: int, header: Mapping[Column, int], cells: Sequence[object]) ->
             texts[Column.REFERENCE],
             _day(_cell(header, cells, Column.DAY)),
             texts[Column.REASON][:REASON_LENGTH_MAX],
+            says_returned=direction is Direction.RETURNED and (is_said or _says(texts)),
         )
     except _Wrong as wrong:
         return Line(row_no, Direction.PAID, 0, "", "", "", "", None, "", problem=wrong.where)
+
+
+def _says(texts: Mapping[Column, str]) -> bool:
+    said = _SENT_BACK.search(texts[Column.MARK]) or _SENT_BACK.search(texts[Column.REASON])
+    return texts[Column.STATUS].upper() in BACK or said is not None
 
 
 def _cell(header: Mapping[Column, int], cells: Sequence[object], column: Column) -> object:

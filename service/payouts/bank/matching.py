@@ -19,14 +19,17 @@ _WHOLE = re.compile(r"[0-9]{8,30}")
 
 @dataclass(slots=True)
 class Payment:
-    """A payment as it stands after the lines before. The number is not known before it is booked."""
+    """A payment as it stands after the lines before."""
 
     number: int | None
+    """None before it is booked."""
     fen: int
-    paid_at: datetime | None
+    paid_at: datetime
     is_returned: bool
     has_paid_line: bool
     has_return_line: bool
+    made_by: int | None = None
+    """The line of this list that makes it, for one that is not booked yet."""
 
 
 @dataclass(slots=True)
@@ -46,6 +49,8 @@ class Target:
     account: str
     fen: int
     made_at: datetime
+    until: datetime | None
+    """When the statement went into its next file: what was recorded from then on is not of this one."""
     is_void: bool
     is_live: bool
     statement: Statement
@@ -58,6 +63,8 @@ class Match:
     verdict: Verdict
     settlement_id: UUID | None = None
     payment: int | None = None
+    made_by: int | None = None
+    """The line of this list that makes the payment, where it is not recorded yet."""
     mark: str = ""
     """The mark of our own file, for a line to which the bank gave no reference."""
 
@@ -103,16 +110,24 @@ def _judged(
 
 
 def _by_money(line: Line, alike: Sequence[Target]) -> Match:
-    """What a line without a mark is about: the one target of its account and amount that can still be meant."""
+    """What a line without a mark is about: the one target of its account and amount that can still be meant.
+
+    A shop may send money for reasons of its own: without a mark only what the bank calls sent back is.
+    """
     fits = [_fit(line, target) for target in alike]
     certain = [fit for fit in fits if fit.verdict in CERTAIN]
     if len(certain) > 1:
         return Match(Verdict.UNCLEAR)
     if certain:
         [fit] = certain
+        if line.direction is Direction.RETURNED and not line.says_returned:
+            return Match(Verdict.UNCLEAR, fit.target.settlement_id)
         verdict = Verdict.ACCOUNT if fit.verdict is Verdict.MARK else fit.verdict
         return _taken(line, _Fit(verdict, fit.target, fit.payment))
-    return Match(Verdict.DOUBLED, fits[0].target.settlement_id) if len(fits) == 1 else Match(Verdict.UNKNOWN)
+    if len(fits) != 1:
+        return Match(Verdict.UNKNOWN)
+    [fit] = fits
+    return Match(fit.verdict if fit.verdict is Verdict.UNCLEAR else Verdict.DOUBLED, fit.target.settlement_id)
 
 
 def _same_account(line: Line, target: Target) -> bool:
@@ -125,30 +140,37 @@ def _same_account(line: Line, target: Target) -> bool:
 
 def _fit(line: Line, target: Target) -> _Fit:
     """What the line would be if it is about this target."""
-    since = [
+    own = [
         payment
         for payment in target.statement.payments
-        if payment.fen == line.fen and (payment.paid_at is None or payment.paid_at >= target.made_at)
+        if payment.fen == line.fen
+        and payment.paid_at >= target.made_at
+        and (target.until is None or payment.paid_at < target.until)
     ]
     if line.direction is Direction.RETURNED:
-        return _return_fit(line, target, since)
+        return _return_fit(line, target, own)
     if target.is_live:
         return _Fit(Verdict.MARK if target.fen == line.fen else Verdict.DIFFERS, target)
-    noted = next((payment for payment in since if not payment.has_paid_line), None)
-    if noted is not None:
-        return _Fit(Verdict.NOTED, target, noted)
+    for payment in own:
+        if not payment.has_paid_line:
+            return _Fit(Verdict.NOTED, target, payment)
+        if payment.is_returned:
+            break  # what was recorded later was approved anew: this file did not ask for it
     if target.is_void:
         return _Fit(Verdict.VOID, target)
     return _Fit(Verdict.DOUBLED if target.fen == line.fen else Verdict.DIFFERS, target)
 
 
-def _return_fit(line: Line, target: Target, since: Sequence[Payment]) -> _Fit:
-    standing = next((payment for payment in reversed(since) if not payment.is_returned), None)
-    if standing is not None:
-        return _Fit(Verdict.RETURNED, target, standing)
-    noted = next((payment for payment in since if not payment.has_return_line), None)
+def _return_fit(line: Line, target: Target, own: Sequence[Payment]) -> _Fit:
+    """What came back came back once: a return that is recorded is meant before a payment that stands."""
+    standing = [payment for payment in own if not payment.is_returned]
+    noted = next((payment for payment in own if payment.is_returned and not payment.has_return_line), None)
+    if len(standing) > 1 or (standing and noted is not None):
+        return _Fit(Verdict.UNCLEAR, target)
     if noted is not None:
         return _Fit(Verdict.NOTED, target, noted)
+    if standing and len(own) == 1:
+        return _Fit(Verdict.RETURNED, target, standing[0])
     if target.is_live and target.fen == line.fen:
         return _Fit(Verdict.RETURNED, target)
     if target.is_void:
@@ -162,12 +184,25 @@ def _taken(line: Line, fit: _Fit) -> Match:
     is_return = line.direction is Direction.RETURNED
     if fit.verdict in CERTAIN:
         if payment is None:
-            payment = Payment(None, line.fen, None, is_returned=False, has_paid_line=True, has_return_line=False)
+            payment = Payment(
+                None,
+                line.fen,
+                target.made_at,
+                is_returned=False,
+                has_paid_line=not is_return,
+                has_return_line=False,
+                made_by=line.line_no,
+            )
             target.statement.payments.append(payment)
             target.is_live = False
         elif not is_return:
             payment.has_paid_line = True
         if is_return:
             payment.is_returned = payment.has_return_line = True
-    number = payment.number if payment else None
-    return Match(fit.verdict, target.settlement_id, number, payment_mark(target.file_number, target.line_no))
+    return Match(
+        fit.verdict,
+        target.settlement_id,
+        payment.number if payment else None,
+        payment.made_by if payment else None,
+        payment_mark(target.file_number, target.line_no),
+    )

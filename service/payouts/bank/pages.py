@@ -149,7 +149,7 @@ async def _one(
         outcome=Outcome(chosen) if is_booked else None,
         after=after,
     )
-    waiting = [line for line in found.rows if line.outcome is Outcome.OPEN]
+    waiting = [line for line in found.rows if line.is_to_book]
     may_decide = actor.has(*PROPOSERS)
     choices = await queries.choices(session, actor.community_id, waiting) if waiting and may_decide else []
     url = f"{PAGE}/{list_id}"
@@ -219,6 +219,7 @@ def _line(line: LineView) -> dict[str, Any]:
         "refused": translate(f"refusal.{line.refused_code}") if line.refused_code else "",
         "is_returned": line.direction == "returned",
         "is_open": line.outcome is Outcome.OPEN,
+        "is_unread": line.outcome is Outcome.OPEN and not line.is_to_book,
     }
 
 

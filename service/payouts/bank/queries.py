@@ -67,6 +67,7 @@ class SealedLine(msgspec.Struct, frozen=True):
     reason: str
     place: int
     problem: tuple[Column, str] | None = None
+    says_returned: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +92,11 @@ class LineView:
     reason: str
     decided_by: UUID | None
     decided_at: datetime | None
+
+    @property
+    def is_to_book(self) -> bool:
+        """Whether it waits for a statement to be named. One that could not be read waits to be set aside."""
+        return self.outcome is Outcome.OPEN and self.verdict is not Verdict.ERROR
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,6 +228,7 @@ async def targets_of(
             accounts[target.payee_id],
             target.fen,
             target.made_at,
+            target.until,
             target.is_void,
             target.is_live,
             statements[target.settlement_id],

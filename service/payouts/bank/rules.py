@@ -60,7 +60,7 @@ class Verdict(StrEnum):
     KNOWN = "known"
     """This very line was in an earlier list."""
     ERROR = "error"
-    """The line cannot be read."""
+    """The line cannot be read. It waits like any other, and again with each list that brings it."""
 
 
 CERTAIN = (Verdict.MARK, Verdict.ACCOUNT, Verdict.RETURNED, Verdict.NOTED)
@@ -75,7 +75,7 @@ class Outcome(StrEnum):
     ASIDE = "aside"
     """Set aside by hand, with a reason."""
     SKIPPED = "skipped"
-    """Known from an earlier list, or not to be read."""
+    """Known from an earlier list."""
 
 
 COUNTS = (Outcome.BOOKED, Outcome.OPEN, Outcome.ASIDE)
@@ -117,6 +117,12 @@ class LineDecided(Conflict):
     """Nothing is left to decide about this line, or its list is not confirmed yet."""
 
     code: ClassVar[str] = "payouts.line_decided"
+
+
+class LineUnread(Conflict):
+    """A line that could not be read has no amount to book: it is set aside, and what it says is noted at the statement."""
+
+    code: ClassVar[str] = "payouts.line_unread"
 
 
 class ColumnsChanged(Conflict):
