@@ -275,7 +275,7 @@ async def settlement_lines(
 
 
 async def open_batches(session: AsyncSession, book: int, *, received_until: datetime) -> dict[UUID, Sums]:
-    """By merchant, what closing now would settle: uses, lines decided for the shop, and corrections, which are negative.
+    """By merchant, what closing now would settle: uses, lines decided for the shop, and every correction, which is negative.
 
     What waits for a look is not in it, and neither is a merchant with nothing open.
     """
@@ -303,8 +303,7 @@ async def open_batches(session: AsyncSession, book: int, *, received_until: date
                   FROM redemption.adjustment a
                   JOIN redemption.settlement_line l
                     ON l.community_id = a.community_id AND l.settlement_id = a.settlement_id AND l.line_no = a.line_no
-                 WHERE a.community_id = :book AND a.state = 'done' AND a.carried_settlement IS NULL
-                   AND a.decided_at < :received_until) t
+                 WHERE a.community_id = :book AND a.state = 'done' AND a.carried_settlement IS NULL) t
          GROUP BY merchant_id
         """,
         book=book,

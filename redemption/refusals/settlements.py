@@ -143,6 +143,13 @@ class NotAdjustable(RedemptionRefusal):
 
 
 @dataclass(eq=False)
+class MerchantLeft(RedemptionRefusal):
+    """The shop is gone and has no further statement that could bear a correction: what was wrong is settled otherwise."""
+
+    code = "redemption.merchant_left"
+
+
+@dataclass(eq=False)
 class AlarmDecided(RedemptionRefusal):
     """Nothing is open about these uses: somebody was faster."""
 

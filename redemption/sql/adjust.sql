@@ -1,7 +1,9 @@
 -- A use whose statement the shop has confirmed is corrected by its exact opposite in the shop's next statement, never by an edit.
 
--- By one of finance. Before the shop confirms, a line is disputed instead; a line in dispute is decided there. p_adjustment is the client's
--- key and names the correction for ever. The statement's row orders those who ask, so that a use has one correction at most.
+-- By one of finance, never about their own voucher. Before the shop confirms, a line is disputed instead; a line in dispute is decided there.
+-- p_adjustment is the client's key and names the correction for ever. The statement's row orders those who ask, so that a use has one
+-- correction at most. The shop's row is held first: while somebody asks it is not finished as having left, and of one that has left no
+-- statement would ever bear the correction.
 CREATE FUNCTION redemption.propose_adjustment(
     p_community bigint, p_adjustment uuid, p_settlement uuid, p_line_no int, p_cause text, p_reason text, p_actor uuid, p_now timestamptz
 ) RETURNS redemption.verdict
@@ -14,6 +16,10 @@ DECLARE
     v_before redemption.verdict;
     v_detail jsonb := jsonb_build_object('adjustment_id', p_adjustment);
 BEGIN
+    PERFORM FROM redemption.merchant m
+      WHERE m.community_id = p_community
+        AND m.merchant_id = (SELECT s.merchant_id FROM redemption.settlement s WHERE s.community_id = p_community AND s.settlement_id = p_settlement)
+      FOR SHARE;
     SELECT * INTO v FROM redemption.settlement s WHERE s.community_id = p_community AND s.settlement_id = p_settlement FOR NO KEY UPDATE;
     v_before := redemption.remembered(p_community, p_adjustment, 'propose_adjustment', v_request);
     IF v_before.code IS NULL THEN
@@ -25,6 +31,8 @@ BEGIN
         RETURN redemption.said('reason_missing');
     ELSIF p_actor IS NULL THEN
         RETURN redemption.said('actor_missing');
+    ELSIF redemption.has_left(p_community, v.merchant_id) THEN
+        RETURN redemption.said('merchant_left');
     END IF;
     SELECT * INTO v_line FROM redemption.settlement_line l
      WHERE l.community_id = p_community AND l.settlement_id = p_settlement AND l.line_no = p_line_no;
@@ -32,6 +40,9 @@ BEGIN
      WHERE u.community_id = p_community AND u.voucher_id = v_line.voucher_id AND u.seq = v_line.use_seq;
     IF v_line.line_no IS NULL THEN
         RETURN redemption.said('line_unknown');
+    ELSIF EXISTS (SELECT FROM redemption.voucher w
+                   WHERE w.community_id = p_community AND w.voucher_id = v_line.voucher_id AND p_actor IN (w.member_id, w.payer_id)) THEN
+        RETURN redemption.said('own_voucher');
     ELSIF EXISTS (SELECT FROM redemption.dispute d
                    WHERE d.community_id = p_community AND d.settlement_id = p_settlement AND d.line_no = p_line_no) THEN
         RETURN redemption.said('already_disputed');
@@ -50,7 +61,8 @@ BEGIN
 END $$;
 
 -- Yes is a second person's, and not of whoever gets the points; no is anybody's, also of who proposed it. Yes moves the money at once; the
--- shop's next statement says so. The adjustment's row orders those who decide: the second waits and is told what was decided.
+-- shop's next statement says so, so the shop must still be there. The adjustment's row orders those who decide: the second waits and is told
+-- what was decided. The shop's row orders them and whoever closes its statement.
 CREATE FUNCTION redemption.decide_adjustment(
     p_community bigint, p_key uuid, p_adjustment uuid, p_is_agreed boolean, p_actor uuid, p_now timestamptz
 ) RETURNS redemption.verdict
@@ -62,6 +74,10 @@ DECLARE
     v_before redemption.verdict;
     v_detail jsonb := jsonb_build_object('adjustment_id', p_adjustment, 'agreed', p_is_agreed);
 BEGIN
+    PERFORM FROM redemption.merchant m
+      WHERE m.community_id = p_community
+        AND m.merchant_id = (SELECT a.merchant_id FROM redemption.adjustment a WHERE a.community_id = p_community AND a.adjustment_id = p_adjustment)
+      FOR SHARE;
     SELECT * INTO v FROM redemption.adjustment a WHERE a.community_id = p_community AND a.adjustment_id = p_adjustment FOR NO KEY UPDATE;
     v_before := redemption.remembered(p_community, p_key, 'decide_adjustment', v_request);
     IF v_before.code IS NOT NULL THEN
@@ -76,6 +92,8 @@ BEGIN
         SELECT FROM redemption.voucher w
          WHERE w.community_id = p_community AND w.voucher_id = v.voucher_id AND p_actor IN (w.member_id, w.payer_id))) THEN
         RETURN redemption.said('same_person');
+    ELSIF p_is_agreed AND redemption.has_left(p_community, v.merchant_id) THEN
+        RETURN redemption.said('merchant_left');
     END IF;
     IF p_is_agreed THEN
         SELECT * INTO v_line FROM redemption.settlement_line l
@@ -92,7 +110,8 @@ BEGIN
     RETURN redemption.said('done', v_detail);
 END $$;
 
--- Corrections that two people agreed on join the shop's statement, after its other lines, each once. The caller holds the shop.
+-- Corrections that two people agreed on join the shop's statement, after its other lines, each once and whenever they were agreed on: what the
+-- shop owes is borne first. The caller holds the shop.
 CREATE FUNCTION redemption.carry_adjustments(p_settlement redemption.settlement) RETURNS bigint
     LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -101,7 +120,7 @@ BEGIN
     WITH agreed AS (
         SELECT a.* FROM redemption.adjustment a
          WHERE a.community_id = p_settlement.community_id AND a.merchant_id = p_settlement.merchant_id AND a.state = 'done'
-           AND a.carried_settlement IS NULL AND a.decided_at < p_settlement.received_until
+           AND a.carried_settlement IS NULL
          ORDER BY a.adjustment_id FOR NO KEY UPDATE
     ), written AS (
         INSERT INTO redemption.settlement_line (community_id, settlement_id, line_no, kind, voucher_id, use_seq, part, quantity,

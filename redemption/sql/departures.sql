@@ -8,6 +8,12 @@ CREATE FUNCTION redemption.is_leaving(p_community bigint, p_merchant uuid) RETUR
                     WHERE d.community_id = p_community AND d.merchant_id = p_merchant AND d.state IN ('LEAVING', 'LOCKED', 'DONE'))
 $$;
 
+-- Whether a shop is gone: it has no further statement.
+CREATE FUNCTION redemption.has_left(p_community bigint, p_merchant uuid) RETURNS boolean
+    LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT EXISTS (SELECT FROM redemption.departure d WHERE d.community_id = p_community AND d.merchant_id = p_merchant AND d.state = 'DONE')
+$$;
+
 -- Whether an offer's vouchers were good at a shop then: one that left is judged by the day it was locked out.
 CREATE FUNCTION redemption.is_in_scope(p_community bigint, p_offer uuid, p_merchant uuid, p_at timestamptz) RETURNS boolean
     LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$

@@ -47,7 +47,8 @@ BEGIN
     RETURN NULL;
 END $$;
 
--- The dispute's row orders those who decide: the second waits and is told what was decided.
+-- By neither who closed the statement nor who objected, and never about one's own voucher. The dispute's row orders those who decide: the
+-- second waits and is told what was decided.
 CREATE FUNCTION redemption.resolve_dispute(
     p_community bigint, p_key uuid, p_settlement uuid, p_line_no int, p_for_shop boolean, p_reason text, p_actor uuid, p_now timestamptz
 ) RETURNS redemption.verdict
@@ -81,6 +82,10 @@ BEGIN
     END IF;
     SELECT * INTO v_line FROM redemption.settlement_line l
      WHERE l.community_id = p_community AND l.settlement_id = p_settlement AND l.line_no = p_line_no;
+    IF EXISTS (SELECT FROM redemption.voucher w
+                WHERE w.community_id = p_community AND w.voucher_id = v_line.voucher_id AND p_actor IN (w.member_id, w.payer_id)) THEN
+        RETURN redemption.said('own_voucher');
+    END IF;
     IF NOT p_for_shop THEN
         v_before := redemption.refund_use(v_line, 'REVERSED', p_reason, p_actor, v_closed_by, p_now);
         IF v_before.code IS NOT NULL THEN

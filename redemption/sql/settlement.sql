@@ -132,7 +132,8 @@ BEGIN
     RETURN v_count;
 END $$;
 
--- Closes what the server received before p_until, what was decided for the shop before then, and the corrections agreed on before then. The client's settlement id is the key.
+-- Closes what the server received before p_until, what was decided for the shop before then, and every correction that waits, whenever it was
+-- agreed on. The client's settlement id is the key.
 -- p_watch is what the community looks for (watch.sql); nothing looks at nothing.
 CREATE FUNCTION redemption.close_settlement(
     p_community bigint, p_settlement uuid, p_merchant uuid, p_until timestamptz, p_actor uuid, p_now timestamptz, p_watch jsonb DEFAULT NULL

@@ -46,6 +46,12 @@ WITH act AS (
       FROM redemption.dispute d
      WHERE d.community_id = :community_id AND d.resolved_at >= :since AND d.resolved_at < :until
     UNION ALL
+    SELECT 'correction', a.settlement_id || '/lines/' || a.line_no, a.proposed_at, a.decided_at, a.decided_by,
+           a.state = 'done', ARRAY['correction_asked', 'holder', 'holder'], ARRAY[a.proposed_by, v.member_id, v.payer_id]
+      FROM redemption.adjustment a
+      JOIN redemption.voucher v ON v.community_id = a.community_id AND v.voucher_id = a.voucher_id
+     WHERE a.community_id = :community_id AND a.decided_at >= :since AND a.decided_at < :until
+    UNION ALL
     SELECT 'setting', c.name, c.proposed_at, c.decided_at, c.decided_by, c.state <> 'refused',
            ARRAY['proposed'], ARRAY[c.proposed_by]
       FROM setting_change c
@@ -102,6 +108,7 @@ class Flag:
             "wish_done": "/desk/wishes/{}",
             "settlement": "/desk/settlements/{}",
             "dispute": "/desk/settlements/{}",
+            "correction": "/desk/settlements/{}/correction",
             "setting": "/desk/settings/{}",
             "desk_use": "/desk/vouchers/{}",
         }.get(self.kind, "/desk/audit?object_id={}")

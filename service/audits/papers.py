@@ -105,7 +105,7 @@ _ATTENDANCE = re.compile(rf"attendance:({_UUID})(?::.*)?")
 _SETTLED = re.compile(rf"redemption\.settlement:({_UUID}):paid(?::.*)?")
 _ENDED = re.compile(r"redemption\.voucher:(\d+):ended")
 _ISSUE = re.compile(rf"redemption\.issue:({_UUID})")
-_USE = re.compile(rf"redemption\.use:({_UUID}):({_UUID})(?::reversed)?")
+_USE = re.compile(rf"redemption\.use:({_UUID}):({_UUID})(?::reversed|:adjusted)?")
 
 
 async def papers(

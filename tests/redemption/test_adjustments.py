@@ -11,6 +11,7 @@ from tests.db import Database
 from tests.redemption.crowd import HEAD, all_at_once, as_superuser, one_after_another, without_lock
 from tests.redemption.market import Market, account, some_id
 from tests.redemption.phones import Phone
+from tests.redemption.test_departures import finish, leave, state
 
 pytestmark = pytest.mark.anyio
 
@@ -112,6 +113,25 @@ async def test_nothing_is_closed_until_the_shop_has_earned_what_it_owes(market: 
     assert await market.faults() == []
 
 
+async def test_a_statement_of_days_before_the_correction_bears_it_too(market: Market) -> None:
+    """Agreed on today, closed today until yesterday: what is due is less already, and a shop that earned too little waits."""
+    _voucher, evening, batch, haircut = await paid(market, quantity=2, scanned=2)
+    await earned(evening, haircut)
+    midnight, tuesday = evening.at(hours=6), evening.at(days=1)
+    await tuesday.decide_adjustment(await tuesday.propose_adjustment(batch.settlement_id))
+    async with market.sessions.begin() as session:
+        open_then = await redemption.open_batches(session, market.book, received_until=midnight.now)
+    assert open_then == {market.barber: redemption.Sums(count=2, points=-5, payable_fen=-1500, cash_fen=0)}
+    with pytest.raises(redemption.CorrectionWaits):
+        await tuesday.close(until=midnight.now)
+    await earned(evening.at(hours=5), haircut)
+
+    second = await tuesday.close(until=midnight.now)
+
+    assert (second.line_count, second.due_fen) == (3, 0)
+    assert await market.faults() == []
+
+
 async def test_a_line_that_bears_a_correction_is_not_disputed_and_a_correction_never(market: Market) -> None:
     _voucher, evening, batch, haircut = await paid(market)
     await evening.decide_adjustment(await evening.propose_adjustment(batch.settlement_id))
@@ -179,6 +199,8 @@ async def test_who_may_decide_and_what_is_refused(market: Market) -> None:
     assert await evening.propose_adjustment(batch.settlement_id, adjustment_id=asked) == asked
     with pytest.raises(redemption.AlreadyAdjusted):
         await evening.propose_adjustment(batch.settlement_id)
+    with pytest.raises(redemption.OwnVoucher):
+        await evening.propose_adjustment(batch.settlement_id, actor=market.li)
     for somebody in (market.finance, market.li):
         with pytest.raises(redemption.SamePerson):
             await evening.decide_adjustment(asked, actor=somebody)
@@ -361,4 +383,84 @@ async def test_closings_at_once_bear_a_correction_once(fresh_market: Market, fre
     answers = await four_close(fresh_market, fresh_database)
 
     assert Counter(type(answer).__name__ for answer in answers)["Settlement"] == 1
+    assert await fresh_market.faults() == []
+
+
+async def test_what_a_shop_that_left_was_paid_is_not_corrected(market: Market, database: Database) -> None:
+    """No statement of it would ever bear the correction. One that waits from before can be turned down."""
+    _voucher, evening, batch, _haircut = await paid(market)
+    asked = await evening.propose_adjustment(batch.settlement_id)
+    departure_id = await leave(evening)
+    with pytest.raises(redemption.DepartureUnfinished):
+        await finish(evening, departure_id)
+    await as_superuser(
+        database,
+        f"UPDATE redemption.departure SET state = 'DONE', ended_by = proposed_by, ended_at = proposed_at"
+        f" WHERE departure_id = '{departure_id}'",
+    )
+
+    with pytest.raises(redemption.MerchantLeft):
+        await evening.decide_adjustment(asked)
+    assert await evening.decide_adjustment(asked, is_agreed=False)
+    with pytest.raises(redemption.MerchantLeft):
+        await evening.propose_adjustment(batch.settlement_id)
+    assert await market.faults() == []
+
+
+async def finished_while_somebody_asks(market: Market, database: Database) -> list[str]:
+    """A correction is being written down, and waits for the use, while the shop is declared gone."""
+    _voucher, evening, batch, _haircut = await paid(market)
+    departure_id = await leave(evening)
+    answers = await one_after_another(
+        database,
+        [evening.propose_adjustment(batch.settlement_id), finish(evening, departure_id)],
+        holding="SELECT FROM redemption.use FOR UPDATE",
+    )
+    gone = (await state(evening, departure_id)).state
+    return [*(type(answer).__name__ for answer in answers), gone.value]
+
+
+async def test_a_shop_is_not_gone_while_somebody_asks_for_a_correction(
+    fresh_market: Market, fresh_database: Database
+) -> None:
+    assert await finished_while_somebody_asks(fresh_market, fresh_database) == [
+        "UUID",
+        "DepartureUnfinished",
+        "LOCKED",
+    ]
+
+
+async def test_without_the_shops_lock_a_correction_is_left_of_a_shop_that_is_gone(
+    fresh_market: Market, fresh_database: Database
+) -> None:
+    await without_lock(fresh_database, "adjust", "propose_adjustment", " FOR SHARE", " ")
+
+    assert await finished_while_somebody_asks(fresh_market, fresh_database) == ["UUID", "NoneType", "DONE"]
+
+
+async def test_who_asks_while_a_shop_is_declared_gone_is_refused(
+    fresh_market: Market, fresh_database: Database
+) -> None:
+    _voucher, evening, batch, _haircut = await paid(fresh_market)
+    departure_id = await leave(evening)
+    answers = await one_after_another(
+        fresh_database,
+        [finish(evening, departure_id), evening.propose_adjustment(batch.settlement_id)],
+        holding="SELECT FROM redemption.departure FOR UPDATE",
+    )
+    assert [type(answer).__name__ for answer in answers] == ["NoneType", "MerchantLeft"]
+    assert (await state(evening, departure_id)).state is redemption.DepartureState.DONE
+
+
+async def test_a_correction_that_is_being_agreed_on_is_in_the_statement_that_closes_meanwhile(
+    fresh_market: Market, fresh_database: Database
+) -> None:
+    """It was there first, and waits at the books' head; the closing waits for it at the shop."""
+    _voucher, evening, batch, haircut = await paid(fresh_market)
+    asked = await evening.propose_adjustment(batch.settlement_id)
+    await earned(evening, haircut, 2)
+    _agreed, closed = await one_after_another(
+        fresh_database, [evening.decide_adjustment(asked), evening.at(hours=1).close()], holding=HEAD
+    )
+    assert (closed.line_count, closed.due_fen) == (3, 1500)
     assert await fresh_market.faults() == []

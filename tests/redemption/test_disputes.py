@@ -155,6 +155,9 @@ async def test_who_may_not_decide_and_what_is_missing(market: Market) -> None:
     for somebody in (market.finance, market.clerk):
         with pytest.raises(redemption.SamePerson):
             await evening.resolve(batch.settlement_id, for_shop=True, actor=somebody)
+    for is_for_shop in (False, True):
+        with pytest.raises(redemption.OwnVoucher):
+            await evening.resolve(batch.settlement_id, for_shop=is_for_shop, actor=market.li)
     with pytest.raises(redemption.ReasonMissing):
         await evening.resolve(batch.settlement_id, for_shop=True, reason="")
     with pytest.raises(redemption.NotDisputed):

@@ -7,10 +7,12 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 import redemption
 from service.facts import VoucherReturned
+from service.identity import person
 from service.kit import audit, outbox
 from service.kit.access import Actor
 from service.kit.ids import new_id
-from service.vouchers.rules import key_for
+from service.vouchers.actions.settling import check_own
+from service.vouchers.rules import OneHousehold, key_for
 
 
 async def propose(
@@ -23,10 +25,14 @@ async def propose(
     reason: str,
     now: datetime,
 ) -> UUID:
-    """Ask a second person to take the use of a confirmed line back.
+    """Ask a second person to take the use of a confirmed line back; never of one's own household's voucher.
 
     Two may ask in the same second: the library locks the statement, and the other is told that one waits.
     """
+    page = await redemption.settlement_lines(session, actor.community_id, settlement_id, after=line_no - 1, limit=1)
+    for line in page.lines:
+        if line.line_no == line_no:
+            await check_own(session, actor, line.voucher_id)
     correction_id = new_id()
     audit.record(
         session,
@@ -57,33 +63,20 @@ async def decide(
 ) -> redemption.Adjustment:
     """Agree as a second person: the points are back at once, and the shop's next statement says so. Or turn it down.
 
-    Of two who decide at once the second is told what was decided: the library locks the correction. Ends in the ledger.
+    Who agrees is neither of the voucher's household nor of that of who proposed it; anybody may say no. Of two who decide at
+    once the second is told what was decided: the library locks the correction. Pressed twice it happens once.
     """
     found = await redemption.adjustment(session, actor.community_id, correction_id)
-    if found.state is redemption.RequestState.PROPOSED:
-        audit.record(
-            session,
-            actor,
-            "vouchers.correction_agreed" if is_agreed else "vouchers.correction_refused",
-            kind="settlement",
-            id=found.settlement_id,
-            now=now,
-            on_behalf_of=found.member_id,
-            detail={"line": found.line_no},
-        )
-        if is_agreed:
-            outbox.record(
-                session,
-                VoucherReturned(
-                    community_id=actor.community_id,
-                    voucher_id=found.voucher_id,
-                    member_id=found.member_id,
-                    reason=found.cause.value,
-                ),
-                now=now,
-            )
-    await session.flush()
-    await redemption.decide_adjustment(
+    if is_agreed:
+        await check_own(session, actor, found.voucher_id)
+        first = await person(session, actor.community_id, found.proposed_by)
+        if (
+            first.member_id != actor.member_id
+            and first.household_id is not None
+            and first.household_id == actor.household_id
+        ):
+            raise OneHousehold
+    is_done_now = await redemption.decide_adjustment(
         session,
         actor.community_id,
         correction_id,
@@ -92,4 +85,24 @@ async def decide(
         actor_id=actor.member_id,
         now=now,
     )
+    if not is_done_now:
+        return found
+    audit.record(
+        session,
+        actor,
+        "vouchers.correction_agreed" if is_agreed else "vouchers.correction_refused",
+        kind="settlement",
+        id=found.settlement_id,
+        now=now,
+        on_behalf_of=found.member_id,
+        detail={"line": found.line_no},
+    )
+    if is_agreed:
+        fact = VoucherReturned(
+            community_id=actor.community_id,
+            voucher_id=found.voucher_id,
+            member_id=found.member_id,
+            reason=found.cause.value,
+        )
+        outbox.record(session, fact, now=now)
     return found

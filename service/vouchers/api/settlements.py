@@ -151,7 +151,7 @@ async def resolve(
     actor: NamedDependency[Actor],
     now: NamedDependency[datetime],
 ) -> Response[DisputesOut]:
-    """Decide a line in dispute: by neither who closed the statement nor who objected."""
+    """Decide a line in dispute: by neither who closed the statement nor who objected, nor of the voucher's household."""
 
     async def work() -> DisputesOut:
         await settling.resolve(

@@ -31,7 +31,7 @@ async def _line(session: AsyncSession, actor: Actor, settlement_id: UUID, line_n
     people = await people_by_ids(
         session, actor.community_id, {line.raised_by, line.resolved_by, line.member_id, line.closed_by} - {None}
     )
-    is_second = actor.member_id not in (line.closed_by, line.raised_by)
+    is_second = actor.member_id not in (line.closed_by, line.raised_by, line.member_id)
     return {
         "title": _("{shop} 第 {number} 期第 {line} 行").format(
             shop=places[line.merchant_id].name, number=line.number, line=line_no

@@ -70,7 +70,7 @@ async def disputes_waiting(session: AsyncSession, actor: Actor, now: datetime) -
             url=f"/desk/settlements/{line.settlement_id}/lines/{line.line_no}",
         )
         for line in found
-        if actor.member_id not in (line.closed_by, line.raised_by)
+        if actor.member_id not in (line.closed_by, line.raised_by, line.member_id)
     ]
 
 

@@ -23,7 +23,7 @@ class Source:
 
 _VOUCHER = re.compile(r"redemption\.voucher:(\d+):ended")
 _ISSUE = re.compile(r"redemption\.issue:([0-9a-f-]{36})")
-_USE = re.compile(r"redemption\.use:([0-9a-f-]{36}):([0-9a-f-]{36})(?::reversed)?")
+_USE = re.compile(r"redemption\.use:([0-9a-f-]{36}):([0-9a-f-]{36})(?::reversed|:adjusted)?")
 
 _SETTLED = re.compile(r"redemption\.settlement:([0-9a-f-]{36}):paid(?::.*)?")
 
@@ -89,7 +89,8 @@ async def sources(session: AsyncSession, community_id: int, references: Collecti
             },
         )
         for reference, title, voucher_id in rows:
-            told[reference] = told[f"{reference}:reversed"] = Source(title, f"/vouchers/{voucher_id}")
+            source = Source(title, f"/vouchers/{voucher_id}")
+            told[reference] = told[f"{reference}:reversed"] = told[f"{reference}:adjusted"] = source
     brought = sorted({(UUID(match[1]), int(match[2])) for reference in own if (match := _OPENING.fullmatch(reference))})
     if brought:
         asked = {"ids": [opening for opening, _row in brought], "rows": [row for _opening, row in brought]}

@@ -368,7 +368,7 @@ class Counter:
         self.world.stock_taken[voucher.offer.id] -= use.quantity
         self.world.hold(voucher, use.quantity, +1)
         self.world.pay_shop(voucher, use.merchant, use.quantity, -1)
-        self.world.corrected.append((voucher, use, now))
+        self.world.corrected.append((voucher, use))
         return "done"
 
     def settle(self, shop: UUID, now: datetime) -> Said:
@@ -381,13 +381,11 @@ class Counter:
             for voucher, use in world.scans.values()
             if use.merchant == shop and use.state in ("ACCEPTED", "CONFLICT") and use.received_at < now
         ]
-        borne = [each for each in world.corrected if each[1].merchant == shop and each[2] < now]
+        borne = [each for each in world.corrected if each[1].merchant == shop]
         if not lines and not borne:
             return "nothing_to_settle"
         for value in (lambda offer: offer.points + offer.subsidy, lambda offer: offer.payable_fen):
-            if sum(value(v.offer) * u.quantity for v, u in lines) < sum(
-                value(v.offer) * u.quantity for v, u, _ in borne
-            ):
+            if sum(value(v.offer) * u.quantity for v, u in lines) < sum(value(v.offer) * u.quantity for v, u in borne):
                 return "correction_waits"
         for each in borne:
             world.corrected.remove(each)

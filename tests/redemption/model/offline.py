@@ -209,7 +209,7 @@ class Phones(Counter):
         if state == "VOID":
             return ("conflict", "void", "fund") if is_inside else ("conflict", "above_floor", "merchant")
         if voucher.open < pieces:
-            stood = [use for use in voucher.uses if use.state != "REVERSED" and use.bearer is None]
+            stood = [use for use in voucher.uses if use.state not in ("REVERSED", "ADJUSTED") and use.bearer is None]
             if any(use.device == device.id for use in stood):
                 return ("conflict", "used_here", "merchant")
             if pieces > voucher.total or not is_inside:

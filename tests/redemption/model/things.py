@@ -173,7 +173,7 @@ class World:
     stock_taken: Counter[UUID] = field(default_factory=Counter)
     strikes: Counter[UUID] = field(default_factory=Counter)
     settled_until: dict[UUID, datetime] = field(default_factory=dict)
-    corrected: list[tuple[Voucher, Use, datetime]] = field(default_factory=list)
+    corrected: list[tuple[Voucher, Use]] = field(default_factory=list)
     """Corrections that no statement bears yet, and since when."""
     lost: dict[Any, list[int]] = field(default_factory=dict)
     """By month: what the fund has lost, and what it may."""
