@@ -2,7 +2,32 @@
 
 from uuid import uuid4
 
+import pytest
+import sqlalchemy as sa
+
+from service.audits.papers import papers
+from tests.audits.test_approvals import API as APPROVALS
+from tests.audits.test_approvals import DAYS, one_household, plant
+from tests.cast import HERE
+from tests.redemption.crowd import all_at_once
 from tests.vouchers.conftest import as_owner, closed
+
+WHY = {"cause": "dispute", "reason": "顾客没有来过"}
+
+
+async def rows(app, query):
+    async with app.state.engine.connect() as connection:
+        return [tuple(row) for row in await connection.execute(sa.text(query))]
+
+
+async def proposed(qian, statement, line=1):
+    made = await qian.post(f"/api/settlements/{statement}/lines/{line}/corrections", json=WHY)
+    assert made.status_code == 201, made.text
+    return made.json()["correction_id"]
+
+
+async def agreed(client, correction_id):
+    return await client.post(f"/api/corrections/{correction_id}/confirmation")
 
 
 async def confirmed(app, town, qian, barber):
@@ -101,3 +126,95 @@ async def test_no_other_shop_and_no_other_community_reads_a_correction(
     )
     other = await stranger_staff.post(f"/api/corrections/{made.json()['correction_id']}/confirmation")
     assert other.status_code == 404
+
+
+async def test_agreeing_twice_at_once_is_written_down_once(app, town, used, qian, feng, barber, town_database):
+    """Both presses have read that it waits and stand at the correction's row; without a key only the library knows."""
+    correction = await proposed(qian, await confirmed(app, town, qian, barber))
+    answers = await all_at_once(
+        town_database,
+        [agreed(feng, correction) for _ in range(2)],
+        holding="SELECT FROM redemption.adjustment FOR UPDATE",
+    )
+    assert [(each.status_code, each.json()["state"]) for each in answers] == [(200, "done")] * 2
+    assert await rows(app, "SELECT count(*) FROM audit WHERE action = 'vouchers.correction_agreed'") == [(1,)]
+    assert await rows(app, "SELECT count(*) FROM outbox WHERE fact = 'VoucherReturned'") == [(1,)]
+
+
+@pytest.mark.parametrize("who", ["proposer", "second"])
+async def test_nobody_decides_about_their_own_households_voucher(
+    app, town, used, qian, feng, li, barber, town_database, who
+):
+    statement = await confirmed(app, town, qian, barber)
+    if who == "proposer":
+        await plant(town_database, *one_household(li, qian))
+        answer = await qian.post(f"/api/settlements/{statement}/lines/1/corrections", json=WHY)
+    else:
+        correction = await proposed(qian, statement)
+        await plant(town_database, *one_household(li, feng))
+        answer = await agreed(feng, correction)
+    assert (answer.status_code, answer.json()["code"]) == (409, "vouchers.own_use")
+    assert "请别的同事" in answer.json()["title"]
+    if who == "second":
+        back = await feng.post(f"/api/corrections/{correction}/withdrawal")
+        assert (back.status_code, back.json()["state"]) == (200, "refused")
+
+
+async def test_the_two_are_not_of_one_household(app, town, used, qian, feng, barber, town_database):
+    correction = await proposed(qian, await confirmed(app, town, qian, barber))
+    await plant(town_database, *one_household(qian, feng))
+    answer = await agreed(feng, correction)
+    assert (answer.status_code, answer.json()["code"]) == (409, "vouchers.one_household")
+    own = await agreed(qian, correction)
+    assert own.json()["code"] == "redemption.same_person"
+
+
+async def test_nobody_decides_a_dispute_about_their_own_households_voucher(
+    app, town, used, qian, feng, li, barber, town_database
+):
+    await as_owner(app, town, barber)
+    [item] = await closed(qian)
+    statement = item["settlement_id"]
+    objected = await barber.post(
+        f"/api/shop/settlements/{statement}/disputes", json={"line_no": 1, "reason": "没有来过"}
+    )
+    assert objected.status_code == 200, objected.text
+    await plant(town_database, *one_household(li, feng))
+    decision = {"decision": "reversed", "reason": "问过了"}
+    answer = await feng.post(f"/api/settlements/{statement}/disputes/1/resolution", json=decision)
+    assert (answer.status_code, answer.json()["code"]) == (409, "vouchers.own_use")
+
+
+async def test_the_passbook_the_auditor_and_who_approved_what_know_a_correction(
+    app, town, used, qian, feng, he, li, barber, town_database
+):
+    correction = await proposed(qian, await confirmed(app, town, qian, barber), 2)
+    assert (await agreed(feng, correction)).status_code == 200
+    [(journal, voucher_id, statement)] = await rows(
+        app,
+        "SELECT u.reversal_journal_id, u.voucher_id, a.settlement_id FROM redemption.adjustment a"
+        " JOIN redemption.use u ON u.community_id = a.community_id AND u.voucher_id = a.voucher_id AND u.seq = a.use_seq",
+    )
+    line = (await li.get("/api/wallet/statement?unit=point")).json()["items"][0]
+    assert (line["amount"], line["title"]) == (2000, "理发一次")
+    shown = await li.get(f"/passbook/lines/{line['seq']}?unit=point")
+    assert f"/vouchers/{voucher_id}" in shown.text
+    async with app.state.sessions.begin() as session:
+        found, _people = await papers(session, HERE, [journal])
+    assert ("兑换项目", "理发一次") in found[journal].facts
+    assert "已更正" in str(found[journal].facts)
+
+    [counted] = [
+        each for each in (await he.get(APPROVALS, params=DAYS)).json()["counts"] if each["kind"] == "correction"
+    ]
+    assert (counted["decider"], counted["agreed"], counted["refused"]) == (str(feng.actor.member_id), 1, 0)
+    await plant(town_database, *one_household(qian, feng, li))
+    flags = [each for each in (await he.get(APPROVALS, params=DAYS)).json()["flags"] if each["kind"] == "correction"]
+    assert sorted(each["role"] for each in flags) == ["correction_asked", "holder"]
+    page = await he.get("/desk/books/approvals", params=DAYS)
+    place = f"/desk/settlements/{statement}/lines/2/correction"
+    assert place in page.text
+    assert "提出更正的人" in page.text
+    assert (await he.get(place)).status_code == 200
+    english = await he.get("/desk/books/approvals", params=DAYS, headers={"accept-language": "en"})
+    assert "the person who asked for the correction" in english.text
