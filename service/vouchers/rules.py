@@ -195,18 +195,6 @@ class OwnHousehold(Conflict):
     code: ClassVar[str] = "vouchers.own_household"
 
 
-class OwnUse(Conflict):
-    """Nobody decides whether a use of their own or their household's voucher is taken back."""
-
-    code: ClassVar[str] = "vouchers.own_use"
-
-
-class OneHousehold(Conflict):
-    """Who proposes and who agrees are not of one household."""
-
-    code: ClassVar[str] = "vouchers.one_household"
-
-
 class ServesThere(Conflict):
     """Whoever serves at a shop uses no voucher for it from the desk."""
 

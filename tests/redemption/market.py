@@ -288,16 +288,14 @@ class Market(Jobs, Corrections):
         async with self.sessions.begin() as session:
             return await redemption.expire_due(session, self.book, now=self.now, limit=limit)
 
-    async def close(
-        self, merchant: UUID | None = None, *, settlement_id: UUID | None = None, until: datetime | None = None
-    ) -> redemption.Settlement:
+    async def close(self, merchant: UUID | None = None, *, settlement_id: UUID | None = None) -> redemption.Settlement:
         async with self.sessions.begin() as session:
             return await redemption.close_settlement(
                 session,
                 self.book,
                 settlement_id=settlement_id or some_id(),
                 merchant_id=merchant or self.barber,
-                received_until=until or self.now,
+                received_until=self.now,
                 actor_id=self.finance,
                 now=self.now,
             )

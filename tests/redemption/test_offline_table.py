@@ -168,23 +168,6 @@ async def test_pieces_that_were_given_back_are_the_members_and_no_strike(market:
     assert await clean(market)
 
 
-async def test_a_corrected_use_is_none_when_a_record_comes_late(market: Market):
-    """The haircut was never given, so nobody used the voucher twice: the piece had gone back to its member."""
-    offer = await roaming(market, price_points=5, payable_fen=500)
-    phone = await Phone(market, merchant_id=market.bakery).enrol()
-    voucher_id = await market.issue(offer, quantity=2)
-    await market.scan(voucher_id)
-    evening = market.at(hours=2)
-    batch = await evening.close()
-    await evening.confirm(batch.settlement_id)
-    await evening.decide_adjustment(await evening.propose_adjustment(batch.settlement_id))
-
-    said = await phone.upload(voucher_id, evening.at(hours=1), quantity=2)
-
-    assert said == ("conflict", "cancelled_before", "member")
-    assert await clean(market)
-
-
 async def test_more_pieces_than_a_voucher_ever_had_are_the_shops(market: Market):
     voucher_id = await market.issue(await roaming(market, price_points=5, payable_fen=500))
     phone = await Phone(market, merchant_id=market.bakery).enrol()

@@ -7,12 +7,11 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 import redemption
 from service.facts import VoucherReturned
-from service.identity import person
 from service.kit import audit, outbox
 from service.kit.access import Actor
 from service.kit.ids import new_id
-from service.vouchers.actions.settling import check_own
-from service.vouchers.rules import OneHousehold, key_for
+from service.vouchers.hands import check_own, check_second
+from service.vouchers.rules import key_for
 
 
 async def propose(
@@ -68,14 +67,7 @@ async def decide(
     """
     found = await redemption.adjustment(session, actor.community_id, correction_id)
     if is_agreed:
-        await check_own(session, actor, found.voucher_id)
-        first = await person(session, actor.community_id, found.proposed_by)
-        if (
-            first.member_id != actor.member_id
-            and first.household_id is not None
-            and first.household_id == actor.household_id
-        ):
-            raise OneHousehold
+        await check_second(session, actor, found)
     is_done_now = await redemption.decide_adjustment(
         session,
         actor.community_id,

@@ -10,11 +10,11 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 import redemption
 from service.communities import watch_on
 from service.facts import DisputeResolved, SettlementClosed, VoucherReturned
-from service.identity import people_by_ids
 from service.kit import audit, outbox
 from service.kit.access import Actor
 from service.kit.clock import local_day
-from service.vouchers.rules import DisputeNotFound, OwnUse, StatementNotFound, key_for
+from service.vouchers.hands import check_own
+from service.vouchers.rules import DisputeNotFound, StatementNotFound, key_for
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,16 +182,6 @@ async def disputed_line(
         if line.line_no == line_no:
             return line
     raise DisputeNotFound
-
-
-async def check_own(session: AsyncSession, actor: Actor, voucher_id: int) -> None:
-    """Raises OwnUse when the voucher is the actor's, or of somebody they live with: who holds it and who paid for it."""
-    voucher = await redemption.voucher(session, actor.community_id, voucher_id)
-    theirs = {voucher.member_id, voucher.payer_id or voucher.member_id}
-    homes = {voucher.owner_group}
-    homes |= {each.household_id for each in (await people_by_ids(session, actor.community_id, theirs)).values()}
-    if actor.member_id in theirs or (actor.household_id is not None and actor.household_id in homes):
-        raise OwnUse
 
 
 async def approve(session: AsyncSession, *, actor: Actor, settlement_id: UUID, now: datetime) -> None:
