@@ -55,7 +55,8 @@ async def propose_adjustment(
 ) -> None:
     """Ask a second person to take back the use of a line that the shop has confirmed.
 
-    adjustment_id is the caller's key. A use has one correction at most; a line in dispute is decided as a dispute.
+    adjustment_id is the caller's key. A use has one correction at most; a line in dispute is decided as a dispute. Not by who holds
+    the voucher or paid for it, and not of a shop that has left (MerchantLeft): no statement of it would bear the correction.
     """
     await act(
         session,

@@ -78,7 +78,7 @@ async def resolve_dispute(
     actor_id: UUID,
     now: datetime,
 ) -> None:
-    """Decide a line in dispute, by neither who closed its batch nor who objected.
+    """Decide a line in dispute, by neither who closed its batch nor who objected nor whose voucher it is.
 
     For the shop: the merchant's next batch carries the line. Otherwise the use is taken back by its exact opposite:
     the points go to the member, the sponsor's part to the sponsor, and the pieces cannot be used again.
