@@ -23,7 +23,11 @@ BEGIN
         RETURN v_before;
     END IF;
     v_before := redemption.redeem_refusal(v_voucher, p_code_seq, p_merchant, p_owner_group_of_redeemer, p_redeemer, 1, p_now,
-                                          coalesce(p_device, '00000000-0000-0000-0000-000000000000'));
+                                          coalesce(p_device, '00000000-0000-0000-0000-000000000000'),
+                                          -- Whoever was paid a part in this moment may keep the rest, also a shop that has left since.
+                                          (SELECT v_voucher.issued_at FROM redemption.use u
+                                            WHERE u.community_id = p_community AND u.voucher_id = p_voucher_id AND u.merchant_id = p_merchant
+                                              AND u.state = 'ACCEPTED' AND u.received_at = p_now LIMIT 1));
     IF v_before.code IS NOT NULL THEN
         RETURN v_before;
     ELSIF coalesce(p_reason, '') = '' THEN
@@ -131,6 +135,7 @@ CREATE FUNCTION redemption.redeem_locked(
 DECLARE
     v_voucher redemption.voucher;
     v_scan redemption.verdict;
+    v_again redemption.verdict;
 BEGIN
     SELECT * INTO v_voucher FROM redemption.voucher v
      WHERE v.community_id = p_community AND v.voucher_id = p_voucher_id FOR NO KEY UPDATE;
@@ -148,14 +153,21 @@ BEGIN
                     CASE WHEN v_voucher.quantity_used > 0 THEN 'PART_USED' ELSE 'ISSUED' END, p_clerk, p_on_behalf_of, 'scanned', p_now);
             v_scan := redemption.redeem(p_community, p_device, p_nonce, p_voucher_id, p_code_seq, p_merchant, p_owner_group_of_clerk,
                                         p_clerk, p_quantity, p_scanned_at, p_now, p_on_behalf_of);
-            IF v_scan.code = 'leased' AND p_quantity BETWEEN 1 AND redemption.open_quantity(v_voucher) THEN
-                -- The lease is younger than the lock, so its list has not this voucher: nobody can take it without a network.
-                INSERT INTO redemption.device (community_id, device_id, kind, registered_by, registered_at)
-                VALUES (p_community, p_device, 'browser', p_clerk, p_now)
-                    ON CONFLICT DO NOTHING;
+            IF v_scan.code IN ('leased', 'wrong_merchant') THEN
+                -- A lease younger than the lock has not this voucher on its list: nobody can take it without a network. And a shop that left is
+                -- still paid for what it holds: the token says that the lock was lawful, so any day since the voucher was issued will do.
                 SELECT * INTO v_voucher FROM redemption.voucher v WHERE v.community_id = p_community AND v.voucher_id = p_voucher_id;
-                v_scan := redemption.take_use(v_voucher, p_device, p_nonce, p_code_seq, p_merchant, p_clerk, p_quantity, p_scanned_at, p_now,
-                                              p_on_behalf_of, 'redeem');
+                v_again := redemption.redeem_refusal(v_voucher, p_code_seq, p_merchant, p_owner_group_of_clerk, p_clerk, p_quantity, p_now, NULL,
+                                                     v_voucher.issued_at);
+                IF v_again.code IS NULL THEN
+                    INSERT INTO redemption.device (community_id, device_id, kind, registered_by, registered_at)
+                    VALUES (p_community, p_device, 'browser', p_clerk, p_now)
+                        ON CONFLICT DO NOTHING;
+                    v_scan := redemption.take_use(v_voucher, p_device, p_nonce, p_code_seq, p_merchant, p_clerk, p_quantity, p_scanned_at, p_now,
+                                                  p_on_behalf_of, 'redeem');
+                ELSIF v_scan.code = 'wrong_merchant' THEN
+                    v_scan := v_again;
+                END IF;
             END IF;
             IF v_scan.code <> 'redeemed' THEN
                 RAISE EXCEPTION USING ERRCODE = 'LL001', MESSAGE = 'not redeemed';

@@ -12,10 +12,10 @@ CREATE FUNCTION redemption.use_detail(p_voucher redemption.voucher, p_use redemp
 $$;
 
 -- The first reason, in the fixed order of rules.REDEEM_ORDER, why this voucher is not redeemed here and now; NULL when it can be.
--- Another shop's voucher says nothing but that.
+-- Another shop's voucher says nothing but that. p_scope_at is of a lock that a shop took before it left: then its scope is as of that moment.
 CREATE FUNCTION redemption.redeem_refusal(
     p_voucher redemption.voucher, p_code_seq int, p_merchant uuid, p_owner_group_of_clerk uuid, p_clerk uuid, p_quantity int, p_now timestamptz,
-    p_device uuid DEFAULT NULL
+    p_device uuid DEFAULT NULL, p_scope_at timestamptz DEFAULT NULL
 ) RETURNS redemption.verdict
     LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -27,7 +27,8 @@ BEGIN
         RETURN redemption.said('unknown');
     ELSIF NOT EXISTS (SELECT FROM redemption.offer_merchant om
                        WHERE om.community_id = p_voucher.community_id AND om.offer_id = p_voucher.offer_id
-                         AND om.merchant_id = p_merchant) THEN
+                         AND om.merchant_id = p_merchant)
+          AND (p_scope_at IS NULL OR NOT redemption.is_in_scope(p_voucher.community_id, p_voucher.offer_id, p_merchant, p_scope_at)) THEN
         RETURN redemption.said('wrong_merchant');
     ELSIF p_clerk IN (p_voucher.member_id, p_voucher.payer_id) OR p_voucher.owner_group = p_owner_group_of_clerk THEN
         RETURN redemption.said('own_voucher');

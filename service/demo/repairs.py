@@ -8,6 +8,7 @@ from service.demo.offers import publish
 from service.demo.stage import Stage
 from service.repairs.actions import pricing, skills, working
 from service.repairs.actions.pricing import QuoteLine
+from service.repairs.queries import orders
 from service.repairs.rules import Step, Trade
 
 RULES = ("先上门看，再报价，您同意了才动手。", "修好当面验收，七天内再坏免费返修。")
@@ -30,7 +31,8 @@ async def season(stage: Stage) -> None:
     going_on = await _taken(stage, "sun", "客厅的插座松了，插头插不稳。", stage.now - timedelta(hours=30))
     await _quoted(stage, going_on, "换开关插座", 1000, stage.now - timedelta(hours=29))
     at = stage.now - timedelta(hours=2)
-    await pricing.agree(stage.session, actor=stage.cast["sun"], order_id=going_on, now=at)
+    seen = await orders.order_for(stage.session, stage.cast["sun"], going_on)
+    await pricing.agree(stage.session, actor=stage.cast["sun"], order_id=going_on, revision=seen.revision, now=at)
     for step in (Step.GO, Step.ARRIVE):
         at += timedelta(minutes=20)
         await working.move_on(stage.session, actor=wang, order_id=going_on, step=step, now=at)

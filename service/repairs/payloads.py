@@ -72,6 +72,12 @@ class ChangeIn(msgspec.Struct, frozen=True):
     reason: Text
 
 
+class AgreeIn(msgspec.Struct, frozen=True):
+    """Yes to the price that the order of this revision shows."""
+
+    revision: int
+
+
 class DoneIn(msgspec.Struct, frozen=True):
     """How long it took, and what was done."""
 
@@ -140,7 +146,10 @@ class LineOut(msgspec.Struct, frozen=True):
 
 
 class RepairOut(msgspec.Struct, frozen=True):
-    """One order. `code` is what the resident shows when the work is done, and only theirs."""
+    """One order. `code` is what the resident shows when the work is done, and only theirs.
+
+    `revision` names the price that is agreed to; `release_after` says when a fifth that could not be released is tried again.
+    """
 
     order_id: UUID
     state: RepairState
@@ -159,12 +168,13 @@ class RepairOut(msgspec.Struct, frozen=True):
     minutes: int
     warranty: Warranty
     warranty_until: datetime | None
+    release_after: datetime | None
     voucher_id: str | None
     code: str | None
 
 
 class PartOut(msgspec.Struct, frozen=True):
-    """So many of one item at a price. Those that are not current are of a price that was named before."""
+    """So many of one item at a price. Those that are not current are of a price that was named before or not agreed to."""
 
     item: str
     unit: str
@@ -296,6 +306,12 @@ class SkillsForm(msgspec.Struct):
     trades: Annotated[list[Trade], msgspec.Meta(max_length=len(Trade))] = []
 
 
+class AgreeForm(msgspec.Struct):
+    """Yes to the price that was on the page."""
+
+    revision: int
+
+
 class DeclineForm(msgspec.Struct):
     """Why not."""
 
@@ -332,6 +348,7 @@ def repair_out(order: RepairOrder, names: dict[UUID, str], code: str | None = No
         minutes=order.minutes,
         warranty=Warranty(order.warranty),
         warranty_until=order.warranty_until,
+        release_after=order.release_after,
         voucher_id=str(order.voucher_id) if order.voucher_id else None,
         code=code,
     )

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import ClassVar, Final
 
@@ -14,6 +15,8 @@ PIECES: Final = 5
 """A fifth of a price is its warranty, so every part of a price is a multiple of five fen."""
 TEXT_LENGTH_MAX: Final = 500
 MINUTES_MAX: Final = 480
+MINUTES_SPARE: Final = 5
+"""So many more than the time since the arrival may be written down."""
 PHOTOS_MAX: Final = 6
 """Of one order, before and after."""
 LINES_MAX: Final = 20
@@ -91,6 +94,8 @@ class Warranty(StrEnum):
     CLAIMED = "claimed"
     RELEASED = "released"
     GIVEN_BACK = "given_back"
+    RETURNED = "returned"
+    """It went back with its voucher before anybody had it: the voucher ran out or was made void."""
 
 
 S = RepairState
@@ -153,6 +158,12 @@ class QuoteWrong(Invalid):
     code: ClassVar[str] = "repairs.quote_wrong"
 
 
+class PriceChanged(Conflict):
+    """The yes was to a price that was named before; another stands there now."""
+
+    code: ClassVar[str] = "repairs.price_changed"
+
+
 class PhotoMissing(Conflict):
     """Done is shown by a photo, or a note says why there is none."""
 
@@ -187,6 +198,13 @@ class SecondPersonNeeded(Conflict):
     """Whoever claimed it does not decide it."""
 
     code: ClassVar[str] = "repairs.second_person_needed"
+
+
+def check_minutes(minutes: int, arrived_at: datetime, now: datetime) -> None:
+    """No more minutes than somebody was there, in whole minutes and a few for clocks and tidying up."""
+    there = -((arrived_at - now) // timedelta(minutes=1))
+    if minutes > there + MINUTES_SPARE:
+        raise Invalid({"minutes": "repair_minutes"})
 
 
 def check_step(step: Step, state: RepairState) -> RepairState:

@@ -83,6 +83,8 @@ class RepairOrder(SQLModel, table=True):
     accepted_at: datetime | None = None
     warranty: str = Field(default=Warranty.NONE, sa_type=sa.Text)
     warranty_until: datetime | None = None
+    release_after: datetime | None = None
+    """The fifth could not be released: not tried again before this moment."""
     claimed_by: UUID | None = None
     decided_by: UUID | None = None
 
@@ -110,6 +112,8 @@ class RepairLine(SQLModel, table=True):
     actor_id: UUID | None = None
     on_behalf_of: UUID | None = None
     note: str | None = Field(default=None, sa_type=sa.Text)
+    change_id: UUID | None = None
+    """The change order of a price that was named for a job under way."""
 
 
 class RepairPart(SQLModel, table=True):

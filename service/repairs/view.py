@@ -77,7 +77,8 @@ async def detail(
     changes = await redemption.changes_of(session, actor.community_id, [order.voucher_id] if order.voucher_id else [])
     names = await names_of(session, actor, [order], lines)
     code, _said = await codes_of(session, actor, order, origin, now)
-    priced = max((line.revision for line in lines if line.step in (Step.QUOTE, Step.CHANGE)), default=0)
+    agreed = {change.change_id for change in changes if change.is_agreed}
+    priced = max((line.revision for line in lines if line.step == Step.QUOTE or line.change_id in agreed), default=0)
     parts = await queries.parts(session, actor.community_id, order.order_id)
     return RepairDetailOut(
         repair_out(order, names, code),

@@ -24,8 +24,8 @@ TAP = {"item": "维修水龙头", "fen_each": 2000}
 class Jobs:
     """Granny's tap, and everybody who has to do with it."""
 
-    def __init__(self, clients, team):
-        self.clients, self.team = clients, team
+    def __init__(self, clients, team, clock):
+        self.clients, self.team, self.clock = clients, team, clock
 
     async def post(self, who, path, given=None, status=200):
         answer = await self.clients[who].post(path, json=given, headers={"idempotency-key": str(uuid4())})
@@ -45,13 +45,19 @@ class Jobs:
     async def agreed(self, *lines):
         path = await self.taken()
         await self.post("wang", f"{path}/quote", {"lines": list(lines or [TAP])})
-        await self.post("granny", f"{path}/agreement")
+        await self.agree(path)
         return path
+
+    async def agree(self, path, who="granny"):
+        return await self.post(
+            who, f"{path}/agreement", {"revision": (await self.look(path, who))["repair"]["revision"]}
+        )
 
     async def done(self, *lines, minutes=40):
         path = await self.agreed(*lines)
         for step in ("departure", "arrival"):
             await self.post("wang", f"{path}/{step}")
+        self.clock.move(minutes=minutes)
         await self.post("wang", f"{path}/completion", {"minutes": minutes, "note": "居民不想拍照"})
         return path
 
@@ -64,7 +70,7 @@ class Jobs:
 
 
 @pytest.fixture
-async def jobs(app, town, wu, zheng, wang, granny, li, he, offer_of):
+async def jobs(app, clock, town, wu, zheng, wang, granny, li, he, offer_of):
     team = town.organisations["team"]
     async with app.state.sessions.begin() as session:
         await communities.set_prices(
@@ -90,7 +96,7 @@ async def jobs(app, town, wu, zheng, wang, granny, li, he, offer_of):
         per_member_cap=None,
     )
     people = {"wu": wu, "zheng": zheng, "wang": wang, "granny": granny, "li": li, "he": he}
-    return Jobs(people, team)
+    return Jobs(people, team, clock)
 
 
 @pytest.fixture

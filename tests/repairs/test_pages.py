@@ -8,6 +8,7 @@ import pytest
 from PIL import Image
 
 from service.households.rules import HouseholdKind
+from tests.repairs.conftest import TAP
 from tests.repairs.test_photos import jpeg
 from tests.wishes.acts import counted
 
@@ -36,6 +37,13 @@ async def text(client, url):
     return answer.text
 
 
+def agreeing(page):
+    """What the button of the yes sends along."""
+    form = re.search(r'name="revision" value="(\d+)"', page)
+    assert form, page
+    return {"revision": form[1]}
+
+
 async def test_from_the_report_to_the_warranty_on_pages(jobs, zheng, classify):
     granny, wang, wu = (jobs.clients[who] for who in ("granny", "wang", "wu"))
     given = {"kind": "lonely", "team": str(jobs.team), "percent": 50}
@@ -57,9 +65,14 @@ async def test_from_the_report_to_the_warranty_on_pages(jobs, zheng, classify):
     assert dear.status_code == 422
     assert "价钱不在价目表的范围里" in dear.text
     await led(wang, f"{path}/quote", {f"quantity_{number[1]}": "1", f"yuan_{number[1]}": "20"})
-    await led(granny, f"{path}/agree")
+    await led(granny, f"{path}/agree", agreeing(await text(granny, path)))
     for step in ("go", "arrive"):
         await led(wang, f"{path}/{step}")
+    early = await press(wang, f"{path}/finish", {"minutes": "40"}, jpeg("blue"))
+    assert early.status_code == 422
+    assert "比到了以后的时间还长" in early.text
+    jobs.clock.move(minutes=39)
+    assert 'name="minutes" type="number" inputmode="decimal" value="40"' in await text(wang, path)
     without = await press(wang, f"{path}/finish", {"minutes": "40"})
     assert without.status_code == 409
     assert "请拍一张修好以后的照片" in without.text
@@ -80,6 +93,27 @@ async def test_from_the_report_to_the_warranty_on_pages(jobs, zheng, classify):
     await led(zheng, f"/desk{path}/uphold", {"reason": "看过了"})
     repair = (await jobs.look(f"/api{path}"))["repair"]
     assert (repair["warranty"], repair["minutes"]) == ("given_back", 40)
+
+
+async def test_a_yes_is_to_the_price_that_was_on_the_page(jobs):
+    path = (await jobs.taken()).removeprefix("/api")
+    granny, wu = jobs.clients["granny"], jobs.clients["wu"]
+    await jobs.post("wang", f"/api{path}/quote", {"lines": [TAP]})
+    seen = agreeing(await text(granny, path))
+    await jobs.post("wang", f"/api{path}/quote", {"lines": [TAP | {"quantity": 3}]})
+
+    for client, url in ((granny, path), (wu, f"/desk{path}")):
+        late = await press(client, f"{url}/agree", seen)
+        assert late.status_code == 409
+        assert "价钱刚刚改过" in late.text
+        assert "60.00" in late.text
+        assert agreeing(late.text) != seen
+    assert (await press(granny, f"{path}/agree")).status_code == 422
+    assert (await jobs.look(f"/api{path}"))["repair"]["state"] == "quoted"
+
+    await led(granny, f"{path}/agree", agreeing(late.text))
+
+    assert (await jobs.look(f"/api{path}"))["repair"]["cash_fen"] == 6000
 
 
 async def test_a_photo_that_is_none_gives_the_form_back(jobs):
@@ -109,7 +143,7 @@ async def test_a_call_is_written_down_and_the_resident_says_yes_on_the_phone(job
     await jobs.post("wu", f"/api{path}/assignment", {"team": str(jobs.team), "repairer": str(wang.actor.member_id)})
     await led(wang, f"{path}/take")
     await led(wang, f"{path}/quote")
-    await led(wu, f"{desk}/agree")
+    await led(wu, f"{desk}/agree", agreeing(await text(wu, desk)))
     assert (await jobs.look(f"/api{path}"))["repair"]["state"] == "agreed"
     assert "上门维修证" in await text(wang, f"{path}/badge")
     assert "李奶奶" not in await text(wang, f"{path}/badge")

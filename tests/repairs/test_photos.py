@@ -66,6 +66,7 @@ async def test_done_is_shown_by_a_photo_or_a_note_says_why_not(jobs):
     assert early.json()["code"] == "repairs.in_other_state"
     for step in ("departure", "arrival"):
         await jobs.post("wang", f"{path}/{step}")
+    jobs.clock.move(minutes=40)
     without = await jobs.clients["wang"].post(f"{path}/completion", json={"minutes": 40})
     assert without.json()["code"] == "repairs.photo_missing"
     granny = await send(jobs.clients["granny"], path, jpeg(), "after")
@@ -107,3 +108,24 @@ async def test_a_price_says_what_it_is_made_of(jobs):
     assert [(part["item"], part["is_current"]) for part in parts] == [
         ("维修水龙头", False), ("装灯", False), ("维修水龙头", True),
     ]  # fmt: skip
+
+
+async def current(jobs, path):
+    parts = (await jobs.look(path))["parts"]
+    return [(part["item"], part["quantity"]) for part in parts if part["is_current"]]
+
+
+async def test_a_dearer_price_shows_its_parts_when_it_was_agreed_to(jobs):
+    path = await jobs.agreed(TAP)
+    for answer in ("refusal", "agreement"):
+        asked = {"lines": [TAP | {"quantity": 2}], "reason": "还有一个也坏了"}
+        change = (await jobs.post("wang", f"{path}/changes", asked, 201))["change_id"]
+        assert await current(jobs, path) == [("维修水龙头", 1)]
+        await jobs.post("granny", f"{path}/changes/{change}/{answer}")
+    assert await current(jobs, path) == [("维修水龙头", 2)]
+    form = await jobs.clients["wang"].get(f"{path.removeprefix('/api')}/quote", headers={"accept": "text/html"})
+    assert 'name="quantity_0" type="number" inputmode="decimal" value="2"' in form.text
+
+    await jobs.post("wang", f"{path}/changes", {"lines": [], "reason": "不收钱了"}, 201)
+
+    assert await current(jobs, path) == []

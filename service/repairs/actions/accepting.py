@@ -30,7 +30,12 @@ from service.repairs.rules import (
 from service.repairs.tables import RepairOrder
 
 WARRANTY_DAYS = 7
+LOCK_DAYS = 89
+"""How long the warranty's fifth is locked: as long as a lock may last, for a claim takes the time that the office takes."""
+MOMENT = timedelta(minutes=1)
+TRY_AGAIN = timedelta(days=1)
 BATCH = 50
+BACK = (redemption.VoucherState.EXPIRED, redemption.VoucherState.CANCELLED, redemption.VoucherState.VOID)
 
 
 async def accept(
@@ -58,7 +63,8 @@ async def accept(
     pieces = PIECES - 1 if order.payable_fen else PIECES
     await _redeem(session, order, actor, pieces, nonce=nonce, device_id=device_id, code_seq=code_seq, now=now)
     if order.payable_fen:
-        await _lock_rest(session, order, actor, now)
+        until = now + timedelta(days=LOCK_DAYS)
+        await _lock(session, order, redeemer_id=actor.member_id, household_id=actor.household_id, until=until, now=now)
         await session.flush()
     await _record(session, order, actor, now)
     return order
@@ -108,21 +114,29 @@ async def _redeem(
         raise redemption.BY_CODE[scan.verdict].from_answer(scan.detail)
 
 
-async def _lock_rest(session: AsyncSession, order: RepairOrder, actor: Actor, now: datetime) -> None:
-    """The warranty's fifth stays locked a day longer than the warranty, so that its release never finds it let go."""
+async def _lock(
+    session: AsyncSession,
+    order: RepairOrder,
+    *,
+    redeemer_id: UUID | None,
+    household_id: UUID | None,
+    until: datetime,
+    now: datetime,
+) -> None:
     assert order.voucher_id is not None, "ck_repair_order_agreed"
     assert order.team_id is not None, "an agreed order has a team"
+    assert redeemer_id is not None, "an agreed order has a repairer"
     lock = await redemption.lock_voucher(
         session,
         order.community_id,
         order.voucher_id,
         key=new_id(),
         merchant_id=order.team_id,
-        redeemer_id=actor.member_id,
-        owner_group_of_redeemer=actor.household_id,
-        until=now + timedelta(days=89),
+        redeemer_id=redeemer_id,
+        owner_group_of_redeemer=household_id,
+        until=until,
         reason="warranty",
-        actor_id=actor.member_id,
+        actor_id=redeemer_id,
         now=now,
     )
     order.lock_token = lock.token
@@ -189,13 +203,25 @@ async def decide_claim(
     return order
 
 
-async def _give_back(session: AsyncSession, order: RepairOrder, actor: Actor, reason: str, now: datetime) -> None:
+async def _rest(session: AsyncSession, order: RepairOrder) -> redemption.VoucherState:
     assert order.voucher_id is not None, "ck_repair_order_agreed"
-    await redemption.unlock_voucher(
-        session, order.community_id, order.voucher_id, key=new_id(), reason=reason, actor_id=actor.member_id, now=now
-    )
-    rest = await redemption.voucher(session, order.community_id, order.voucher_id)
-    if rest.state is redemption.VoucherState.EXPIRED:
+    return (await redemption.voucher(session, order.community_id, order.voucher_id)).state
+
+
+async def _give_back(session: AsyncSession, order: RepairOrder, actor: Actor, reason: str, now: datetime) -> None:
+    """To who paid it. A claim that was decided late may find that the lock was let go, and that time was quicker."""
+    assert order.voucher_id is not None, "ck_repair_order_agreed"
+    if await _rest(session, order) is redemption.VoucherState.LOCKED:
+        await redemption.unlock_voucher(
+            session,
+            order.community_id,
+            order.voucher_id,
+            key=new_id(),
+            reason=reason,
+            actor_id=actor.member_id,
+            now=now,
+        )
+    if await _rest(session, order) in BACK:
         # It ran out while it was locked, and went back when it was let go.
         return
     await redemption.cancel_voucher(
@@ -211,18 +237,39 @@ async def _give_back(session: AsyncSession, order: RepairOrder, actor: Actor, re
 
 
 async def _release(session: AsyncSession, order: RepairOrder, now: datetime) -> None:
-    """The last piece is the team's. The order's id is the device and names the scan, so that it happens once."""
+    """The last piece is the team's. The order's id is the device and names the scan, so that it happens once.
+
+    A piece that has gone back with its voucher is nobody's to have any more. One whose lock was let go is locked once more:
+    what is not locked takes a code.
+    """
+    state = await _rest(session, order)
+    if state in BACK:
+        order.warranty = Warranty.RETURNED
+        return
+    if state is redemption.VoucherState.USED:
+        # Its lock was let go and the resident showed the code again: the team has it.
+        return
+    if state is redemption.VoucherState.PART_USED:
+        await _lock(session, order, redeemer_id=order.repairer_id, household_id=None, until=now + MOMENT, now=now)
     nonce = uuid.uuid5(order.order_id, "warranty")
     await _redeem(session, order, None, 1, nonce=nonce, device_id=order.order_id, code_seq=None, now=now)
 
 
 async def release_warranties(session: AsyncSession, now: datetime) -> int:
-    """Let teams have what nobody claimed in time: one community a transaction."""
+    """Let teams have what nobody claimed in time: one community a transaction, and each order for itself.
+
+    One that cannot be released, for its voucher is frozen, stands in the office's list and is tried again a day later.
+    """
     found = await queries.warranties_over(session, now, BATCH)
     for order in found:
-        order.warranty = Warranty.RELEASED
-        write(session, order, Step.RELEASE, actor=None, now=now)
-    await session.flush()
-    for order in found:
-        await _release(session, order, now)
+        try:
+            async with session.begin_nested():
+                order.warranty = Warranty.RELEASED
+                write(session, order, Step.RELEASE, actor=None, now=now)
+                await session.flush()
+                await _release(session, order, now)
+        except redemption.RedemptionRefusal:
+            await session.refresh(order)
+            order.release_after = now + TRY_AGAIN
+            await session.flush()
     return len(found)

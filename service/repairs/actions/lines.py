@@ -45,11 +45,12 @@ def write(
     now: datetime,
     on_behalf_of: UUID | None = None,
     note: str | None = None,
+    change_id: UUID | None = None,
 ) -> None:
     """Move a locked order on and write down who did it for whom. Free text stays in the history, out of the audit."""
     order.state = after or order.state
     order.revision, order.changed_at = order.revision + 1, now
-    add_line(session, order, step, actor=actor, now=now, on_behalf_of=on_behalf_of, note=note)
+    add_line(session, order, step, actor=actor, now=now, on_behalf_of=on_behalf_of, note=note, change_id=change_id)
 
 
 def add_line(
@@ -61,6 +62,7 @@ def add_line(
     now: datetime,
     on_behalf_of: UUID | None = None,
     note: str | None = None,
+    change_id: UUID | None = None,
 ) -> None:
     """The line for the revision that the order has now."""
     session.add(
@@ -74,6 +76,7 @@ def add_line(
             actor_id=actor.member_id if actor else None,
             on_behalf_of=on_behalf_of,
             note=note or None,
+            change_id=change_id,
         )
     )
     _tell(session, order, step, now)

@@ -21,6 +21,7 @@ from service.repairs.rules import (
     NoOffer,
     NotYourJob,
     Price,
+    PriceChanged,
     QuoteWrong,
     RepairInOtherState,
     RepairState,
@@ -109,14 +110,17 @@ async def _total(
     return sum(line.quantity * line.fen_each for line in lines), {item: listed.unit for item, listed in known.items()}
 
 
-async def agree(session: AsyncSession, *, actor: Actor, order_id: UUID, now: datetime) -> RepairOrder:
+async def agree(session: AsyncSession, *, actor: Actor, order_id: UUID, revision: int, now: datetime) -> RepairOrder:
     """The resident's yes to the quote, or staff's for somebody who phones: a voucher, locked for the job, at this price.
 
+    The revision is the order's whose price was seen: when another was named meanwhile, that is not what was agreed to.
     The order's lock is first; redemption locks offer, voucher and the book's head, in this order, and is last.
     """
     order = await queries.lock_order(session, actor, order_id)
     behalf = _for_resident(order, actor)
     to = check_step(Step.AGREE, RepairState(order.state))
+    if order.revision != revision:
+        raise PriceChanged
     assert order.team_id is not None, "a quoted order has a team"
     assert order.repairer_id is not None, "a quoted order has a repairer"
     people = await identity.people_by_ids(session, actor.community_id, [order.asked_by, order.repairer_id])
@@ -242,7 +246,7 @@ async def change_price(
     total, units = await _total(session, order, lines, now)
     price = split_price(total, order.percent)
     change_id = new_id()
-    write(session, order, Step.CHANGE, actor=actor, now=now, note=reason)
+    write(session, order, Step.CHANGE, actor=actor, now=now, note=reason, change_id=change_id)
     _keep_lines(session, order, lines, units)
     await session.flush()
     if not await _propose(session, order, price, change_id=change_id, reason=reason, actor_id=actor.member_id, now=now):

@@ -25,6 +25,7 @@ from service.repairs.rules import (
     RepairState,
     Step,
     Trade,
+    check_minutes,
     check_step,
 )
 from service.repairs.tables import RepairOrder
@@ -139,6 +140,8 @@ async def move_on(
     if step is Step.ARRIVE:
         order.arrived_at = now
     elif step is Step.FINISH:
+        assert order.arrived_at is not None, "who is on site arrived"
+        check_minutes(minutes, order.arrived_at, now)
         if photo is not None:
             await keep_photo(session, order, photo, moment=Moment.AFTER, actor=actor, now=now)
         elif not note.strip() and not await queries.has_photo(session, order, Moment.AFTER):

@@ -14,7 +14,16 @@ from service.kit.once import once
 from service.kit.photos import BODY_BYTES_MAX
 from service.repairs import actions
 from service.repairs.api.shared import AnyRequest, acted, photo_of
-from service.repairs.payloads import NoteIn, PhotoMade, ReasonIn, RepairDetailOut, RepairOut, RepairsOut, ReportIn
+from service.repairs.payloads import (
+    AgreeIn,
+    NoteIn,
+    PhotoMade,
+    ReasonIn,
+    RepairDetailOut,
+    RepairOut,
+    RepairsOut,
+    ReportIn,
+)
 from service.repairs.queries import orders as queries
 from service.repairs.tables import RepairOrder
 from service.repairs.view import answer_of, detail, photo_answer
@@ -92,14 +101,15 @@ async def report(
 async def agree(
     request: AnyRequest,
     order_id: FromPath[UUID],
+    data: JSONBody[AgreeIn],
     session: NamedDependency[AsyncSession],
     actor: NamedDependency[Actor],
     now: NamedDependency[datetime],
 ) -> Response[RepairOut]:
-    """Yes to the price: the voucher is taken and kept for the job."""
+    """Yes to the price of this revision: the voucher is taken and kept for the job."""
 
     async def act() -> RepairOrder:
-        return await actions.agree(session, actor=actor, order_id=order_id, now=now)
+        return await actions.agree(session, actor=actor, order_id=order_id, revision=data.revision, now=now)
 
     return await acted(request, session, actor, now, act)
 

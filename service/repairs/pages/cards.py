@@ -8,7 +8,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from service.kit.access import Actor, Role
 from service.kit.manifest import InboxRow
 from service.repairs.queries import orders as queries
-from service.repairs.queries.desk import Shown, count_waiting, desk_list
+from service.repairs.queries.desk import Shown, count_waiting, desk_list, not_released
 from service.repairs.rules import DISPATCHERS
 from service.repairs.view import listed
 
@@ -35,13 +35,18 @@ async def my_repairs(session: AsyncSession, actor: Actor, now: datetime) -> Mapp
 
 
 async def inbox(session: AsyncSession, actor: Actor, now: datetime) -> Sequence[InboxRow]:
-    """Orders that nobody was given yet, and warranties to be decided."""
+    """Orders that nobody was given yet, warranties to be decided, and fifths that could not be released."""
     del now
     if not actor.has(*DISPATCHERS):
         return []
     rows = []
-    for kind, view in (("repair_reported", Shown.WAITING), ("repair_claimed", Shown.CLAIMED)):
-        found = (await desk_list(session, actor, shown=view)).rows
+    kinds = [
+        ("repair_reported", (await desk_list(session, actor, shown=Shown.WAITING)).rows),
+        ("repair_claimed", (await desk_list(session, actor, shown=Shown.CLAIMED)).rows),
+    ]
+    if actor.has(Role.STAFF):
+        kinds.append(("repair_not_released", await not_released(session, actor)))
+    for kind, found in kinds:
         rows += [
             InboxRow(
                 kind, each.text[:40], each.asker, order.changed_at, f"/desk/repairs/{each.order_id}", each.is_urgent

@@ -26,7 +26,7 @@ from service.kit.refusals import Invalid
 from service.kit.words import yuan
 from service.repairs import actions
 from service.repairs.pages.shared import AnyRequest, context, trades
-from service.repairs.payloads import AssignForm, NoteIn, Nothing, ReasonForm, RepairOut, ReportForForm
+from service.repairs.payloads import AgreeForm, AssignForm, NoteIn, ReasonForm, RepairOut, ReportForForm
 from service.repairs.queries.desk import FILE_ROWS_MAX, Shown, candidates, count_waiting, desk_list
 from service.repairs.queries.orders import order_for
 from service.repairs.rules import DISPATCHERS, OFFICE, RepairState, Trade, Warranty
@@ -257,10 +257,10 @@ async def agree_for(
 ) -> Redirect:
     """The resident said yes on the phone."""
 
-    async def act(_form: Nothing) -> None:
-        await actions.agree(session, actor=actor, order_id=order_id, now=now)
+    async def act(form: AgreeForm) -> None:
+        await actions.agree(session, actor=actor, order_id=order_id, revision=form.revision, now=now)
 
-    return await _step(request, session, actor, order_id, now, Nothing, act, "repairs.agreed")
+    return await _step(request, session, actor, order_id, now, AgreeForm, act, "repairs.agreed")
 
 
 @post("/desk/repairs/{order_id:uuid}/cancel", opt=STAFF, include_in_schema=False)

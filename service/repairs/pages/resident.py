@@ -18,7 +18,7 @@ from service.kit.photos import ACCEPT, BODY_BYTES_MAX
 from service.kit.refusals import Invalid
 from service.repairs import actions
 from service.repairs.pages.shared import TEMPLATE, AnyRequest, context, step, trades
-from service.repairs.payloads import NoteIn, Nothing, PictureForm, ReasonForm, ReportForm
+from service.repairs.payloads import AgreeForm, NoteIn, Nothing, PictureForm, ReasonForm, ReportForm
 from service.repairs.queries import orders as queries
 from service.repairs.rules import Moment, RepairState
 from service.repairs.view import listed, photo_answer, photo_in
@@ -144,10 +144,10 @@ async def agree(
 ) -> Redirect:
     """Yes to the price."""
 
-    async def act(_form: Nothing) -> None:
-        await actions.agree(session, actor=actor, order_id=order_id, now=now)
+    async def act(form: AgreeForm) -> None:
+        await actions.agree(session, actor=actor, order_id=order_id, revision=form.revision, now=now)
 
-    return await step(request, session, actor, order_id, now, Nothing, act, "repairs.agreed")
+    return await step(request, session, actor, order_id, now, AgreeForm, act, "repairs.agreed")
 
 
 @post("/repairs/{order_id:uuid}/changes/{change_id:uuid}/agree", opt=SIGNED_IN, include_in_schema=False)

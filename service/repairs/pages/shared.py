@@ -1,7 +1,7 @@
 """What the pages of repairs have in common: one order as everybody sees it, and a step that leads back to it."""
 
 from collections.abc import Awaitable, Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, TypeVar
 from uuid import UUID
 
@@ -17,7 +17,8 @@ from service.kit.once import once_page
 from service.kit.pages import form_of, refill
 from service.kit.photos import ACCEPT
 from service.repairs.queries import orders as queries
-from service.repairs.rules import Decline, RepairState, Trade, Warranty
+from service.repairs.rules import MINUTES_MAX, Decline, RepairState, Trade, Warranty
+from service.repairs.tables import RepairOrder
 from service.repairs.view import codes_of, detail
 
 AnyRequest = Request[Any, Any, Any]
@@ -74,10 +75,17 @@ async def context(
         "is_my_job": order.repairer_id == actor.member_id,
         "may_claim": is_held and order.asked_by == actor.member_id,
         "is_held": is_held,
+        "minutes": _minutes(order, now),
         "declines": [(each.value, translate(f"repairs.decline.{each.value}")) for each in Decline],
         "accept": ACCEPT,
         "poll_seconds": POLL_SECONDS,
     }
+
+
+def _minutes(order: RepairOrder, now: datetime) -> int:
+    """How long the repairer has been there, in steps of five."""
+    fives = -((order.arrived_at - now) // timedelta(minutes=5)) if order.arrived_at else 1
+    return min(max(fives, 1) * 5, MINUTES_MAX)
 
 
 async def step(

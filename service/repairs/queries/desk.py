@@ -94,6 +94,21 @@ async def desk_list(
     )
 
 
+async def not_released(session: AsyncSession, actor: Actor) -> Sequence[RepairOrder]:
+    """Orders whose fifth could not be released when its time came, the oldest first, a page at most."""
+    rows = await session.exec(
+        select(RepairOrder)
+        .where(
+            *whose(actor),
+            col(RepairOrder.warranty) == Warranty.HELD,
+            col(RepairOrder.release_after).is_not(None),
+        )
+        .order_by(col(RepairOrder.warranty_until), col(RepairOrder.order_id))
+        .limit(PAGE_SIZE)
+    )
+    return list(rows)
+
+
 async def count_waiting(session: AsyncSession, actor: Actor) -> int:
     """How many nobody was given yet, or wait for a decision about their warranty."""
     counted = await session.execute(

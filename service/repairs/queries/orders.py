@@ -162,16 +162,21 @@ async def parts(session: AsyncSession, community_id: int, order_id: UUID) -> Seq
 
 
 async def warranties_over(session: AsyncSession, now: datetime, limit: int) -> Sequence[RepairOrder]:
-    """Orders of one community whose warranty is over, locked; whoever is busy with one keeps it."""
-    first = sa.select(sa.func.min(col(RepairOrder.community_id))).where(
-        col(RepairOrder.warranty) == Warranty.HELD, col(RepairOrder.warranty_until) <= now
+    """Orders of one community whose warranty is over, locked; whoever is busy with one keeps it.
+
+    Those that could not be released are not among them for a while: they keep neither the others nor another community.
+    """
+    due = (
+        col(RepairOrder.warranty) == Warranty.HELD,
+        col(RepairOrder.warranty_until) <= now,
+        sa.or_(col(RepairOrder.release_after).is_(None), col(RepairOrder.release_after) <= now),
     )
+    first = sa.select(sa.func.min(col(RepairOrder.community_id))).where(*due)
     rows = await session.exec(
         select(RepairOrder)
         .where(
             col(RepairOrder.community_id) == first.scalar_subquery(),
-            col(RepairOrder.warranty) == Warranty.HELD,
-            col(RepairOrder.warranty_until) <= now,
+            *due,
         )
         .order_by(col(RepairOrder.order_id))
         .limit(limit)
