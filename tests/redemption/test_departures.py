@@ -289,3 +289,29 @@ async def test_what_broke_off_is_carried_on_and_the_books_are_as_before(market: 
     assert (await market.points(), await market.balance(account("budget", market.sponsor), "fen")) == before
     assert await market.balance("escrow") == await market.balance("escrow", "fen") == 0
     assert await market.faults() == []
+
+
+async def test_what_was_locked_before_the_day_is_paid_and_nothing_new_is_locked(market: Market) -> None:
+    offer = await market.publish(pieces=5, price_points=2, stock_total=30)
+    begun, kept_back, free = [await market.issue(offer, quantity=5) for _ in range(3)]
+    job, other = await market.lock(begun), await market.lock(kept_back)
+    departure_id = await leave(market)
+    assert await carry(market, departure_id) == [free]
+
+    assert not (await market.scan_locked(begun, other.token, quantity=4)).is_accepted
+    elsewhere = await market.scan_locked(begun, job.token, merchant=market.bakery, quantity=4)
+    assert elsewhere.verdict == "wrong_merchant"
+    assert (await market.scan_locked(begun, job.token, quantity=4)).verdict == "redeemed"
+    # The rest is kept in the same moment, and by nobody afterwards.
+    rest = await market.lock(begun)
+    later = market.at(hours=1)
+    await later.unlock(begun, token=rest.token)
+    with pytest.raises(redemption.WrongMerchant):
+        await later.lock(begun)
+    assert (await later.scan(begun)).verdict == "wrong_merchant"
+    assert (await later.scan_locked(kept_back, other.token, clerk=market.li, quantity=5)).verdict == "own_voucher"
+    assert (await later.scan_locked(kept_back, other.token, quantity=5)).verdict == "redeemed"
+
+    assert await carry(later, departure_id) == [begun]
+    assert [(await market.voucher(each)).state for each in (begun, kept_back, free)] == ["VOID", "USED", "VOID"]
+    assert await market.faults() == []

@@ -104,7 +104,8 @@ async def warranty(jobs, path):
 ONE_ELSEWHERE = """
 INSERT INTO repair_order (community_id, order_id, state, revision, text, is_urgent, asked_by, posted_by, posted_at, changed_at,
     percent, cash_fen, payable_fen, voucher_id, minutes, accepted_at, warranty, warranty_until)
-SELECT community_id, gen_random_uuid(), 'accepted', 1, '灯', false, member_id, member_id, :now, :now, 0, 0, 5, 7, 0, :now, 'held', :now
+SELECT community_id, gen_random_uuid(), 'accepted', 1, '灯', false, member_id, member_id, :now, :now,
+       0, 0, 5, 7, 0, :now, 'held', :now
   FROM member WHERE community_id = :there LIMIT 1
 """
 
@@ -126,7 +127,7 @@ async def test_one_that_cannot_be_released_waits_alone(app, clock, jobs, zheng, 
     frozen, other = await put_aside(jobs, zheng, classify, many=2)
     given = {"key": uuid4(), "reason": "有疑问", "actor_id": jobs.clients["zheng"].actor.member_id}
     async with app.state.sessions.begin() as session:
-        await redemption.freeze_voucher(session, HERE, await held(jobs, frozen), **given, now=clock.now)
+        await redemption.freeze(session, HERE, await held(jobs, frozen), **given, now=clock.now)
     clock.move(days=7, minutes=40)
 
     assert await released(app, clock) == 2
@@ -145,9 +146,7 @@ async def test_one_that_cannot_be_released_waits_alone(app, clock, jobs, zheng, 
     assert await released(app, clock) == 1
     assert await warranty(jobs, frozen) == "held"
     async with app.state.sessions.begin() as session:
-        await redemption.unfreeze_voucher(
-            session, HERE, await held(jobs, frozen), **given | {"key": uuid4()}, now=clock.now
-        )
+        await redemption.unfreeze(session, HERE, await held(jobs, frozen), **given | {"key": uuid4()}, now=clock.now)
     clock.move(days=1)
 
     assert await released(app, clock) == 1
@@ -159,7 +158,7 @@ async def test_one_that_cannot_be_released_waits_alone(app, clock, jobs, zheng, 
     await clean(app)
 
 
-async def test_a_fifth_whose_voucher_was_made_void_went_back(app, clock, jobs, zheng, classify):
+async def test_a_fifth_whose_voucher_was_given_up_went_back(app, clock, jobs, zheng, classify):
     (path,) = await put_aside(jobs, zheng, classify)
     wu, zheng_id = (jobs.clients[who].actor.member_id for who in ("wu", "zheng"))
     async with app.state.sessions.begin() as session:
