@@ -295,6 +295,7 @@ async def test_what_was_locked_before_the_day_is_paid_and_nothing_new_is_locked(
     offer = await market.publish(pieces=5, price_points=2, stock_total=30)
     begun, kept_back, free = [await market.issue(offer, quantity=5) for _ in range(3)]
     job, other = await market.lock(begun), await market.lock(kept_back)
+    market = market.at(hours=1)
     departure_id = await leave(market)
     assert await carry(market, departure_id) == [free]
 
