@@ -2,8 +2,8 @@
 
 from migrations.sql import run_sql
 
-revision = "0082"
-down_revision = "0079"
+revision = "0083"
+down_revision = "0082"
 branch_labels = None
 depends_on = None
 
