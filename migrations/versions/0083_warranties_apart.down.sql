@@ -102,7 +102,7 @@ END $$;
 -- A voucher that is not locked, or a scan that is asked again, is an ordinary scan.
 CREATE OR REPLACE FUNCTION redemption.redeem_locked(
     p_community bigint, p_device uuid, p_nonce uuid, p_voucher_id bigint, p_code_seq int, p_merchant uuid, p_owner_group_of_clerk uuid,
-    p_clerk uuid, p_quantity int, p_scanned_at timestamptz, p_now timestamptz, p_on_behalf_of uuid, p_token uuid
+    p_clerk uuid, p_quantity int, p_scanned_at timestamptz, p_now timestamptz, p_on_behalf_of uuid, p_token uuid, p_only_locked boolean DEFAULT false
 ) RETURNS redemption.verdict
     LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -142,6 +142,9 @@ BEGIN
             NULL;
         END;
         RETURN v_scan;
+    ELSIF p_only_locked
+          AND NOT EXISTS (SELECT FROM redemption.use u WHERE u.community_id = p_community AND u.device_id = p_device AND u.nonce = p_nonce) THEN
+        RETURN redemption.said('not_locked', jsonb_build_object('voucher_id', p_voucher_id));
     END IF;
     RETURN redemption.redeem(p_community, p_device, p_nonce, p_voucher_id, p_code_seq, p_merchant, p_owner_group_of_clerk,
                              p_clerk, p_quantity, p_scanned_at, p_now, p_on_behalf_of);
