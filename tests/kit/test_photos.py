@@ -1,11 +1,14 @@
 """A photo is kept as a small JPEG with nothing in it but the picture; everything else is refused by its own sentence."""
 
+import asyncio
 import io
 import struct
+import threading
 import zlib
 
+import anyio.to_thread
 import pytest
-from PIL import Image
+from PIL import Image, ImageOps
 from PIL.PngImagePlugin import PngInfo
 
 from service.kit import photos
@@ -85,6 +88,23 @@ def test_how_the_phone_was_held_is_applied(
     assert near(found.getpixel((10, 10)), first)
 
 
+@pytest.mark.parametrize("orientation", range(10))
+def test_a_photo_is_turned_as_others_turn_it(orientation: int) -> None:
+    given = saved(picture(40, 20).rotate(45), "PNG", exif=exif(orientation))
+    kept = opened(redraw(given).content)
+    theirs = opened(saved(ImageOps.exif_transpose(opened(given)), quality=82, optimize=True))
+    assert (kept.size, kept.tobytes()) == (theirs.size, theirs.tobytes())
+
+
+def test_odd_words_about_a_photo_do_not_spoil_it() -> None:
+    """The latitude of a phone that writes no fractions: Pillow reads it and cannot write it again."""
+    given = saved(picture(), exif=exif(6))
+    latitude = b"\x00\x02\x00\x05\x00\x00\x00\x03"
+    assert latitude in given
+    given = given.replace(latitude, b"\x00\x02\x00\x07\x00\x00\x00\x03")
+    assert redraw(given).width == 200
+
+
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP"])
 def test_no_side_is_longer_than_1600(kind: str) -> None:
     kept = redraw(saved(picture(4000, 3000), kind))
@@ -110,6 +130,26 @@ def bomb(side: int) -> bytes:
     )
 
 
+def jpeg_head(content: bytes, frame: int, width: int, height: int) -> bytes:
+    """The same JPEG, whose head says another size."""
+    at = content.index(bytes([0xFF, frame])) + 5
+    return content[:at] + struct.pack(">HH", height, width) + content[at + 4 :]
+
+
+def plain_scans(content: bytes) -> bytes:
+    """The same JPEG, whose first scan says that the other colours come later."""
+    at = content.index(b"\xff\xda")
+    length = int.from_bytes(content[at + 2 : at + 4])
+    return content[:at] + b"\xff\xda\x00\x08\x01\x01\x00\x00\x3f\x00" + content[at + 2 + length :]
+
+
+def scans(content: bytes, many: int) -> bytes:
+    """The same JPEG with its last scan so many times."""
+    last, end = content.rindex(b"\xff\xda"), content.rindex(b"\xff\xd9")
+    return content[:last] + content[last:end] * many + content[end:]
+
+
+PROGRESSIVE = saved(picture(160, 80), progressive=True)
 SVG = b'<?xml version="1.0"?><svg xmlns="http://www.w3.org/2000/svg"><script>alert(1)</script></svg>'
 REFUSED = {
     "empty": (b"", photos.PhotoEmpty),
@@ -125,6 +165,14 @@ REFUSED = {
     "cut png": (saved(picture(), "PNG")[:-200], photos.PhotoBroken),
     "cut webp": (saved(picture(), "WEBP")[:60], photos.PhotoBroken),
     "jpeg of a head alone": (saved(picture())[:20], photos.PhotoRefused),
+    "jpeg of 81 megapixels": (jpeg_head(saved(picture()), 0xC0, 9_000, 9_000), photos.PhotoTooManyPixels),
+    "progressive of 30 megapixels": (jpeg_head(PROGRESSIVE, 0xC2, 6_000, 5_000), photos.PhotoTooManyPixels),
+    "colour by colour of 30 megapixels": (
+        plain_scans(jpeg_head(saved(picture()), 0xC0, 6_000, 5_000)),
+        photos.PhotoTooManyPixels,
+    ),
+    "jpeg of a hundred scans and more": (scans(PROGRESSIVE, 101), photos.PhotoTooManyPixels),
+    "jpeg of words alone": (b"\xff\xd8" + b"\xff\xe0\x00\x02" * 10_000 + saved(picture())[2:], photos.PhotoBroken),
     "huge": (b"\xff\xd8\xff" + b"\0" * photos.FILE_BYTES_MAX, photos.PhotoTooLarge),
 }
 
@@ -140,3 +188,54 @@ def test_what_is_no_photo_is_refused(name: str) -> None:
 def test_a_photo_of_noise_still_fits_into_its_column() -> None:
     noise = Image.effect_noise((1600, 1600), 200).convert("RGB")
     assert len(redraw(saved(noise, "PNG")).content) < photos.STORED_BYTES_MAX
+
+
+def test_a_phones_two_pictures_in_one_file_are_a_photo() -> None:
+    given = saved(picture(), "MPO", save_all=True, append_images=[picture(100, 50)], exif=exif(6))
+    assert opened(given).format == "MPO"
+
+    kept = redraw(given)
+
+    found = opened(kept.content)
+    assert (found.format, found.size) == ("JPEG", (200, 400))
+    assert near(found.getpixel((10, 10)), RED)
+    assert b"SECRETPHONE" not in kept.content
+
+
+def test_what_stands_behind_the_picture_counts_for_nothing() -> None:
+    film = b"\xff\xda\x00\x02" * 1_000
+    assert redraw(saved(picture()) + film).width == 400
+    small = scans(PROGRESSIVE, 20)
+    assert redraw(small).width == 160
+
+
+def test_a_large_photo_is_taken_and_read_at_a_fraction() -> None:
+    assert redraw(saved(Image.new("RGB", (8_000, 5_000), RED))).width == 1_600
+
+
+def test_a_narrow_photo_is_read_at_a_fraction_as_well(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its short side is below what is kept, which alone would have all of it decoded."""
+    monkeypatch.setattr(photos, "DECODED_PIXELS_MAX", 8_000 * 500 // 4)
+    kept = redraw(saved(Image.new("RGB", (8_000, 500), RED)))
+    assert (kept.width, kept.height) == (1_600, 100)
+
+
+async def test_two_are_drawn_at_once_and_the_others_wait_without_a_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Those who wait would else take every thread that the service has: here it has one, and two are drawn all the same."""
+    monkeypatch.setattr(anyio.to_thread.current_default_thread_limiter(), "total_tokens", 1)
+    now, most, lock = 0, 0, threading.Lock()
+    both = threading.Barrier(2)
+
+    def slow(content: bytes) -> photos.Photo:
+        nonlocal now, most
+        with lock:
+            now += 1
+            most = max(most, now)
+        both.wait(30)
+        with lock:
+            now -= 1
+        return photos.Photo(content, 1, 1)
+
+    monkeypatch.setattr(photos, "redraw", slow)
+    made = await asyncio.gather(*(photos.make_photo(b"x") for _ in range(6)))
+    assert (len(made), most) == (6, 2)
