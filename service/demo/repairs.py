@@ -11,7 +11,7 @@ from service.repairs.actions.pricing import QuoteLine
 from service.repairs.queries import orders
 from service.repairs.rules import Step, Trade
 
-RULES = ("先上门看，再报价，您同意了才动手。", "修好当面验收，七天内再坏免费返修。")
+RULES = ("先上门看，再报价，您同意了才动手。", "修好当面验收。社区经费付了钱的，七天内又坏请告诉居委会。")
 
 
 async def season(stage: Stage) -> None:

@@ -53,8 +53,10 @@ from service.facts.repairs import (
     RepairPriceAnswered,
     RepairPriceChanged,
     RepairQuoted,
+    RepairReassigned,
     RepairReported,
     RepairTaken,
+    RepairUnderWarranty,
 )
 from service.facts.vouchers import (
     VoucherExpiring,
@@ -119,8 +121,10 @@ __all__ = [
     "RepairPriceAnswered",
     "RepairPriceChanged",
     "RepairQuoted",
+    "RepairReassigned",
     "RepairReported",
     "RepairTaken",
+    "RepairUnderWarranty",
     "SettlementClosed",
     "SettlementPaid",
     "ShiftCancelled",

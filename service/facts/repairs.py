@@ -21,6 +21,14 @@ class RepairAssigned(Fact, frozen=True, kw_only=True):
     revision: int
 
 
+class RepairReassigned(Fact, frozen=True, kw_only=True):
+    """An order that a repairer had was given to another."""
+
+    order_id: UUID
+    member_id: UUID
+    revision: int
+
+
 class RepairDeclined(Fact, frozen=True, kw_only=True):
     """A repairer declined: somebody else has to be found."""
 
@@ -86,7 +94,15 @@ class RepairPriceAnswered(Fact, frozen=True, kw_only=True):
 
 
 class RepairAccepted(Fact, frozen=True, kw_only=True):
-    """The resident's code was scanned: the order is closed."""
+    """The resident's code was scanned: the order is closed. Nothing was paid out of the books, so there is no warranty."""
+
+    order_id: UUID
+    member_id: UUID
+    revision: int
+
+
+class RepairUnderWarranty(Fact, frozen=True, kw_only=True):
+    """The same where a budget paid a part: a fifth of it waits, and the resident may claim it."""
 
     order_id: UUID
     member_id: UUID

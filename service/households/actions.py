@@ -8,7 +8,7 @@ from uuid import UUID
 from sqlalchemy.exc import IntegrityError
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from service.communities import organisation
+from service.communities import OrganisationKind, organisation
 from service.households import queries
 from service.households.queries import ClassView
 from service.households.rules import (
@@ -19,6 +19,7 @@ from service.households.rules import (
     EntitlementWrong,
     HouseholdKind,
     MemberUnknown,
+    NoTeam,
     OwnHousehold,
     check_consent,
     check_priced,
@@ -133,7 +134,9 @@ async def set_entitlement(
     if (percent is None) != (organisation_id is None) or (percent is None) == (word is None):
         raise EntitlementWrong({"percent": "required"})
     if organisation_id is not None:
-        await organisation(session, actor.community_id, organisation_id)
+        team = await organisation(session, actor.community_id, organisation_id)
+        if team.kind is not OrganisationKind.REPAIR_TEAM or not team.is_open:
+            raise NoTeam({"team": "choice"})
     row = Entitlement(
         community_id=actor.community_id,
         entitlement_id=new_id(),

@@ -10,7 +10,7 @@ from litestar.params import FromPath, FromQuery
 from litestar.response import Redirect, Template
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from service.communities import OrganisationKind, organisations
+from service.communities import OrganisationKind, organisations, organisations_by_ids
 from service.households import actions, queries
 from service.households.payloads import ClassForm, DiscountIn, WordIn
 from service.households.rules import BASIS_LENGTH_MAX, KEEPERS, PRICED, SETTERS, ClassState, HouseholdKind
@@ -156,10 +156,14 @@ async def end(
 
 async def _rules(session: AsyncSession, actor: Actor, now: datetime) -> dict[str, Any]:
     teams = await organisations(session, actor.community_id, OrganisationKind.REPAIR_TEAM)
+    found = await queries.entitlements(session, actor.community_id)
+    # By their ids, for a team may have closed since.
+    named = {each.organisation_id for each in found if each.organisation_id is not None}
+    theirs = await organisations_by_ids(session, actor.community_id, named)
     return {
         "title": _("类别对应的权益"),
-        "entitlements": await queries.entitlements(session, actor.community_id),
-        "teams": {team.organisation_id: team.name for team in teams},
+        "entitlements": found,
+        "teams": {team_id: team.name for team_id, team in theirs.items()},
         "team_choices": [(str(team.organisation_id), team.name) for team in teams],
         "kinds": [(kind.value, translate(f"household.{kind}")) for kind in PRICED],
         "may_set": actor.has(*SETTERS),

@@ -99,6 +99,12 @@ class EntitlementWrong(Invalid):
     code: ClassVar[str] = "households.entitlement_wrong"
 
 
+class NoTeam(Invalid):
+    """A discount is off a repair team's price list: other organisations have none."""
+
+    code: ClassVar[str] = "households.no_team"
+
+
 def check_second(*, proposed_by: UUID, decided_by: UUID) -> None:
     """Two people decide what is worth something."""
     if proposed_by == decided_by:

@@ -9,6 +9,7 @@ import io
 import re
 import struct
 import zlib
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import ClassVar, Final
 
@@ -38,13 +39,13 @@ _QUALITY = 82
 _AT_ONCE = 2
 _drawing: RunVar[CapacityLimiter] = RunVar("photos that are drawn")
 _MARKER = re.compile(rb"\xff+([\xc0-\xcf\xd9-\xfe])")
-"""What has words of its own behind it, or ends the picture. Restarts have none, and a decoder looking for one steps over the rest."""
+"""What has words of its own behind it, or ends the picture. Restarts have none; a decoder looking for one steps over others."""
 _MARKERS_MAX = 2_000
 _END, _SCAN = 0xD9, 0xDA
 _FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 _PROGRESSIVE = frozenset({0xC2, 0xC6, 0xCA, 0xCE})
 _ORIENTATION = 0x0112
-_TURNS = {
+_TURNS: Mapping[object, Image.Transpose] = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
     4: Image.Transpose.FLIP_TOP_BOTTOM,

@@ -133,6 +133,11 @@ def _repair(fact: facts.RepairTaken) -> Sequence[Letter]:
     return [Letter(f"/repairs/{fact.order_id}", members=(fact.member_id,))]
 
 
+def _repair_gone(fact: facts.RepairReassigned) -> Sequence[Letter]:
+    # The order is not theirs to see any more.
+    return [Letter("/repairs/jobs", members=(fact.member_id,))]
+
+
 def _repair_at_desk(fact: facts.RepairReported) -> Sequence[Letter]:
     return [Letter(f"/desk/repairs/{fact.order_id}", roles=(Role.STAFF,))]
 
@@ -200,6 +205,7 @@ POST: dict[type[Fact], Callable[..., Sequence[Letter]]] = {
     facts.ExchangeThanked: _exchange,
     facts.RepairReported: _repair_at_desk,
     facts.RepairAssigned: _repair,
+    facts.RepairReassigned: _repair_gone,
     facts.RepairDeclined: _repair_at_desk,
     facts.RepairTaken: _repair,
     facts.RepairQuoted: _repair,
@@ -209,6 +215,7 @@ POST: dict[type[Fact], Callable[..., Sequence[Letter]]] = {
     facts.RepairPriceChanged: _repair,
     facts.RepairPriceAnswered: _repair,
     facts.RepairAccepted: _repair,
+    facts.RepairUnderWarranty: _repair,
     facts.RepairCancelled: _repair,
     facts.RepairClaimed: _repair_at_desk,
     facts.RepairDecided: _repair,

@@ -49,11 +49,14 @@ async def _listed(session: AsyncSession, actor: Actor, now: datetime) -> dict[st
     today = local_day(now)
     found = await redemption.departures(session, actor.community_id)
     shops = await queries.shops(session, actor.community_id, today)
+    # By their ids, for a shop may have closed since.
+    named = {who for each in found for who in (each.merchant_id, each.successor_id) if who is not None}
+    theirs = await organisations_by_ids(session, actor.community_id, named)
     gone = {each.merchant_id for each in found if each.state is not redemption.DepartureState.WITHDRAWN}
     return {
         "title": _("退出的商户"),
         "departures": found,
-        "shops": {each.shop_id: each.name for each in shops},
+        "shops": {shop_id: shop.name for shop_id, shop in theirs.items()},
         "choices": [(str(each.shop_id), each.name) for each in shops if each.shop_id not in gone],
         "may_propose": actor.has(*PROPOSERS),
         "today": today.isoformat(),

@@ -3,7 +3,7 @@
 from service.kit.manifest import Manifest, Nav, Timed
 from service.repairs import actions, api, pages
 from service.repairs.pages import cards
-from service.repairs.pages.desk import READERS
+from service.repairs.rules import OFFICE
 
 MANIFEST = Manifest(
     name="repairs",
@@ -14,7 +14,7 @@ MANIFEST = Manifest(
             "维修",
             "/desk/repairs",
             "wrench",
-            frozenset(READERS),
+            frozenset(OFFICE),
             order=26,
             waiting=cards.waiting,
             also=("/desk/repairers",),

@@ -20,7 +20,10 @@ from service.repairs.rules import (
 )
 from service.repairs.tables import RepairLine, RepairOrder
 
-Text = Annotated[str, msgspec.Meta(min_length=2, max_length=TEXT_LENGTH_MAX)]
+Text = Annotated[
+    str, msgspec.Meta(pattern=r"\S[\s\S]*\S", min_length=2, max_length=TEXT_LENGTH_MAX, extra={"problem": "too_short"})
+]
+"""Two letters at least that are no spaces: what stands around them is taken off."""
 Note = Annotated[str, msgspec.Meta(max_length=TEXT_LENGTH_MAX)]
 
 
@@ -209,6 +212,13 @@ class RepairsOut(msgspec.Struct, frozen=True):
     items: list[RepairOut]
 
 
+class DeskRepairsOut(msgspec.Struct, frozen=True):
+    """A page of a view, urgent first, then the newest, and the cursor of the next."""
+
+    items: list[RepairOut]
+    next: str | None
+
+
 class CandidateOut(msgspec.Struct, frozen=True):
     """Who could go, and why."""
 
@@ -354,13 +364,13 @@ def repair_out(order: RepairOrder, names: dict[UUID, str], code: str | None = No
     )
 
 
-def line_out(line: RepairLine, names: dict[UUID, str]) -> LineOut:
-    """A line of history for the wire."""
+def line_out(line: RepairLine, names: dict[UUID, str], *, with_note: bool) -> LineOut:
+    """A line of history for the wire. Why a repairer declined is for the office alone."""
     return LineOut(
         Step(line.step),
         RepairState(line.state_after),
         line.at,
         names[line.actor_id] if line.actor_id else None,
         names[line.on_behalf_of] if line.on_behalf_of else None,
-        line.note,
+        line.note if with_note else None,
     )

@@ -9,8 +9,10 @@ from typing import ClassVar, Final
 from service.kit.access import Role
 from service.kit.refusals import Conflict, Invalid, NotAllowed, NotFound
 
-DISPATCHERS: Final = (Role.STAFF, Role.LEADER)
+DISPATCHERS: Final = (Role.STAFF,)
+"""Who gives orders out and writes calls down. Leaders of activities have nothing to do with repairs."""
 OFFICE: Final = (Role.STAFF, Role.APPROVER)
+"""Who sees every order and decides about a warranty."""
 PIECES: Final = 5
 """A fifth of a price is its warranty, so every part of a price is a multiple of five fen."""
 TEXT_LENGTH_MAX: Final = 500

@@ -28,7 +28,7 @@ from service.repairs.payloads import (
 )
 from service.repairs.queries import orders as queries
 from service.repairs.queries.month import month_of, month_sheet
-from service.repairs.rules import PIECES, RepairState, Step
+from service.repairs.rules import OFFICE, PIECES, RepairState, Step
 from service.repairs.tables import RepairLine, RepairOrder
 
 
@@ -93,7 +93,7 @@ async def detail(
             )
             for change in changes
         ],
-        [line_out(line, names) for line in lines],
+        [line_out(line, names, with_note=line.step != Step.DECLINE or actor.has(*OFFICE)) for line in lines],
         [PartOut(part.item, part.unit, part.quantity, part.fen_each, part.revision == priced) for part in parts],
         [
             PhotoOut(photo.photo_id, photo.moment, photo.added_at, photo.width, photo.height)
@@ -141,4 +141,11 @@ async def photo_in(upload: UploadFile | None) -> Photo | None:
     """What was chosen in a form, drawn anew; nothing when the field was left empty."""
     if upload is None or not upload.filename:
         return None
-    return await make_photo(await upload.read(FILE_BYTES_MAX + 1))
+    return await photo_of(upload)
+
+
+async def photo_of(upload: UploadFile) -> Photo:
+    """A file that was sent, drawn anew. It is left as it came, for `kit.once` reads it again."""
+    content = await upload.read(FILE_BYTES_MAX + 1)
+    await upload.seek(0)
+    return await make_photo(content)

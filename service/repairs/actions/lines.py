@@ -10,7 +10,7 @@ from service import facts
 from service.kit import audit, outbox
 from service.kit.access import Actor
 from service.kit.outbox import Fact
-from service.repairs.rules import NotYourJob, RepairState, Step
+from service.repairs.rules import NotYourJob, RepairState, Step, Warranty
 from service.repairs.tables import RepairLine, RepairOrder
 
 TO_ASKER: Mapping[Step, Callable[..., Fact]] = {
@@ -95,6 +95,8 @@ def add_line(
 
 def _tell(session: AsyncSession, order: RepairOrder, step: Step, now: datetime) -> None:
     told, member_id = TO_ASKER.get(step), order.asked_by
+    if step is Step.ACCEPT and order.warranty == Warranty.HELD:
+        told = facts.RepairUnderWarranty
     if told is None and order.repairer_id is not None:
         told, member_id = TO_REPAIRER.get(step), order.repairer_id
     if told is not None:

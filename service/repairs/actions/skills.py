@@ -21,10 +21,7 @@ async def write_skills(
 ) -> None:
     """These and no others. Two who write at once come one after the other, for both lock the person."""
     roles = await identity.roles_by_member(session, actor.community_id, [member_id], local_day(now))
-    if not any(
-        role is Role.REPAIRER and (actor.has(Role.STAFF) or team in actor.organisations)
-        for role, team in roles.get(member_id, ())
-    ):
+    if not any(role is Role.REPAIRER and team is not None for role, team in roles.get(member_id, ())):
         raise NoRepairer
     await identity.lock_people(session, actor.community_id, [member_id])
     await session.execute(

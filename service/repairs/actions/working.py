@@ -5,7 +5,8 @@ from uuid import UUID
 
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from service import identity
+from service import facts, identity
+from service.kit import outbox
 from service.kit.access import Actor, Role
 from service.kit.clock import local_day
 from service.kit.ids import new_id
@@ -76,17 +77,26 @@ async def report(
 async def assign(
     session: AsyncSession, *, actor: Actor, order_id: UUID, team_id: UUID, repairer_id: UUID, now: datetime
 ) -> RepairOrder:
-    """Give it to a repairer of a team, who takes or declines it; never to somebody of the resident's household."""
+    """Give it to a repairer of a team, who takes or declines it; never to somebody of the resident's household.
+
+    Whoever had it before hears that it is not theirs any more.
+    """
     order = await queries.lock_order(session, actor, order_id)
-    if not actor.has(Role.STAFF) and team_id not in actor.organisations:
+    if not actor.has(*DISPATCHERS):
         raise NotYourJob
     to = check_step(Step.ASSIGN, RepairState(order.state))
     roles = await identity.roles_by_member(session, actor.community_id, [repairer_id], local_day(now))
     if (Role.REPAIRER, team_id) not in roles.get(repairer_id, ()):
         raise NoRepairer
     await _check_not_family(session, order, repairer_id)
+    before = order.repairer_id
     order.team_id, order.repairer_id, order.assigned_by = team_id, repairer_id, actor.member_id
     write(session, order, Step.ASSIGN, after=to, actor=actor, now=now)
+    if before is not None and before != repairer_id:
+        fact = facts.RepairReassigned(
+            community_id=order.community_id, order_id=order.order_id, member_id=before, revision=order.revision
+        )
+        outbox.record(session, fact, now=now)
     return order
 
 

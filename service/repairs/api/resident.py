@@ -181,7 +181,9 @@ async def claim(
     """It broke again within the warranty."""
 
     async def act() -> RepairOrder:
-        return await actions.claim_warranty(session, actor=actor, order_id=order_id, now=now, reason=data.reason)
+        return await actions.claim_warranty(
+            session, actor=actor, order_id=order_id, now=now, reason=data.reason.strip()
+        )
 
     return await acted(request, session, actor, now, act)
 

@@ -10,12 +10,12 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from service.kit.access import Actor, Role, allow
 from service.kit.forms import form_of
 from service.kit.once import once
-from service.kit.photos import FILE_BYTES_MAX, Photo, make_photo
+from service.kit.photos import Photo
+from service.repairs import view
 from service.repairs.actions import QuoteLine
 from service.repairs.payloads import LineIn, PhotoForm, RepairOut, repair_out
 from service.repairs.rules import Moment
 from service.repairs.tables import RepairOrder
-from service.repairs.view import names_of
 
 AnyRequest = Request[Any, Any, Any]
 WORKERS = allow(Role.REPAIRER)
@@ -29,7 +29,7 @@ def lines_of(given: list[LineIn]) -> list[QuoteLine]:
 async def photo_of(request: AnyRequest) -> tuple[Photo, Moment]:
     """The picture of a multipart form, drawn anew."""
     form = await form_of(request, PhotoForm)
-    return await make_photo(await form.photo.read(FILE_BYTES_MAX + 1)), form.moment
+    return await view.photo_of(form.photo), form.moment
 
 
 async def acted(
@@ -45,6 +45,6 @@ async def acted(
 
     async def work() -> RepairOut:
         order = await act()
-        return repair_out(order, await names_of(session, actor, [order]))
+        return repair_out(order, await view.names_of(session, actor, [order]))
 
     return await once(request, session, actor, now, work, status=status)

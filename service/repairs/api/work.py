@@ -5,7 +5,7 @@ from uuid import UUID
 
 from litestar import Response, get, post
 from litestar.di import NamedDependency
-from litestar.params import FromPath, JSONBody
+from litestar.params import FromPath, FromQuery, JSONBody
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from service.kit.access import Actor, allow
@@ -18,6 +18,7 @@ from service.repairs.payloads import (
     ChangeIn,
     ChangeMade,
     DeclineIn,
+    DeskRepairsOut,
     DoneIn,
     QuoteIn,
     ReasonIn,
@@ -26,9 +27,10 @@ from service.repairs.payloads import (
     ReportForIn,
 )
 from service.repairs.queries import orders as queries
-from service.repairs.rules import DISPATCHERS, OFFICE, Step
+from service.repairs.queries.desk import Shown, desk_list
+from service.repairs.rules import DISPATCHERS, OFFICE, Step, Trade
 from service.repairs.tables import RepairOrder
-from service.repairs.view import answer_of
+from service.repairs.view import answer_of, listed
 
 
 @get("/api/repairs/jobs", opt=WORKERS)
@@ -38,11 +40,18 @@ async def jobs(session: NamedDependency[AsyncSession], actor: NamedDependency[Ac
     return await answer_of(session, actor, found)
 
 
-@get("/api/desk/repairs", opt=allow(*DISPATCHERS))
-async def desk(session: NamedDependency[AsyncSession], actor: NamedDependency[Actor]) -> RepairsOut:
-    """Everything open, urgent first; a leader sees nobody's and the own team's."""
-    found = await queries.orders(session, actor.community_id, is_open=True)
-    return await answer_of(session, actor, [order for order in found if queries.may_see(actor, order)])
+@get("/api/desk/repairs", opt=allow(*OFFICE))
+async def desk(
+    session: NamedDependency[AsyncSession],
+    actor: NamedDependency[Actor],
+    shown: FromQuery[Shown] = Shown.OPEN,
+    trade: FromQuery[Trade | None] = None,
+    q: FromQuery[str] = "",
+    after: FromQuery[str | None] = None,
+) -> DeskRepairsOut:
+    """The orders of a view, everything open unless said otherwise; `q` is a card, phone or name of resident or repairer."""
+    found = await desk_list(session, actor, shown=shown, trade=trade, text=q, after=after)
+    return DeskRepairsOut(await listed(session, actor, found.rows), found.next)
 
 
 @post("/api/desk/repairs", opt=allow(*DISPATCHERS), status_code=201)
@@ -202,7 +211,7 @@ async def change_price(
 
     async def work() -> ChangeMade:
         change_id = await actions.change_price(
-            session, actor=actor, order_id=order_id, lines=lines_of(data.lines), reason=data.reason, now=now
+            session, actor=actor, order_id=order_id, lines=lines_of(data.lines), reason=data.reason.strip(), now=now
         )
         return ChangeMade(change_id)
 
@@ -247,7 +256,7 @@ async def uphold_claim(
 
     async def act() -> RepairOrder:
         return await actions.decide_claim(
-            session, actor=actor, order_id=order_id, now=now, is_upheld=True, reason=data.reason
+            session, actor=actor, order_id=order_id, now=now, is_upheld=True, reason=data.reason.strip()
         )
 
     return await acted(request, session, actor, now, act)
@@ -266,7 +275,7 @@ async def refuse_claim(
 
     async def act() -> RepairOrder:
         return await actions.decide_claim(
-            session, actor=actor, order_id=order_id, now=now, is_upheld=False, reason=data.reason
+            session, actor=actor, order_id=order_id, now=now, is_upheld=False, reason=data.reason.strip()
         )
 
     return await acted(request, session, actor, now, act)

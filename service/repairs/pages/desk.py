@@ -25,15 +25,14 @@ from service.kit.photos import ACCEPT, BODY_BYTES_MAX
 from service.kit.refusals import Invalid
 from service.kit.words import yuan
 from service.repairs import actions
-from service.repairs.pages.shared import AnyRequest, context, trades
+from service.repairs.pages.shared import AnyRequest, context, drawn, trades
 from service.repairs.payloads import AgreeForm, AssignForm, NoteIn, ReasonForm, RepairOut, ReportForForm
 from service.repairs.queries.desk import FILE_ROWS_MAX, Shown, candidates, count_waiting, desk_list
 from service.repairs.queries.orders import order_for
 from service.repairs.rules import DISPATCHERS, OFFICE, RepairState, Trade, Warranty
-from service.repairs.view import listed, photo_in
+from service.repairs.view import listed
 
-READERS = (*DISPATCHERS, Role.APPROVER)
-DESK, DISPATCH, DECIDE, STAFF = allow(*READERS), allow(*DISPATCHERS), allow(*OFFICE), allow(Role.STAFF)
+DESK, DISPATCH, STAFF = allow(*OFFICE), allow(*DISPATCHERS), allow(Role.STAFF)
 TEMPLATE = "repairs/desk_one.html"
 OPEN_TO_DISPATCH = (RepairState.REPORTED, RepairState.ASSIGNED, RepairState.TAKEN)
 
@@ -157,9 +156,10 @@ async def report_for(
         member = UUID(typed)
     except ValueError as problem:
         raise Invalid({"asked_by": "choice"}) from problem
+    picture = await drawn(request)
     with refill(request, "repairs/desk_new.html", **await _asker(session, actor, member, "")):
+        picture.check()
         form = await form_of(request, ReportForForm)
-        photo = await photo_in(form.photo)
 
         async def work() -> str:
             order = await actions.report(
@@ -169,7 +169,7 @@ async def report_for(
                 trade=form.trade,
                 is_urgent=form.is_urgent,
                 asked_by=form.asked_by,
-                photo=photo,
+                photo=picture.photo,
                 now=now,
             )
             return f"/desk/repairs/{order.order_id}?done=repairs.reported"
@@ -295,7 +295,7 @@ async def claim_for(
     return await _step(request, session, actor, order_id, now, ReasonForm, act, "repairs.claimed")
 
 
-@post("/desk/repairs/{order_id:uuid}/uphold", opt=DECIDE, include_in_schema=False)
+@post("/desk/repairs/{order_id:uuid}/uphold", opt=DESK, include_in_schema=False)
 async def uphold(
     request: AnyRequest,
     order_id: FromPath[UUID],
@@ -307,7 +307,7 @@ async def uphold(
     return await _decide(request, session, actor, order_id, now, is_upheld=True)
 
 
-@post("/desk/repairs/{order_id:uuid}/dismiss", opt=DECIDE, include_in_schema=False)
+@post("/desk/repairs/{order_id:uuid}/dismiss", opt=DESK, include_in_schema=False)
 async def dismiss(
     request: AnyRequest,
     order_id: FromPath[UUID],

@@ -25,11 +25,13 @@ from service.repairs.actions import QuoteLine
 from service.repairs.pages.shared import AnyRequest, context
 from service.repairs.payloads import Nothing, ReasonForm
 from service.repairs.queries import orders as queries
-from service.repairs.rules import NotYourJob, RepairState
+from service.repairs.rules import PIECES, NotYourJob, RepairState
 from service.repairs.tables import RepairOrder
 
 WORKERS = allow(Role.REPAIRER)
 QUANTITY_MAX = 99
+QUANTITY_LENGTH_MAX = 9
+"""Of what is typed, with noughts in front: a number of thousands of digits is not even read."""
 _MONEY = re.compile(r"\d{1,5}(\.\d{1,2})?")
 
 
@@ -91,7 +93,7 @@ async def _typed(request: AnyRequest, lines: Sequence[dict[str, Any]]) -> list[Q
     for each in lines:
         number, line = each["number"], each["line"]
         quantity = str(form.get(f"quantity_{number}") or "0").strip()
-        if not quantity.isdecimal() or int(quantity) > QUANTITY_MAX:
+        if len(quantity) > QUANTITY_LENGTH_MAX or not quantity.isdecimal() or int(quantity) > QUANTITY_MAX:
             problems[f"quantity_{number}"] = "number"
             continue
         if not int(quantity):
@@ -103,6 +105,9 @@ async def _typed(request: AnyRequest, lines: Sequence[dict[str, Any]]) -> list[Q
         fen = _fen(price)
         if not line.fen_min <= fen <= each["most"]:
             problems[f"yuan_{number}"] = "repair_price"
+            continue
+        if fen % PIECES:
+            problems[f"yuan_{number}"] = "repair_pieces"
             continue
         found.append(QuoteLine(line.item, int(quantity), fen))
     if problems:

@@ -17,11 +17,11 @@ from service.kit.pages import form_of, page, refill
 from service.kit.photos import ACCEPT, BODY_BYTES_MAX
 from service.kit.refusals import Invalid
 from service.repairs import actions
-from service.repairs.pages.shared import TEMPLATE, AnyRequest, context, step, trades
-from service.repairs.payloads import AgreeForm, NoteIn, Nothing, PictureForm, ReasonForm, ReportForm
+from service.repairs.pages.shared import TEMPLATE, AnyRequest, context, drawn, step, trades
+from service.repairs.payloads import AgreeForm, NoteIn, Nothing, ReasonForm, ReportForm
 from service.repairs.queries import orders as queries
 from service.repairs.rules import Moment, RepairState
-from service.repairs.view import listed, photo_answer, photo_in
+from service.repairs.view import listed, photo_answer
 
 ASKERS = allow(Role.RESIDENT, Role.STAFF, Role.STEWARD, Role.VOLUNTEER)
 
@@ -58,9 +58,10 @@ async def report(
     now: NamedDependency[datetime],
 ) -> Redirect:
     """Something is broken at my place; pressed twice, it is one order."""
+    picture = await drawn(request)
     with refill(request, "repairs/new.html", **_form()):
+        picture.check()
         form = await form_of(request, ReportForm)
-        photo = await photo_in(form.photo)
 
         async def work() -> str:
             order = await actions.report(
@@ -69,7 +70,7 @@ async def report(
                 text=form.text,
                 trade=form.trade,
                 is_urgent=form.is_urgent,
-                photo=photo,
+                photo=picture.photo,
                 now=now,
             )
             return f"/repairs/{order.order_id}?done=repairs.reported"
@@ -121,17 +122,17 @@ async def add_photo(
     now: NamedDependency[datetime],
 ) -> Redirect:
     """One more photo: of the work from its repairer on site, else of the fault."""
+    picture = await drawn(request)
 
-    async def act(form: PictureForm) -> None:
-        picture = await photo_in(form.photo)
-        if picture is None:
+    async def act(_form: Nothing) -> None:
+        if picture.photo is None:
             raise Invalid({"photo": "required"})
         order = await queries.order_for(session, actor, order_id)
         is_work = order.repairer_id == actor.member_id and order.state in (RepairState.ON_SITE, RepairState.DONE)
         moment = Moment.AFTER if is_work else Moment.BEFORE
-        await actions.add_photo(session, actor=actor, order_id=order_id, photo=picture, moment=moment, now=now)
+        await actions.add_photo(session, actor=actor, order_id=order_id, photo=picture.photo, moment=moment, now=now)
 
-    return await step(request, session, actor, order_id, now, PictureForm, act, "repairs.photographed")
+    return await step(request, session, actor, order_id, now, Nothing, act, "repairs.photographed", picture=picture)
 
 
 @post("/repairs/{order_id:uuid}/agree", opt=SIGNED_IN, include_in_schema=False)

@@ -1,6 +1,7 @@
 """What the pages of repairs have in common: one order as everybody sees it, and a step that leads back to it."""
 
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
 from uuid import UUID
@@ -15,11 +16,13 @@ from service.kit.access import Actor
 from service.kit.i18n import _, translate
 from service.kit.once import once_page
 from service.kit.pages import form_of, refill
-from service.kit.photos import ACCEPT
+from service.kit.photos import ACCEPT, Photo
+from service.kit.refusals import Refusal
+from service.repairs.payloads import PictureForm
 from service.repairs.queries import orders as queries
 from service.repairs.rules import MINUTES_MAX, Decline, RepairState, Trade, Warranty
 from service.repairs.tables import RepairOrder
-from service.repairs.view import codes_of, detail
+from service.repairs.view import codes_of, detail, photo_in
 
 AnyRequest = Request[Any, Any, Any]
 F = TypeVar("F", bound=msgspec.Struct)
@@ -88,6 +91,27 @@ def _minutes(order: RepairOrder, now: datetime) -> int:
     return min(max(fives, 1) * 5, MINUTES_MAX)
 
 
+@dataclass(frozen=True, slots=True)
+class Drawn:
+    """What became of the photo of a form, or why it is refused."""
+
+    photo: Photo | None
+    refusal: Refusal | None = None
+
+    def check(self) -> None:
+        """Raises the refusal, where its page is known."""
+        if self.refusal is not None:
+            raise self.refusal
+
+
+async def drawn(request: AnyRequest) -> Drawn:
+    """The photo of a form, drawn before anything is asked of the database: no connection and no lock waits for it."""
+    try:
+        return Drawn(await photo_in((await form_of(request, PictureForm)).photo))
+    except Refusal as refusal:
+        return Drawn(None, refusal)
+
+
 async def step(
     request: AnyRequest,
     session: AsyncSession,
@@ -99,9 +123,12 @@ async def step(
     done: str,
     *,
     to: str | None = None,
+    picture: Drawn | None = None,
 ) -> Redirect:
     """Read the form, do it once, and lead to the order; a refusal shows the order again with its sentence on top."""
     with refill(request, TEMPLATE, **await context(request, session, actor, order_id, now)):
+        if picture is not None:
+            picture.check()
         typed = await form_of(request, form)
 
         async def work() -> str:

@@ -12,18 +12,28 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from service.communities import organisations_by_ids
 from service.kit.access import Actor, Role, allow
+from service.kit.clock import local_day
 from service.kit.i18n import _
 from service.kit.once import once_page
 from service.kit.pages import form_of, page, refill
 from service.kit.photos import BODY_BYTES_MAX
 from service.repairs import actions
-from service.repairs.pages.shared import AnyRequest, context, step
+from service.repairs.pages.shared import AnyRequest, context, drawn, step
 from service.repairs.payloads import CodeForm, DeclineForm, FinishForm, Nothing
 from service.repairs.queries import orders as queries
-from service.repairs.rules import NotYourJob, Step
-from service.repairs.view import listed, photo_in
+from service.repairs.rules import NotYourJob, RepairInOtherState, RepairState, Step
+from service.repairs.view import listed
 
 WORKERS = allow(Role.REPAIRER)
+AT_THE_DOOR = (
+    RepairState.TAKEN,
+    RepairState.QUOTED,
+    RepairState.AGREED,
+    RepairState.ON_WAY,
+    RepairState.ON_SITE,
+    RepairState.DONE,
+)
+"""While there is something to do at the resident's."""
 
 
 @get("/repairs/jobs", opt=WORKERS, include_in_schema=False)
@@ -106,6 +116,7 @@ async def finish(
     now: NamedDependency[datetime],
 ) -> Redirect:
     """Done: how long it took, and a photo or why there is none."""
+    picture = await drawn(request)
 
     async def act(form: FinishForm) -> None:
         await actions.move_on(
@@ -115,11 +126,11 @@ async def finish(
             step=Step.FINISH,
             minutes=form.minutes,
             note=form.note,
-            photo=await photo_in(form.photo),
+            photo=picture.photo,
             now=now,
         )
 
-    return await step(request, session, actor, order_id, now, FinishForm, act, "repairs.finished")
+    return await step(request, session, actor, order_id, now, FinishForm, act, "repairs.finished", picture=picture)
 
 
 @get("/repairs/{order_id:uuid}/accept", opt=WORKERS, include_in_schema=False)
@@ -180,6 +191,8 @@ async def badge(
     if not shown["is_my_job"]:
         raise NotYourJob
     order = await queries.order_for(session, actor, order_id)
+    if order.state not in AT_THE_DOOR:
+        raise RepairInOtherState(RepairState(order.state))
     team = (
         await organisations_by_ids(session, actor.community_id, {order.team_id} if order.team_id else set())
     ).values()
@@ -190,6 +203,7 @@ async def badge(
         team=next(iter(team), None),
         card_no=actor.card_no,
         name=actor.name,
+        today=local_day(now),
     )
 
 

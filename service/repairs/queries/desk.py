@@ -16,7 +16,7 @@ from service.communities import organisations_by_ids
 from service.identity import find_people
 from service.kit.access import Actor, Role
 from service.kit.paging import PAGE_SIZE, Page, decode_cursor, encode_cursor, page_of
-from service.repairs.rules import OFFICE, RepairState, Trade, Warranty
+from service.repairs.rules import RepairState, Trade, Warranty
 from service.repairs.tables import RepairOrder, RepairSkill
 
 FILE_ROWS_MAX = 50_000
@@ -39,15 +39,6 @@ class Shown(StrEnum):
     CLAIMED = "claimed"
     CLOSED = "closed"
     ALL = "all"
-
-
-def whose(actor: Actor) -> list[sa.ColumnElement[bool]]:
-    """The office sees all; a leader nobody's and the own team's, as `orders.leads` says of one."""
-    wanted: list[sa.ColumnElement[bool]] = [col(RepairOrder.community_id) == actor.community_id]
-    if not actor.has(*OFFICE):
-        team = col(RepairOrder.team_id)
-        wanted.append(sa.or_(team.is_(None), team.in_(list(actor.organisations))))
-    return wanted
 
 
 def _of_view(shown: Shown) -> sa.ColumnElement[bool]:
@@ -74,7 +65,7 @@ async def desk_list(
     size: int = PAGE_SIZE,
 ) -> Page[RepairOrder]:
     """Orders of a view, urgent first, then the newest; `text` is a card number, phone or name of resident or repairer."""
-    wanted = [*whose(actor), _of_view(shown)]
+    wanted = [col(RepairOrder.community_id) == actor.community_id, _of_view(shown)]
     if trade is not None:
         wanted.append(col(RepairOrder.trade) == trade)
     if text := text.strip():
@@ -114,7 +105,10 @@ async def count_waiting(session: AsyncSession, actor: Actor) -> int:
     counted = await session.execute(
         sa.select(sa.func.count())
         .select_from(RepairOrder)
-        .where(*whose(actor), sa.or_(_of_view(Shown.WAITING), _of_view(Shown.CLAIMED)))
+        .where(
+            col(RepairOrder.community_id) == actor.community_id,
+            sa.or_(_of_view(Shown.WAITING), _of_view(Shown.CLAIMED)),
+        )
     )
     return int(counted.scalar_one())
 
@@ -151,10 +145,7 @@ async def candidates(session: AsyncSession, actor: Actor, order: RepairOrder, da
     busy = await _open_jobs(session, home)
     asker, place = people[order.asked_by], homes[order.asked_by]
     pairs = [
-        (who, team)
-        for who in ids
-        for role, team in roles.get(who, ())
-        if team is not None and role is Role.REPAIRER and may_send(actor, team)
+        (who, team) for who in ids for role, team in roles.get(who, ()) if team is not None and role is Role.REPAIRER
     ]
     teams = await organisations_by_ids(session, home, {team for _, team in pairs})
     found = []
@@ -193,23 +184,22 @@ class Repairer:
 
 
 async def repairers(session: AsyncSession, actor: Actor, day: date) -> Sequence[Repairer]:
-    """Everybody who repairs today for a team that the actor may send, by card number."""
+    """Everybody who repairs for a team today, by card number."""
     home = actor.community_id
     ids = await identity.holders_of(session, home, [Role.REPAIRER], day)
     roles = await identity.roles_by_member(session, home, ids, day)
     people = await identity.people_by_ids(session, home, ids)
     known, busy = await skills(session, home, ids), await _open_jobs(session, home)
     sent = {
-        who: [team for role, team in roles.get(who, ()) if role is Role.REPAIRER and may_send(actor, team)]
-        for who in ids
+        who: [team for role, team in roles.get(who, ()) if role is Role.REPAIRER and team is not None] for who in ids
     }
-    teams = await organisations_by_ids(session, home, {team for given in sent.values() for team in given if team})
+    teams = await organisations_by_ids(session, home, {team for given in sent.values() for team in given})
     found = [
         Repairer(
             who,
             people[who].name,
             people[who].card_no,
-            tuple(teams[team].name for team in given if team is not None),
+            tuple(teams[team].name for team in given),
             known.get(who, ()),
             busy.get(who, 0),
         )
@@ -217,11 +207,6 @@ async def repairers(session: AsyncSession, actor: Actor, day: date) -> Sequence[
         if given
     ]
     return sorted(found, key=lambda one: one.card_no)
-
-
-def may_send(actor: Actor, team: UUID | None) -> bool:
-    """Staff send everybody, a leader the own team."""
-    return team is not None and (actor.has(Role.STAFF) or team in actor.organisations)
 
 
 async def skills(session: AsyncSession, community_id: int, ids: Sequence[UUID]) -> Mapping[UUID, tuple[Trade, ...]]:

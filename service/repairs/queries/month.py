@@ -10,15 +10,18 @@ from sqlmodel import col
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from service.kit.access import Actor
-from service.kit.clock import day_begins
-from service.repairs.queries.desk import whose
-from service.repairs.rules import RepairState, Warranty
+from service.kit.clock import FIRST_DAY, LAST_DAY, day_begins
+from service.kit.refusals import Invalid
+from service.repairs.rules import RepairState
 from service.repairs.tables import RepairOrder
 
 
 @dataclass(frozen=True, slots=True)
 class Sheet:
-    """Accepted orders of a month. `reduced` had a part or all of the price taken over; nothing says by which class of household."""
+    """Accepted orders of a month. `reduced` had a part or all of the price taken over; nothing says by which class of household.
+
+    `claimed` are those whose warranty was claimed, whatever was decided.
+    """
 
     repairer_id: UUID | None
     jobs: int
@@ -32,7 +35,9 @@ class Sheet:
 
 
 def month_of(day: date) -> tuple[date, date]:
-    """The first days of a day's month and of the next."""
+    """The first days of a day's month and of the next. Refused where no calendar of ours has them."""
+    if not FIRST_DAY <= day <= LAST_DAY:
+        raise Invalid({"day": "date_range"})
     first = day.replace(day=1)
     return first, date(first.year + first.month // 12, first.month % 12 + 1, 1)
 
@@ -55,10 +60,10 @@ async def month_sheet(session: AsyncSession, actor: Actor, first: date, until: d
             sa.func.sum(col(RepairOrder.minutes)),
             sa.cast(sa.func.sum(cash), sa.BigInteger),
             sa.cast(sa.func.sum(payable), sa.BigInteger),
-            counted(col(RepairOrder.warranty).in_((Warranty.CLAIMED, Warranty.GIVEN_BACK))),
+            counted(col(RepairOrder.claimed_by).is_not(None)),
         )
         .where(
-            *whose(actor),
+            col(RepairOrder.community_id) == actor.community_id,
             col(RepairOrder.state) == RepairState.ACCEPTED,
             col(RepairOrder.accepted_at) >= day_begins(first),
             col(RepairOrder.accepted_at) < day_begins(until),

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from service.kit.access import Actor, Role
+from service.kit.access import Actor
 from service.repairs.rules import OFFICE, Moment, PhotoNotFound, RepairNotFound, RepairState, Warranty
 from service.repairs.tables import RepairLine, RepairOrder, RepairPart, RepairPhoto
 
@@ -17,14 +17,8 @@ LIST_MAX = 200
 
 
 def may_see(actor: Actor, order: RepairOrder) -> bool:
-    """The resident, whoever wrote it down, its repairer, and whoever dispatches."""
-    mine = actor.member_id in (order.asked_by, order.posted_by, order.repairer_id)
-    return mine or actor.has(*OFFICE) or leads(actor, order)
-
-
-def leads(actor: Actor, order: RepairOrder) -> bool:
-    """A leader, for orders of nobody's team yet or of the own."""
-    return actor.has(Role.LEADER) and (order.team_id is None or order.team_id in actor.organisations)
+    """The resident, whoever wrote it down, its repairer, and the office."""
+    return actor.member_id in (order.asked_by, order.posted_by, order.repairer_id) or actor.has(*OFFICE)
 
 
 async def order_for(session: AsyncSession, actor: Actor, order_id: UUID) -> RepairOrder:
