@@ -6,7 +6,7 @@ import pytest
 import sqlalchemy as sa
 
 from service.communities import open_buildings
-from service.communities.tables import Household
+from service.communities.tables import Household, Organisation
 from service.kit.ids import new_id
 from tests.cast import HERE, KEYRING
 from tests.vouchers.conftest import offer_of
@@ -51,3 +51,10 @@ def classify(wu, zheng, granny_at_home, clock):
         return str(made.json()["id"])
 
     return make
+
+
+async def close(app, organisation_id):
+    """An organisation that is no more; no page does it as yet."""
+    async with app.state.sessions.begin() as session:
+        row = await session.get(Organisation, (HERE, organisation_id))
+        row.closed_at = app.state.clock()

@@ -1,5 +1,6 @@
 """The office's pages of classes: two people, every look written down, and nobody else gets in."""
 
+from tests.households.conftest import close
 from tests.households.test_classes import CARD
 
 PAGE, RULES = "/desk/households", "/desk/entitlements"
@@ -44,7 +45,28 @@ async def test_rights_are_set_and_ended(zheng, wu, town):
     wrong = await zheng.post(f"{RULES}/discounts", data=discount | {"percent": "101", "_key": "d"})
     assert wrong.status_code == 422
 
+    shop = discount | {"team": str(town.organisations["bakery"]), "_key": "s"}
+    refused = await zheng.post(f"{RULES}/discounts", data=shop)
+    assert refused.status_code == 422
+    assert "请从给出的里面选一个" in refused.text
+    by_api = await zheng.post(
+        "/api/entitlements/discounts", json={name: shop[name] for name in ("kind", "team")} | {"percent": 20}
+    )
+    assert by_api.json()["code"] == "households.no_team"
+
     shown = (await zheng.get(RULES)).text
     assert "少付百分之 20" in shown
+    assert "从 11 月 23 日" in shown
     end = next(part for part in shown.split('"') if part.endswith("/end"))
     assert (await zheng.post(end, data={"_key": "e"})).status_code == 303
+
+
+async def test_a_team_that_closed_is_named_all_the_same(app, zheng, town):
+    discount = {"kind": "poor", "team": str(town.organisations["team"]), "percent": "20", "_key": "a"}
+    assert (await zheng.post(f"{RULES}/discounts", data=discount)).status_code == 303
+    await close(app, town.organisations["team"])
+    page = await zheng.get(RULES)
+    assert page.status_code == 200
+    assert "乐修匠" in page.text
+    again = await zheng.post(f"{RULES}/discounts", data=discount | {"_key": "b"})
+    assert again.status_code == 422

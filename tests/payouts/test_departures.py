@@ -8,6 +8,7 @@ import pytest
 from service.kit.clock import local_day
 from service.payouts import timed
 from tests.cast import START
+from tests.households.conftest import close
 from tests.payouts.test_payouts import approved, shop
 from tests.vouchers.conftest import as_owner, give, offer_of, phone, statements, used
 
@@ -124,3 +125,13 @@ async def test_what_the_forms_do_not_take(qian, shop):
     assert "接手的店不能是它自己" in itself.text
     empty = await qian.post("/desk/payouts/departures", data={"_key": "e"})
     assert empty.status_code == 422
+
+
+async def test_a_shop_that_closed_is_named_all_the_same(app, qian, shop, bakery):
+    await propose(qian, shop, successor=str(bakery))
+    for each in (shop, bakery):
+        await close(app, each)
+    page = await qian.get("/desk/payouts/departures")
+    assert page.status_code == 200
+    assert "小李理发店" in page.text
+    assert "周记面包坊" in page.text
