@@ -24,6 +24,7 @@ async def test_one_writes_it_down_and_another_agrees(wu, zheng, li, qian, granny
     assert "110-22" not in waiting
     opened = (await zheng.get(f"{PAGE}/{granny_at_home}")).text
     assert "低保证 110-22" in opened
+    assert "&lt;time" not in waiting + opened
     agree = next(part for part in opened.split('"') if part.endswith("/agree"))
     assert "/agree" not in (await wu.get(f"{PAGE}/{granny_at_home}")).text
     assert (await zheng.post(agree, data={"_key": "c"})).headers["location"].endswith("households.agreed")
@@ -57,6 +58,7 @@ async def test_rights_are_set_and_ended(zheng, wu, town):
     shown = (await zheng.get(RULES)).text
     assert "少付百分之 20" in shown
     assert "从 11 月 23 日" in shown
+    assert "&lt;time" not in shown
     end = next(part for part in shown.split('"') if part.endswith("/end"))
     assert (await zheng.post(end, data={"_key": "e"})).status_code == 303
 
