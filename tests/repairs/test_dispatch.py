@@ -100,12 +100,11 @@ async def test_the_desks_list_goes_on_to_the_last_order(app, clock, jobs):
             )
             for number in range(210)
         )
-    seen, after = [], ""
-    for _ in range(5):
-        page = (await wu.get(f"/api/desk/repairs{after}")).json()
+    page = (await wu.get("/api/desk/repairs")).json()
+    seen = [each["text"] for each in page["items"]]
+    while page["next"] and len(seen) < 500:
+        page = (await wu.get(f"/api/desk/repairs?after={page['next']}")).json()
         seen += [each["text"] for each in page["items"]]
-        after = f"?after={page['next']}"
-    assert page["next"] is None
     assert seen == ["第 0 件", *(f"第 {number} 件" for number in range(209, 0, -1))]
     assert (await wu.get("/api/desk/repairs?shown=closed")).json() == {"items": [], "next": None}
     assert (await wu.get("/api/desk/repairs?trade=water")).json()["items"] == []

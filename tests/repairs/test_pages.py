@@ -99,19 +99,21 @@ async def test_a_yes_is_to_the_price_that_was_on_the_page(jobs):
     path = (await jobs.taken()).removeprefix("/api")
     granny, wu = jobs.clients["granny"], jobs.clients["wu"]
     await jobs.post("wang", f"/api{path}/quote", {"lines": [TAP]})
-    seen = agreeing(await text(granny, path))
+    late = await text(granny, path)
+    seen = agreeing(late)
     await jobs.post("wang", f"/api{path}/quote", {"lines": [TAP | {"quantity": 3}]})
 
     for client, url in ((granny, path), (wu, f"/desk{path}")):
-        late = await press(client, f"{url}/agree", seen)
-        assert late.status_code == 409
-        assert "价钱刚刚改过" in late.text
-        assert "60.00" in late.text
-        assert agreeing(late.text) != seen
+        answer = await press(client, f"{url}/agree", seen)
+        assert answer.status_code == 409
+        late = answer.text
+        assert "价钱刚刚改过" in late
+        assert "60.00" in late
+        assert agreeing(late) != seen
     assert (await press(granny, f"{path}/agree")).status_code == 422
     assert (await jobs.look(f"/api{path}"))["repair"]["state"] == "quoted"
 
-    await led(granny, f"{path}/agree", agreeing(late.text))
+    await led(granny, f"{path}/agree", agreeing(late))
 
     assert (await jobs.look(f"/api{path}"))["repair"]["cash_fen"] == 6000
 

@@ -90,7 +90,7 @@ async def not_released(session: AsyncSession, actor: Actor) -> Sequence[RepairOr
     rows = await session.exec(
         select(RepairOrder)
         .where(
-            *whose(actor),
+            col(RepairOrder.community_id) == actor.community_id,
             col(RepairOrder.warranty) == Warranty.HELD,
             col(RepairOrder.release_after).is_not(None),
         )
