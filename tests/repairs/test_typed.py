@@ -151,7 +151,7 @@ async def test_no_connection_waits_for_a_photo(app, jobs, monkeypatch):
         await press(granny, "/repairs", {"text": "灯不亮", "trade": "power"}, jpeg("red")),
         await press(wu, "/desk/repairs", {"asked_by": asked, "text": "灯不亮", "trade": "power"}, jpeg("green")),
         await press(granny, f"{page}/photos", {}, jpeg("white")),
-        await press(wang, f"{page}/finish", {"minutes": "40"}, jpeg("blue")),
+        await press(wang, f"{page}/finish", {"minutes": "5"}, jpeg("blue")),
         await send(granny, path, jpeg("black")),
     ]
     assert [answer.status_code for answer in sent] == [303, 303, 303, 303, 201]
