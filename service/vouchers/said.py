@@ -47,6 +47,8 @@ def said(verdict: Mapping[str, Any], *, answer_url: str | None = None, url_label
     if state == ScanState.OK:
         answer.today_count = str(verdict["today_count"])
         answer.today_points = points(int(verdict["today_points"]) * 100)
+        # A phone counts what it heard was used, whatever way the code was said.
+        answer.voucher_id, answer.quantity = str(verdict["voucher_id"]), int(verdict["quantity"])
         return answer
     if state == ScanState.QUESTION:
         answer.url, answer.url_label = answer_url, url_label or _("选几份")

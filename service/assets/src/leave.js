@@ -1,4 +1,5 @@
 // Signing out while this phone still has records to send: said once, with the way to send them; a second press signs out.
+import { leave } from './shop/lock.js';
 import { unsent } from './shop/log.js';
 
 const warning = document.querySelector('[data-unsent-warning]');
@@ -6,7 +7,10 @@ const form = document.querySelector('form[action="/sign-out"]');
 let warned = false;
 
 form?.addEventListener('submit', async (event) => {
-  if (warned) return;
+  if (warned) {
+    leave();
+    return;
+  }
   event.preventDefault();
   event.stopImmediatePropagation();
   const waiting = await unsent().catch(() => 0);

@@ -3,13 +3,13 @@
 import { camera } from './camera.js';
 import { uuid7 } from './shop/bytes.js';
 import { trusted } from './shop/clock.js';
-import { mustAnswer, prepare, remembered, takeBackHere, takeHere } from './shop/counter.js';
+import { barredFrom, mustAnswer, prepare, remembered, takeBackHere, takeHere } from './shop/counter.js';
 import { begin } from './shop/device.js';
 import { install } from './shop/install.js';
 import { failed, isDown, onLine, worked } from './shop/line.js';
 import { clerkHere } from './shop/lock.js';
 import { unsent } from './shop/log.js';
-import { isRefused, keepSending, onChange, sendSoon, sync } from './shop/sync.js';
+import { catchUp, isRefused, keepSending, onChange, sendSoon, sync } from './shop/sync.js';
 import { learnWords, say } from './shop/words.js';
 import { headers } from './token.js';
 import { stayAwake } from './wake.js';
@@ -85,6 +85,7 @@ function show(answer) {
   pieces = answer.pieces ? { most: answer.pieces, chosen: 1, take: answer.take } : null;
   part('pieces').hidden = !pieces;
   part('take').hidden = !pieces;
+  part('take').disabled = false;
   countPieces(0);
   // Only the screen of the sale itself offers to undo it: on a red one the button would seem to mean what was refused.
   result.querySelector('[data-undo-last]').hidden = true;
@@ -140,9 +141,11 @@ async function ask(url, body, done, instead) {
   again = null;
   eye.pause(true);
   part('msg').textContent = root.dataset.asking;
-  const alone = own && instead && (isDown() || await mustAnswer(body.code));
-  const { answer, said } = alone ? {} : await reach(url, body);
-  const shown = answer ?? (own && instead ? await instead() : null)
+  const scans = url === root.dataset.action;
+  const alone = (own && instead && isDown()) || (scans && await mustAnswer(body.code));
+  const barred = scans && !alone ? await barredFrom(body.code) : null;
+  const { answer, said } = alone || barred ? {} : await reach(url, body);
+  const shown = answer ?? barred ?? (own && instead ? await instead() : null)
     ?? { state: 'question', title: said ? root.dataset.failed : root.dataset.offline, detail: said ?? root.dataset.offlineDetail, repeat: true };
   if (shown.repeat) again = () => ask(url, body, done, instead);
   if (shown.pieces) shown.take = async (quantity) => here(await takeHere(body, clerk, quantity), body);
@@ -187,8 +190,10 @@ function redeem(code) {
   const now = trusted().trusted_at;
   const body = { nonce: uuid7(now), code, scanned_at: new Date(now).toISOString() };
   return ask(root.dataset.action, body, (answer) => {
-    if (answer.state === 'ok') remembered(code);
+    remembered(code, answer);
     if (answer.undo_until) offerUndo(body, answer.undo_until);
+    // What this phone may still do, the next snapshot says.
+    if (answer.code === 'vouchers.scan_device_refused') catchUp(true).catch(() => {});
   }, clerk && (() => takeHere(body, clerk)));
 }
 
@@ -301,4 +306,7 @@ document.querySelectorAll('[data-undo-last]').forEach((button) => button.addEven
 }));
 part('less').addEventListener('click', () => countPieces(-1));
 part('more').addEventListener('click', () => countPieces(1));
-part('take').addEventListener('click', () => pieces?.take(pieces.chosen));
+part('take').addEventListener('click', () => {
+  part('take').disabled = true;
+  pieces?.take(pieces.chosen);
+});

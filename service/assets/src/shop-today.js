@@ -101,15 +101,15 @@ part('export').addEventListener('click', async () => {
   part('exported').hidden = false;
 });
 
-part('send').addEventListener('click', () => unpark().then(sync).then((went) => { if (!went) part('line').textContent = say('no_answer'); }));
+part('send').addEventListener('click', () => unpark().then(() => sync()).then((went) => { if (!went) part('line').textContent = say('no_answer'); }));
 
 part('shift').addEventListener('click', async () => {
   await unpark();
   await sync();
   if (await draw()) return;
-  const { status } = await giveBack().catch(() => ({ status: 0 }));
+  const { done } = await giveBack().catch(() => ({}));
   leave();
-  part('line').textContent = say(status === 200 ? 'shift_over' : 'shift_over_kept');
+  part('line').textContent = say(done ? 'shift_over' : 'shift_over_kept');
 });
 
 async function serve() {

@@ -40,6 +40,8 @@ class ScanOut(msgspec.Struct):
     today_points: str | msgspec.UnsetType = msgspec.UNSET
     url: str | None = None
     url_label: str | None = None
+    voucher_id: str | msgspec.UnsetType = msgspec.UNSET
+    quantity: int | msgspec.UnsetType = msgspec.UNSET
     status: int | msgspec.UnsetType = msgspec.UNSET
     type: str | msgspec.UnsetType = msgspec.UNSET
 

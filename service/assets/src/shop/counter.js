@@ -2,8 +2,9 @@
 import { remember, trusted } from './clock.js';
 import { examine, parse } from './code.js';
 import { device } from './device.js';
-import { isWaiting, noteOnline, take, takeBack } from './log.js';
-import { kept } from './store.js';
+import { heard, mayAsk } from './elsewhere.js';
+import { countUse, isWaiting, take, takeBack } from './log.js';
+import { kept, within } from './store.js';
 import { say } from './words.js';
 import { uuid7 } from './bytes.js';
 
@@ -11,7 +12,8 @@ const UNDO_MS = 60_000;
 
 // Why not, as a colour. What only the server can say is a question; the rest is a plain no.
 const ASK_SERVER = new Set(['online_only', 'unknown_here', 'no_lease', 'lease_over', 'lease_frozen', 'too_long_offline', 'no_time',
-  'clock_back', 'key_unknown', 'code_outdated', 'quantity_wrong', 'too_dear', 'floor_count', 'floor_fen', 'not_set_up']);
+  'clock_back', 'key_unknown', 'code_outdated', 'quantity_wrong', 'too_dear', 'floor_count', 'floor_fen', 'not_set_up',
+  'unheard', 'send_first', 'clerk_unknown']);
 
 let own = null;
 
@@ -69,7 +71,12 @@ export async function takeHere({ nonce, code }, clerk, quantity = null) {
   const time = trusted();
   try {
     const known = await facts(time);
-    if (!known) return refusal('not_set_up');
+    if (!known) {
+      const said = await kept('refused');
+      return said ? { state: 'refused', title: say('title.refused'), detail: said } : refusal('not_set_up');
+    }
+    // The server takes no record of somebody who does not serve here.
+    if (!known.snapshot.clerks.some((each) => each.id === clerk)) return refusal('clerk_unknown');
     const { scan, step } = await examine(parse(code), known.snapshot, time.trusted_at, quantity ?? 1);
     const terms = known.state.vouchers[scan.voucher];
     const draft = {
@@ -97,10 +104,22 @@ export async function takeBackHere(undoes, clerk) {
   return { state: 'offline', title: say('undone'), item: verdict.title, detail: say('undone_detail'), leave: true };
 }
 
-// What the server took is counted here as well, until the next snapshot: the network may go the moment after.
-export async function remembered(code) {
+// Codes that only the server takes: should its answer get lost, this phone cannot go on under the same number.
+const ONLY_THERE = ['short', 'P'];
+
+// Before the server is asked about such a code. Why it must not be, or nothing.
+export async function barredFrom(code) {
   const read = parse(code);
-  if (own && read.voucher) await noteOnline(read).catch(() => {});
+  if (!own || !ONLY_THERE.includes(read.form)) return null;
+  return await mayAsk(read.voucher ?? null).catch(() => true) ? null : refusal('send_first');
+}
+
+// What the server took is counted here as well, until the next snapshot: the network may go the moment after.
+export async function remembered(code, answer) {
+  if (!own) return;
+  const used = answer.state === 'ok' ? { voucher: answer.voucher_id, quantity: answer.quantity } : null;
+  if (ONLY_THERE.includes(parse(code).form)) await heard(used).catch(() => {});
+  else if (used) await within(['used'], 'readwrite', (stores) => countUse(stores, used)).catch(() => {});
 }
 
 // The server does not know yet what this phone took of a voucher: until it does, only the phone can say whether it is used.

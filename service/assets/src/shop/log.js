@@ -18,8 +18,6 @@ export function queueOf(rows) {
   };
 }
 
-const usedOf = (rows) => Object.fromEntries(rows.map((row) => [row.voucher, row.quantity]));
-
 // Writes the next record in one transaction. `work` judges by what is stored then, and answers { verdict } when nothing is to be
 // written; else what it stores besides the record is part of that transaction. Nothing is accepted before it is complete. Two
 // pages on one phone write the log in turn; the second sees what the first took.
@@ -33,7 +31,7 @@ async function append(draft, work) {
     try {
       return await within(['kept', 'log', 'used'], 'readwrite', async (stores) => {
         const [now, rows, used] = await Promise.all([
-          asked(stores.kept.get('head')), asked(stores.log.getAll()), asked(stores.used.getAll())]);
+          asked(stores.kept.get('head')), asked(stores.log.getAll()), draft.voucher ? asked(stores.used.get(draft.voucher)) : null]);
         if ((now?.value ?? NOTHING).seq !== head.seq) throw MOVED;
         const found = await work(stores, rows, used);
         if (!found.row) return found;
@@ -54,13 +52,23 @@ async function append(draft, work) {
 // A scan. Of a voucher with several pieces nothing is written before somebody has said how many.
 export function take(draft, scan, facts, isChosen) {
   return append(draft, async (stores, rows, used) => {
-    const state = { ...facts, queue: queueOf(rows), used: usedOf(used), storage_ok: true };
-    const verdict = judge(state, scan);
-    if (verdict.verdict !== 'accept') return verdict;
     const terms = facts.vouchers[scan.voucher] ?? facts.offers[scan.offer];
-    const left = (facts.vouchers[scan.voucher]?.open ?? scan.pieces) - (state.used[scan.voucher] ?? 0);
+    // Pressed twice, it is one scan: a second record under its number would look like a second log.
+    const same = rows.find((row) => row.nonce === draft.nonce);
+    if (same?.undone) return { verdict: 'refuse', reason: 'undo_twice' };
+    if (same) {
+      const { title, points, quantity } = same;
+      return { verdict: 'accept', terms: { ...terms, title, points_each: points / quantity }, quantity, unsent: rows.length };
+    }
+    const [resting, doubt] = await Promise.all([asked(stores.kept.get('resting')), asked(stores.kept.get('doubt'))]);
+    const taken = used?.quantity ?? 0;
+    const lease = resting?.value ? null : facts.lease;
+    const verdict = judge({ ...facts, lease, queue: queueOf(rows), used: { [scan.voucher]: taken }, storage_ok: true }, scan);
+    if (verdict.verdict !== 'accept') return verdict;
+    if (doubt && [null, scan.voucher].includes(doubt.value.voucher)) return { verdict: 'refuse', reason: 'unheard' };
+    const left = (facts.vouchers[scan.voucher]?.open ?? scan.pieces) - taken;
     if (left > 1 && !isChosen) return { verdict: 'ask', left, terms };
-    await asked(stores.used.put({ voucher: scan.voucher, form: scan.form, quantity: (state.used[scan.voucher] ?? 0) + scan.quantity, settled: false }));
+    await asked(stores.used.put({ voucher: scan.voucher, quantity: taken + scan.quantity, settled: false }));
     const { quantity } = scan;
     return {
       ...verdict, terms, quantity,
@@ -83,19 +91,19 @@ export async function takeBack(draft) {
     const verdict = judgeUndo({ storage_ok: true, trusted_at: draft.trusted_at, record: record && { ...record, undone: Boolean(record.undone) } }, draft);
     if (verdict.verdict !== 'accept') return verdict;
     await asked(stores.log.put({ ...record, undone: true }));
-    const counted = used.find((row) => row.voucher === voucher);
-    if (counted) await asked(stores.used.put({ ...counted, quantity: Math.max(0, counted.quantity - quantity) }));
+    if (used) await asked(stores.used.put({ ...used, quantity: Math.max(0, used.quantity - quantity) }));
     return { ...verdict, title, row: { undoes: draft.undoes, quantity, class: null, fen: 0, points: 0, title, tail } };
   });
 }
 
-// A use that the server knows: this phone counts it until a snapshot from afterwards is here.
-export const noteOnline = (read) => within(['used'], 'readwrite', async (stores) => {
-  const row = await asked(stores.used.get(read.voucher));
-  await asked(stores.used.put({ voucher: read.voucher, form: read.form, quantity: (row?.quantity ?? 0) + 1, settled: true }));
-});
+// A use that the server knows: this phone counts it until a snapshot from afterwards is here. What waits here keeps its own row open.
+export async function countUse(stores, { voucher, quantity }) {
+  const row = await asked(stores.used.get(voucher));
+  await asked(stores.used.put({ voucher, quantity: (row?.quantity ?? 0) + quantity, settled: row?.settled ?? true }));
+}
 
+// Whether a scan of this voucher waits here; without a voucher, whether any does that the server may take.
 export const isWaiting = (voucher) => within(['log'], 'readonly', async (stores) => (
-  (await asked(stores.log.getAll())).some((row) => row.voucher === voucher && !row.undone && !row.undoes)));
+  (await asked(stores.log.getAll())).some((row) => !row.undone && !row.undoes && (voucher ? row.voucher === voucher : !row.parked))));
 
 export const unsent = () => within(['log'], 'readonly', (stores) => asked(stores.log.count()));

@@ -1,6 +1,8 @@
 // What the shop's phone keeps: one IndexedDB. Every change is one transaction of strict durability, and counts only when
 // that transaction is complete. Nothing about members is kept here.
-//   kept   device, snapshot, revoked, clock, head of the log: one row each
+//   kept   device, snapshot, revoked, clock, head of the log: one row each. resting: the shift is over ('owed' until the server
+//          has heard it). refused: what the server said when it took this phone's rights away. doubt: a use that the server
+//          was asked for and whose answer is not here yet
 //   log    records not yet answered by the server, by seq
 //   told   verdicts that somebody has to read: conflicts, reviews
 //   used   how much of a voucher this phone has taken that its snapshot does not know of
@@ -26,7 +28,7 @@ function open() {
     request.onsuccess = () => {
       const base = request.result;
       // A newer page, or a browser that clears storage: let go, and open again when asked again.
-      base.onversionchange = () => base.close();
+      base.onversionchange = () => { base.close(); opening = null; };
       base.onclose = () => { opening = null; };
       resolve(base);
     };

@@ -1,6 +1,6 @@
 // Brings the log to the server. A record leaves this phone only on the verdict for its own number.
 import { trusted } from './clock.js';
-import { call, refresh } from './device.js';
+import { call, giveBack, refresh } from './device.js';
 import { asked, kept, within } from './store.js';
 
 const BATCH = 200;
@@ -8,6 +8,8 @@ const FIRST_PAUSES = 5;
 const PAUSE_MS = 5000;
 const LONG_PAUSE_MS = 40_000;
 const EVERY_MS = 60_000;
+// What our server cannot read or take at once; any other no may come from whoever stands in between.
+const UNREADABLE = ['kit.invalid', 'kit.too_large'];
 // A snapshot costs the server work for every voucher in it.
 const FRESH_MS = 300_000;
 
@@ -29,9 +31,17 @@ const park = (rows, why) => within(['log'], 'readwrite', async (stores) => {
   }
 });
 
-export const unpark = () => within(['log'], 'readwrite', async (stores) => {
-  for (const row of await asked(stores.log.getAll())) if (row.parked) await asked(stores.log.put({ ...row, parked: '' }));
+export const unpark = (...why) => within(['log'], 'readwrite', async (stores) => {
+  for (const row of await asked(stores.log.getAll())) {
+    if (row.parked && (!why.length || why.includes(row.parked))) await asked(stores.log.put({ ...row, parked: '' }));
+  }
 });
+
+// What somebody has to read; also when it was said before, to a phone that did not hear it.
+function toBeRead(verdict) {
+  if (verdict.verdict !== 'already') return ['conflict', 'review'].includes(verdict.verdict) ? verdict : null;
+  return ['accepted', 'undone'].includes(verdict.reason) ? null : { ...verdict, verdict: verdict.bearer ? 'conflict' : 'review' };
+}
 
 // Each verdict ends its own record. A conflict or a review stays on the phone, in red, until somebody has read it.
 const settle = (rows, verdicts) => within(['log', 'told', 'used'], 'readwrite', async (stores) => {
@@ -46,9 +56,8 @@ const settle = (rows, verdicts) => within(['log', 'told', 'used'], 'readwrite', 
     const others = (await asked(stores.log.getAll())).some((one) => one.voucher === row.voucher);
     const used = await asked(stores.used.get(row.voucher));
     if (used && !others) await asked(stores.used.put({ ...used, settled: true }));
-    if (['conflict', 'review'].includes(verdict.verdict)) {
-      await asked(stores.told.put({ nonce: row.nonce, at: row.trusted_at, item: row.title, tail: row.tail, ...verdict }));
-    }
+    const told = toBeRead(verdict);
+    if (told) await asked(stores.told.put({ nonce: row.nonce, at: row.trusted_at, item: row.title, tail: row.tail, ...told }));
   }
   return settled;
 });
@@ -64,15 +73,11 @@ async function send() {
     await park(unread, 'unread');
     if (settled + unread.length === 0) throw new Error('no verdict');
     size = BATCH;
-    refused = '';
     return true;
   }
-  if (answer.code === 'redemption.device_refused') {
-    refused = answer.title ?? answer.code;
-    return false;
-  }
+  if (answer.code === 'redemption.device_refused') return false;
   // Something in the batch cannot be taken: smaller batches find it, it is put aside, and the others go on.
-  if (status >= 400 && status < 500 && status !== 429) {
+  if (UNREADABLE.includes(answer.code)) {
     if (rows.length === 1) await park(rows, 'refused');
     size = Math.max(1, Math.floor(rows.length / 2));
     return true;
@@ -91,14 +96,19 @@ async function everything() {
     again = setTimeout(sync, failures <= FIRST_PAUSES ? PAUSE_MS : LONG_PAUSE_MS);
     return false;
   } finally {
-    changed();
+    await hear();
   }
 }
 
-// One page of this phone sends at a time; another that asks meanwhile has nothing to do.
-export function sync() {
+async function hear() {
+  refused = (await kept('refused').catch(() => null)) ?? '';
+  changed();
+}
+
+// One page of this phone sends at a time; another that asks meanwhile has nothing to do, unless it must know how it ended.
+export function sync(isPatient = false) {
   if (!navigator.locks) return everything();
-  return navigator.locks.request('linli-sync', { ifAvailable: true }, (lock) => (lock ? everything() : false));
+  return navigator.locks.request('linli-sync', { ifAvailable: !isPatient }, (lock) => (lock ? everything() : false));
 }
 
 // Something new waits: it is tried soon, unless a later try is already set.
@@ -109,21 +119,22 @@ export function sendSoon() {
   }
 }
 
-async function catchUp() {
+export async function catchUp(isUrgent = false) {
   if (!await sync()) return;
-  const snapshot = await kept('snapshot');
-  if (snapshot?.lease && trusted().trusted_at - snapshot.server_time < FRESH_MS) return;
-  const { status, answer } = await refresh();
-  if (answer.code === 'redemption.device_refused') refused = answer.title ?? answer.code;
-  else if (status === 200) refused = '';
-  changed();
+  await giveBack(true);
+  const [snapshot, doubt] = await Promise.all([kept('snapshot'), kept('doubt')]);
+  if (!isUrgent && !doubt && snapshot?.lease && trusted().trusted_at - snapshot.server_time < FRESH_MS) return;
+  await refresh();
+  await hear();
 }
 
 export function keepSending() {
   const look = () => { if (document.visibilityState === 'visible') catchUp().catch(() => {}); };
-  window.addEventListener('online', look);
+  const anew = () => unpark('refused').then(look, look);
+  window.addEventListener('online', anew);
   window.addEventListener('focus', look);
   document.addEventListener('visibilitychange', look);
   setInterval(look, EVERY_MS);
-  return unpark().then(catchUp);
+  setInterval(anew, FRESH_MS);
+  return unpark().then(() => catchUp());
 }
