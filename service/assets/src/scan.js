@@ -2,15 +2,10 @@
 // an answer a phone that is a device of the shop answers for itself.
 import { camera } from './camera.js';
 import { uuid7 } from './shop/bytes.js';
-import { trusted } from './shop/clock.js';
-import { barredFrom, mustAnswer, prepare, remembered, takeBackHere, takeHere } from './shop/counter.js';
-import { begin } from './shop/device.js';
 import { install } from './shop/install.js';
 import { failed, isDown, onLine, worked } from './shop/line.js';
-import { clerkHere } from './shop/lock.js';
-import { unsent } from './shop/log.js';
-import { catchUp, isRefused, keepSending, onChange, sendSoon, sync } from './shop/sync.js';
-import { learnWords, say } from './shop/words.js';
+import { kept } from './shop/store.js';
+import { say } from './shop/words.js';
 import { headers } from './token.js';
 import { stayAwake } from './wake.js';
 
@@ -22,7 +17,7 @@ const ANSWER_MS = 4000;
 const BUDGET_MS = 1500;
 const RELOAD_AFTER_MS = 30_000;
 const GREEN_MS = 2500;
-const WORDS_AGAIN_MS = 2000;
+const AGAIN_MS = 2000;
 // Frequency, seconds, times, and the pattern of the phone's motor. Either alone tells the states apart.
 const FEEL = {
   ok: [880, 0.15, 1, [80]], used: [440, 0.2, 2, [80, 60, 80]], refused: [220, 0.35, 1, [300]],
@@ -36,8 +31,13 @@ let sound = null;
 let undoable = null;
 let pieces = null;
 let again = null;
+let shop = null; // what a device of the shop can do by itself (shop-here.js)
 let own = null;
 let clerk = null;
+let isReady = () => {};
+// Nothing is asked before it is known whether this phone has something to say to it.
+const ready = new Promise((done) => { isReady = done; });
+const now = () => shop?.trusted().trusted_at ?? Date.now();
 
 function feel(state) {
   const [pitch, seconds, times, pattern] = FEEL[state];
@@ -141,14 +141,14 @@ async function ask(url, body, done, instead) {
   again = null;
   eye.pause(true);
   part('msg').textContent = root.dataset.asking;
-  const scans = url === root.dataset.action;
-  const alone = (own && instead && isDown()) || (scans && await mustAnswer(body.code));
-  const barred = scans && !alone ? await barredFrom(body.code) : null;
+  const scans = shop && url === root.dataset.action;
+  const alone = (own && instead && isDown()) || (scans && await shop.mustAnswer(body.code));
+  const barred = scans && !alone ? await shop.barredFrom(body.code) : null;
   const { answer, said } = alone || barred ? {} : await reach(url, body);
   const shown = answer ?? barred ?? (own && instead ? await instead() : null)
     ?? { state: 'question', title: said ? root.dataset.failed : root.dataset.offline, detail: said ?? root.dataset.offlineDetail, repeat: true };
   if (shown.repeat) again = () => ask(url, body, done, instead);
-  if (shown.pieces) shown.take = async (quantity) => here(await takeHere(body, clerk, quantity), body);
+  if (shown.pieces) shown.take = async (quantity) => here(await shop.takeHere(body, clerk, quantity), body);
   if (answer) {
     show(shown);
     done(answer);
@@ -160,11 +160,11 @@ function here(shown, body) {
   show(shown);
   if (shown.undo_until) offerUndo({ ...body, isHere: true }, shown.undo_until);
   count();
-  sendSoon();
+  shop.sendSoon();
 }
 
 function offerUndo(body, until) {
-  const left = new Date(until).getTime() - trusted().trusted_at;
+  const left = new Date(until).getTime() - now();
   undoable = body;
   clearTimeout(offerUndo.timer);
   const shown = left > 0 && Boolean(root.dataset.undo);
@@ -174,7 +174,7 @@ function offerUndo(body, until) {
 
 // What waits on this phone is taken back here; what the server has by now, there.
 async function takeLastBack({ nonce, code, isHere }) {
-  const answer = isHere ? await takeBackHere(nonce, clerk) : null;
+  const answer = isHere ? await shop.takeBackHere(nonce, clerk) : null;
   if (!answer) {
     ask(root.dataset.undo, { nonce, code }, () => offerUndo(null, 0));
     return;
@@ -184,17 +184,18 @@ async function takeLastBack({ nonce, code, isHere }) {
   here(answer, null);
 }
 
-function redeem(code) {
+async function redeem(code) {
   performance.clearMarks('seen');
   performance.mark('seen');
-  const now = trusted().trusted_at;
-  const body = { nonce: uuid7(now), code, scanned_at: new Date(now).toISOString() };
+  await ready;
+  const at = now();
+  const body = { nonce: uuid7(at), code, scanned_at: new Date(at).toISOString() };
   return ask(root.dataset.action, body, (answer) => {
-    remembered(code, answer);
+    shop?.remembered(code, answer);
     if (answer.undo_until) offerUndo(body, answer.undo_until);
     // What this phone may still do, the next snapshot says.
-    if (answer.code === 'vouchers.scan_device_refused') catchUp(true).catch(() => {});
-  }, clerk && (() => takeHere(body, clerk)));
+    if (answer.code === 'vouchers.scan_device_refused') shop?.catchUp(true).catch(() => {});
+  }, clerk && (() => shop.takeHere(body, clerk)));
 }
 
 function seen(code, deliberate = false) {
@@ -213,11 +214,11 @@ function seen(code, deliberate = false) {
 }
 
 async function count() {
-  const waiting = await unsent().catch(() => 0);
+  const waiting = await shop.unsent().catch(() => 0);
   const line = part('unsent');
   line.hidden = !waiting;
   line.querySelector('b').textContent = waiting;
-  if (isRefused()) net(isRefused());
+  if (shop.isRefused()) net(shop.isRefused());
 }
 
 function net(text) {
@@ -226,25 +227,41 @@ function net(text) {
 }
 
 // A phone that is a device of the shop: it goes on without the network, and brings what it took to the server.
+function load(address) {
+  return new Promise((done, failed) => {
+    const script = Object.assign(document.createElement('script'), { src: address, onload: done, onerror: failed });
+    document.head.append(script);
+  });
+}
+
+const until = async (work) => {
+  while (!(await work().then(() => true, () => false))) await new Promise((go) => { setTimeout(go, AGAIN_MS); });
+};
+
 async function serve() {
-  const mine = await prepare();
+  if (await kept('device').catch(() => null)) {
+    await until(() => load(root.dataset.here));
+    shop = window.linliShop;
+  }
+  const mine = await shop?.prepare();
+  isReady();
   if (!mine) {
     if (root.dataset.shell) net(say('not_enrolled'));
     return;
   }
   // A phone without its sentences can say nothing by itself: until it has them only the server answers.
-  while (!(await learnWords('/shop/shell/scan').then(() => true, () => false))) await new Promise((go) => { setTimeout(go, WORDS_AGAIN_MS); });
+  await until(() => shop.learnWords('/shop/shell/scan'));
   own = mine;
   root.dataset.own = '';
   // The banner below says it, and that the work goes on.
   document.getElementById('said').dataset.offline = '';
   if (root.dataset.shell) part('shop').textContent = own.shop.name;
-  onChange(count);
-  begin().then(keepSending).catch(() => {});
+  shop.onChange(count);
+  shop.begin().then(shop.keepSending).catch(() => {});
   count();
   root.inert = !root.dataset.clerk;
   eye.pause(root.inert);
-  const found = await clerkHere(root.dataset.clerk, part('lock'));
+  const found = await shop.clerkHere(root.dataset.clerk, part('lock'));
   clerk = found.clerk;
   root.inert = open;
   eye.pause(open);
@@ -260,8 +277,8 @@ function back() {
 }
 
 onLine((up) => {
-  net(up ? '' : say(own ? 'offline' : 'not_enrolled'));
-  if (up && own) sync().finally(back);
+  net(up ? '' : own ? shop.say('offline') : say('not_enrolled'));
+  if (up && own) shop.sync().finally(back);
   else if (up) back();
 });
 const eye = camera(part('camera'), seen);

@@ -22,7 +22,7 @@ UNASKED = {**PUBLIC, "authentication": "none"}
 """What the phone keeps is drawn for nobody, whoever asks."""
 SHELLS = {"/shop": "scan", "/shop/today": "today"}
 """Pages that open without a network, and what each is called."""
-FILES = ("app.css", "app.js", "scan.js", "scan-worker.js", "shop-today.js", "icon.svg")
+FILES = ("app.css", "app.js", "scan.js", "shop-here.js", "scan-worker.js", "shop-today.js", "icon.svg")
 """What these pages are made of."""
 RELEASE_LETTERS = 16
 
