@@ -23,6 +23,7 @@ from redemption.offline.rules import RECORD_KEYS, record_hash
 from redemption.offline.rules import UNDO_ORDER as UNDO_REASONS
 from redemption.offline.sync import (
     LossMonth,
+    Reversed,
     Review,
     Terms,
     decide_review,
@@ -42,6 +43,7 @@ __all__ = [
     "Lease",
     "LeasedVoucher",
     "LossMonth",
+    "Reversed",
     "Review",
     "RoamingOffer",
     "ShopDevice",

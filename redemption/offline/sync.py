@@ -74,6 +74,20 @@ class Review:
     proposed_at: datetime | None
     decided_by: UUID | None
     decided_at: datetime | None
+    undone_at: datetime | None
+    """When the phone took the scan back, by its own trusted time."""
+    is_undo: bool
+    """It takes a scan back that is used already: not paid means that the use is taken back."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reversed:
+    """A use that a decision took back."""
+
+    voucher_id: int
+    seq: int
+    member_id: UUID
+    merchant_id: UUID
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,9 +155,20 @@ async def decide_review(
     actor_id: UUID,
     month_on: date,
     now: datetime,
-) -> None:
-    """Do what was proposed, by somebody else; or put it back. What is paid comes out of the voucher, else out of the fund."""
-    await act(session, "decide_review", book, device_id, nonce, is_agreed, actor_id, aware(now), month_on)
+) -> Reversed | None:
+    """Do what was proposed, by somebody else; or put it back. What is paid comes out of the voucher, else out of the fund.
+
+    Answers with the use that was taken back when an undo was agreed to.
+    """
+    short_code = new_short_code()
+    _, detail = await act(
+        session, "decide_review", book, device_id, nonce, is_agreed, actor_id, aware(now), month_on, short_code
+    )
+    if "reversed_seq" not in detail:
+        return None
+    return Reversed(
+        int(detail["voucher_id"]), detail["reversed_seq"], UUID(detail["member_id"]), UUID(detail["merchant_id"])
+    )
 
 
 async def reviews(session: AsyncSession, book: int, *, is_open: bool = True, limit: int = 200) -> tuple[Review, ...]:
@@ -153,7 +178,9 @@ async def reviews(session: AsyncSession, book: int, *, is_open: bool = True, lim
         """
         SELECT r.device_id, r.nonce, coalesce(d.label, '') AS label, r.merchant_id, o.voucher_id, f.title, o.quantity, o.value_fen,
                o.clerk_id, o.scanned_at, o.received_at, o.reason, o.flags, r.state, r.due_at, r.is_paid, r.note, r.proposed_by,
-               r.proposed_at, r.decided_by, r.decided_at
+               r.proposed_at, r.decided_by, r.decided_at, o.undoes IS NOT NULL AS is_undo,
+               (SELECT min(back.scanned_at) FROM redemption.offline_record back
+                 WHERE back.community_id = o.community_id AND back.device_id = o.device_id AND back.undoes = o.nonce) AS undone_at
           FROM redemption.offline_review r
           JOIN redemption.offline_record o ON o.community_id = r.community_id AND o.device_id = r.device_id AND o.nonce = r.nonce
           JOIN redemption.device d ON d.community_id = r.community_id AND d.device_id = r.device_id

@@ -7,11 +7,15 @@ CREATE FUNCTION redemption.propose_review(
 DECLARE
     v_review redemption.offline_review;
     v_voucher bigint;
+    v_undone text;
 BEGIN
     SELECT * INTO v_review FROM redemption.offline_review r
      WHERE r.community_id = p_community AND r.device_id = p_device AND r.nonce = p_nonce FOR NO KEY UPDATE;
     SELECT v.voucher_id INTO v_voucher FROM redemption.offline_record o
       JOIN redemption.voucher v ON v.community_id = o.community_id AND v.voucher_id = o.voucher_id
+     WHERE o.community_id = p_community AND o.device_id = p_device AND o.nonce = p_nonce;
+    SELECT u.state INTO v_undone FROM redemption.offline_record o
+      JOIN redemption.use u ON u.community_id = o.community_id AND u.device_id = o.device_id AND u.nonce = o.undoes
      WHERE o.community_id = p_community AND o.device_id = p_device AND o.nonce = p_nonce;
     IF v_review.nonce IS NULL THEN
         RETURN redemption.said('review_unknown');
@@ -25,6 +29,9 @@ BEGIN
         RETURN redemption.said('actor_missing');
     ELSIF p_is_paid AND v_voucher IS NULL THEN
         RETURN redemption.said('review_unpayable');
+    ELSIF NOT p_is_paid AND v_undone NOT IN ('ACCEPTED', 'REVERSED', 'ADJUSTED') THEN
+        -- Paid as a conflict or in a statement: that is corrected there.
+        RETURN redemption.said('use_settled', jsonb_build_object('state', v_undone));
     END IF;
     UPDATE redemption.offline_review r SET state = 'proposed', is_paid = p_is_paid, note = p_note, proposed_by = p_actor, proposed_at = p_now
      WHERE r.community_id = p_community AND r.device_id = p_device AND r.nonce = p_nonce;
@@ -32,15 +39,19 @@ BEGIN
 END $$;
 
 -- Agreeing does what was proposed: out of the voucher's escrow while it is open, else at the fund's cost, which two people may let rise above
--- the month's budget. Not agreeing puts it back. The same person may take their own proposal back, never agree to it.
+-- the month's budget. Not agreeing puts it back. The same person may take their own proposal back, never agree to it. What is used already
+-- is paid already: then nothing moves. An undo that came too late to be done by itself is a case too: paid, the use stands; not paid, it is
+-- taken back, whatever the hour.
 CREATE FUNCTION redemption.decide_review(
-    p_community bigint, p_device uuid, p_nonce uuid, p_is_agreed boolean, p_actor uuid, p_now timestamptz, p_month_on date
+    p_community bigint, p_device uuid, p_nonce uuid, p_is_agreed boolean, p_actor uuid, p_now timestamptz, p_month_on date,
+    p_short_code text DEFAULT NULL
 ) RETURNS redemption.verdict
     LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     v_record redemption.offline_record;
     v_review redemption.offline_review;
     v_voucher redemption.voucher;
+    v_use redemption.use;
     v_taken redemption.verdict;
     v_seq int;
 BEGIN
@@ -64,7 +75,17 @@ BEGIN
     ELSIF p_actor = v_review.proposed_by THEN
         RETURN redemption.said('same_person');
     END IF;
-    IF v_review.is_paid AND v_voucher.state IN ('ISSUED', 'PART_USED') AND redemption.open_quantity(v_voucher) >= v_record.quantity THEN
+    SELECT * INTO v_use FROM redemption.use u
+     WHERE u.community_id = p_community AND u.device_id = p_device AND u.nonce = coalesce(v_record.undoes, p_nonce);
+    IF v_use.seq IS NOT NULL AND (v_review.is_paid OR v_record.undoes IS NULL OR v_use.state IN ('REVERSED', 'ADJUSTED')) THEN
+        v_seq := v_use.seq;
+    ELSIF v_use.seq IS NOT NULL THEN
+        v_taken := redemption.reverse_use(p_community, p_nonce, v_use.voucher_id, v_use.seq, true, v_review.note, p_actor, NULL, p_now,
+                                          ceil(extract(epoch FROM p_now - v_use.received_at) / 60)::int + 1, 2147483647, p_short_code);
+        IF v_taken.code <> 'done' THEN
+            RETURN v_taken;
+        END IF;
+    ELSIF v_review.is_paid AND v_voucher.state IN ('ISSUED', 'PART_USED') AND redemption.open_quantity(v_voucher) >= v_record.quantity THEN
         v_taken := redemption.take_use(v_voucher, p_device, p_nonce, NULL, v_record.merchant_id, coalesce(v_record.clerk_id, p_actor), v_record.quantity,
                                        v_record.scanned_at, p_now, NULL, 'merge');
         v_seq := (v_taken.detail ->> 'seq')::int;
@@ -82,5 +103,6 @@ BEGIN
     END IF;
     UPDATE redemption.offline_review r SET state = 'decided', decided_by = p_actor, decided_at = p_now, use_seq = v_seq
      WHERE r.community_id = p_community AND r.device_id = p_device AND r.nonce = p_nonce;
-    RETURN redemption.said('done', jsonb_build_object('use_seq', v_seq));
+    RETURN redemption.said('done', jsonb_build_object('use_seq', v_seq)
+        || CASE WHEN v_taken.code = 'done' THEN v_taken.detail || jsonb_build_object('reversed_seq', v_use.seq, 'merchant_id', v_record.merchant_id) ELSE '{}' END);
 END $$;

@@ -17,9 +17,10 @@ CREATE FUNCTION redemption.is_stale(p_happened timestamptz, p_scanned timestampt
     SELECT p_happened + interval '24 hours' <= p_scanned AND p_heard >= p_happened
 $$;
 
--- Whether this record still lies inside what a phone may accept without us: so many vouchers, so much money, so much for one.
+-- Whether this record still lies inside what a phone may accept without us: so many vouchers, so much money, so much for one. What counts is
+-- what we had not got when this was scanned, by our clock: the phone's word for when it last heard of us cannot make the floor begin anew.
 CREATE FUNCTION redemption.is_inside_floor(
-    p_device redemption.device, p_record jsonb, p_voucher redemption.voucher, p_heard timestamptz, p_terms jsonb
+    p_device redemption.device, p_record jsonb, p_voucher redemption.voucher, p_scanned timestamptz, p_terms jsonb
 ) RETURNS boolean
     LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     SELECT redemption.value_fen(p_voucher) * (p_record ->> 'quantity')::int <= (p_terms ->> 'voucher_fen')::bigint
@@ -27,7 +28,7 @@ CREATE FUNCTION redemption.is_inside_floor(
        AND coalesce(sum(o.value_fen), 0) + redemption.value_fen(p_voucher) * (p_record ->> 'quantity')::int <= (p_terms ->> 'fen')::bigint
       FROM redemption.offline_record o
      WHERE o.community_id = p_device.community_id AND o.device_id = p_device.device_id AND o.offline_class = 2
-       AND o.seq < (p_record ->> 'seq')::bigint AND o.scanned_at >= p_heard
+       AND o.seq < (p_record ->> 'seq')::bigint AND o.received_at >= p_scanned
 $$;
 
 -- What is wrong with the record itself, before anything is asked of the voucher's state; NULL when nothing is.
@@ -78,26 +79,32 @@ BEGIN
     RETURN NULL;
 END $$;
 
--- A voucher that was used before: where decides who pays. The floor bounds what the fund bears. Used twice it was at two devices, whether
--- the first had a network or not: the member owes the points either way. Where nothing of it was used, the pieces had been given back.
+-- A voucher that was used before: where decides who pays. What a device takes beyond all that the voucher ever had is its shop's own, and
+-- only that: a shop that took some of the pieces did not take the others'. The floor bounds what the fund bears. Used twice it was at two
+-- devices, whether the first had a network or not: the member owes the points either way. Where nobody else used it, pieces had been given back.
 CREATE FUNCTION redemption.used_before(
-    p_device redemption.device, p_record jsonb, p_voucher redemption.voucher, p_heard timestamptz, p_terms jsonb
+    p_device redemption.device, p_record jsonb, p_voucher redemption.voucher, p_scanned timestamptz, p_terms jsonb
 ) RETURNS jsonb
     LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     v_earlier record;
+    v_here bigint := (
+        SELECT coalesce(sum(u.quantity), 0) FROM redemption.use u
+         WHERE u.community_id = p_voucher.community_id AND u.voucher_id = p_voucher.voucher_id AND u.device_id = p_device.device_id
+           AND u.state NOT IN ('REVERSED', 'ADJUSTED'));
 BEGIN
-    SELECT bool_or(u.device_id = p_device.device_id) AS here, bool_or(o.verdict = 'accepted') AS offline INTO v_earlier
+    SELECT bool_or(u.device_id <> p_device.device_id) AS elsewhere,
+           bool_or(o.verdict = 'accepted') FILTER (WHERE u.device_id <> p_device.device_id) AS offline INTO v_earlier
       FROM redemption.use u
       LEFT JOIN redemption.offline_record o ON o.community_id = u.community_id AND o.device_id = u.device_id AND o.nonce = u.nonce
      WHERE u.community_id = p_voucher.community_id AND u.voucher_id = p_voucher.voucher_id AND u.state NOT IN ('REVERSED', 'ADJUSTED')
        AND u.bearer IS NULL;
-    IF v_earlier.here THEN
+    IF v_here > 0 AND v_here + (p_record ->> 'quantity')::int > p_voucher.quantity_total THEN
         RETURN redemption.concluded('conflict', 'used_here', 'merchant');
     ELSIF (p_record ->> 'quantity')::int > p_voucher.quantity_total
-          OR NOT redemption.is_inside_floor(p_device, p_record, p_voucher, p_heard, p_terms) THEN
+          OR NOT redemption.is_inside_floor(p_device, p_record, p_voucher, p_scanned, p_terms) THEN
         RETURN redemption.concluded('conflict', 'above_floor', 'merchant');
-    ELSIF v_earlier.here IS NULL THEN
+    ELSIF v_earlier.elsewhere IS NOT TRUE THEN
         RETURN redemption.concluded('conflict', 'cancelled_before', 'member');
     END IF;
     RETURN redemption.concluded('conflict', CASE WHEN v_earlier.offline THEN 'used_elsewhere' ELSE 'used_online' END, 'fund');
@@ -121,12 +128,12 @@ BEGIN
     ELSIF p_voucher.state IN ('CANCELLED', 'EXPIRED') THEN
         RETURN redemption.concluded('conflict', lower(p_voucher.state) || '_before', 'member');
     ELSIF p_voucher.state = 'VOID' THEN
-        RETURN CASE WHEN redemption.is_inside_floor(p_device, p_record, p_voucher, p_heard, p_terms)
+        RETURN CASE WHEN redemption.is_inside_floor(p_device, p_record, p_voucher, p_scanned, p_terms)
                     THEN redemption.concluded('conflict', 'void', 'fund') ELSE redemption.concluded('conflict', 'above_floor', 'merchant') END;
     ELSIF p_voucher.state = 'CANCEL_PENDING' AND p_voucher.offline_class <> 1 THEN
         RETURN redemption.concluded('review', 'cancel_pending');
     ELSIF redemption.open_quantity(p_voucher) < (p_record ->> 'quantity')::int THEN
-        RETURN redemption.used_before(p_device, p_record, p_voucher, p_heard, p_terms);
+        RETURN redemption.used_before(p_device, p_record, p_voucher, p_scanned, p_terms);
     END IF;
     IF (p_record ->> 'code_seq')::int <> p_voucher.code_seq THEN
         SELECT max(e.at) INTO v_renewed FROM redemption.voucher_event e
@@ -252,32 +259,58 @@ BEGIN
     RETURN p_judged;
 END $$;
 
--- A record that annuls an earlier one of the same phone. What we had not used yet is never used; what we had is taken back as a clerk would
--- at the counter, by the same limits. What was answered otherwise stays as it was answered. The caller holds the voucher.
-CREATE FUNCTION redemption.undo_record(p_device redemption.device, p_record jsonb, p_now timestamptz) RETURNS jsonb
+-- A record that annuls an earlier one of the same phone, made at p_at. What we had not used yet is never used: neither what has not come
+-- nor what people have not decided. What we had is taken back as a clerk would at the counter, by the same limits, and in time if it was
+-- when the phone did it. What then cannot be taken back any more, because it is paid, settled or a lost phone's, people look at. The caller
+-- holds the voucher.
+CREATE FUNCTION redemption.undo_record(p_device redemption.device, p_record jsonb, p_at timestamptz, p_now timestamptz) RETURNS jsonb
     LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     v_use redemption.use;
     v_earlier redemption.offline_record;
+    v_minutes int := (p_record ->> 'minutes')::int;
     v_back redemption.verdict;
 BEGIN
     SELECT * INTO v_use FROM redemption.use u
      WHERE u.community_id = p_device.community_id AND u.device_id = p_device.device_id AND u.nonce = (p_record ->> 'undoes')::uuid;
     SELECT * INTO v_earlier FROM redemption.offline_record o
      WHERE o.community_id = p_device.community_id AND o.device_id = p_device.device_id AND o.nonce = (p_record ->> 'undoes')::uuid;
-    IF p_device.revoked_at IS NULL AND v_use.bearer IS NULL AND v_use.voucher_id = (p_record ->> 'voucher')::bigint THEN
+    IF v_use.seq IS NULL AND (v_earlier.nonce IS NULL OR v_earlier.reason = 'undone') THEN
+        RETURN redemption.concluded('accepted', 'undone');
+    ELSIF v_use.seq IS NULL THEN
+        RETURN CASE WHEN v_earlier.voucher_id IS NOT DISTINCT FROM (p_record ->> 'voucher')::bigint AND redemption.undo_held(p_device, v_earlier, p_now)
+                    THEN redemption.concluded('accepted', 'undone') ELSE redemption.concluded('conflict', 'undo_late', 'merchant') END;
+    ELSIF v_use.voucher_id IS DISTINCT FROM (p_record ->> 'voucher')::bigint OR v_use.clerk_id IS DISTINCT FROM (p_record ->> 'clerk')::uuid THEN
+        RETURN redemption.concluded('conflict', 'undo_late', 'merchant');
+    ELSIF v_use.state IN ('REVERSED', 'ADJUSTED') THEN
+        RETURN redemption.concluded('accepted', 'undone');
+    ELSIF p_at >= v_use.received_at + make_interval(mins => v_minutes) THEN
+        RETURN redemption.concluded('conflict', 'undo_late', 'merchant');
+    ELSIF p_device.revoked_at IS NULL THEN
+        -- As long as it took to reach us is not the clerk's delay.
         v_back := redemption.reverse_use(
             p_device.community_id, (p_record ->> 'nonce')::uuid, v_use.voucher_id, v_use.seq, false, 'undone on the phone', (p_record ->> 'clerk')::uuid,
-            NULL, p_now, (p_record ->> 'minutes')::int, (p_record ->> 'per_day')::int, p_record ->> 'short_code');
-        IF v_back.code = 'done' THEN
+            NULL, p_now, v_minutes + ceil(extract(epoch FROM p_now - p_at) / 60)::int, (p_record ->> 'per_day')::int, p_record ->> 'short_code');
+        IF v_back.code IN ('done', 'replayed') THEN
             RETURN redemption.concluded('accepted', 'undone') || jsonb_build_object('reversed_seq', v_use.seq);
-        ELSIF v_back.code IN ('replayed', 'already_reversed') THEN
-            RETURN redemption.concluded('accepted', 'undone');
         END IF;
-    ELSIF v_use.seq IS NULL AND (v_earlier.nonce IS NULL OR v_earlier.reason = 'undone') THEN
-        RETURN redemption.concluded('accepted', 'undone');
     END IF;
-    RETURN redemption.concluded('conflict', 'undo_late', 'merchant');
+    RETURN redemption.concluded('review', 'undo_waits');
+END $$;
+
+-- Closes the case of a held record that its phone took back, as not paid; whether it is closed so, now or before. What a lost phone says
+-- closes nothing: who decides sees it.
+CREATE FUNCTION redemption.undo_held(p_device redemption.device, p_held redemption.offline_record, p_now timestamptz) RETURNS boolean
+    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    IF p_device.revoked_at IS NULL THEN
+        UPDATE redemption.offline_review r
+           SET state = 'decided', is_paid = false, note = 'undone on the phone', proposed_by = NULL, proposed_at = NULL, decided_at = p_now
+         WHERE r.community_id = p_held.community_id AND r.device_id = p_held.device_id AND r.nonce = p_held.nonce AND r.state <> 'decided';
+    END IF;
+    RETURN EXISTS (SELECT FROM redemption.offline_review r
+                    WHERE r.community_id = p_held.community_id AND r.device_id = p_held.device_id AND r.nonce = p_held.nonce
+                      AND r.state = 'decided' AND NOT r.is_paid);
 END $$;
 
 -- One record, new to us. p_flags is what the chain of records says of it. The caller holds the voucher, the device and the month's losses.
@@ -288,16 +321,22 @@ DECLARE
     v_voucher redemption.voucher;
     v_claimed timestamptz := to_timestamp((p_record ->> 'trusted_at')::numeric / 1000);
     v_scanned timestamptz := least(p_now, greatest(v_claimed, p_device.log_at));
-    v_heard timestamptz := coalesce(v_scanned - make_interval(secs => (p_record ->> 'mono')::double precision / 1000), p_device.seen_at, p_device.registered_at);
+    v_heard timestamptz := coalesce(v_scanned - make_interval(secs => (p_record ->> 'mono')::double precision / 1000),
+                                    least(p_device.seen_at, v_scanned), p_device.registered_at);
+    v_use redemption.use;
     v_said jsonb;
 BEGIN
     SELECT * INTO v_voucher FROM redemption.voucher v
      WHERE v.community_id = p_device.community_id AND v.voucher_id = (p_record ->> 'voucher')::bigint;
-    IF EXISTS (SELECT FROM redemption.use u WHERE u.community_id = p_device.community_id AND u.device_id = p_device.device_id AND u.nonce = v_nonce) THEN
+    SELECT * INTO v_use FROM redemption.use u
+     WHERE u.community_id = p_device.community_id AND u.device_id = p_device.device_id AND u.nonce = v_nonce;
+    IF (v_use.voucher_id, v_use.quantity) = ((p_record ->> 'voucher')::bigint, (p_record ->> 'quantity')::int) AND p_record ->> 'undoes' IS NULL THEN
         -- The phone had scanned it with us and never heard the answer.
         v_said := redemption.concluded('already', 'accepted');
+    ELSIF v_use.seq IS NOT NULL THEN
+        v_said := redemption.concluded('review', 'use_differs');
     ELSIF p_record ->> 'undoes' IS NOT NULL THEN
-        v_said := redemption.undo_record(p_device, p_record, p_now);
+        v_said := redemption.undo_record(p_device, p_record, v_scanned, p_now);
     ELSIF p_record ->> 'is_undone' IS NOT NULL THEN
         -- The phone took it back itself, before or together with this: nothing was given out.
         v_said := redemption.concluded('accepted', 'undone');
@@ -309,7 +348,8 @@ BEGIN
                                            offline_class, scanned_at, claimed_at, received_at, flags, verdict, reason, bearer, use_seq, value_fen, undoes)
     VALUES (p_device.community_id, p_device.device_id, v_nonce, (p_record ->> 'seq')::bigint, decode(p_record ->> 'hash', 'hex'), p_record ->> 'text',
             (p_record ->> 'voucher')::bigint, (p_record ->> 'quantity')::int, p_device.merchant_id, (p_record ->> 'clerk')::uuid,
-            (p_record ->> 'lease')::uuid, CASE WHEN v_said ->> 'reason' NOT IN ('undone', 'undo_late') THEN v_voucher.offline_class END, v_scanned, v_claimed, p_now, p_flags,
+            (p_record ->> 'lease')::uuid, CASE WHEN p_record ->> 'undoes' IS NULL AND v_said ->> 'reason' <> 'undone' THEN v_voucher.offline_class END,
+            v_scanned, v_claimed, p_now, p_flags,
             v_said ->> 'verdict', v_said ->> 'reason', v_said ->> 'bearer', (v_said ->> 'use_seq')::int,
             CASE WHEN v_said ->> 'reason' IN ('undone', 'undo_late') THEN 0
                  ELSE coalesce(redemption.value_fen(v_voucher), 0) * (p_record ->> 'quantity')::int END,
@@ -419,8 +459,10 @@ BEGIN
             IF v_flags && '{gap,fork,clock_back}' OR v_said ->> 'reason' = 'lease_unknown' THEN
                 PERFORM redemption.freeze_lease(p_community, p_device, coalesce(v_flags[1], 'lease_unknown'), p_now);
             END IF;
-            v_device.log_seq := greatest(v_device.log_seq, (v_record ->> 'seq')::bigint);
-            v_device.log_hash := decode(v_record ->> 'hash', 'hex');
+            IF (v_record ->> 'seq')::bigint > v_device.log_seq THEN
+                v_device.log_seq := (v_record ->> 'seq')::bigint;
+                v_device.log_hash := decode(v_record ->> 'hash', 'hex');
+            END IF;
             v_device.log_at := greatest(v_device.log_at, (v_said ->> 'scanned_at')::timestamptz);
         END IF;
     END LOOP;

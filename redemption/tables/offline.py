@@ -153,14 +153,21 @@ offline_review = Table(
     check(
         "offline_review",
         "proposed",
-        "(state = 'open') = (proposed_by IS NULL) AND (state = 'open') = (is_paid IS NULL)",
+        "(proposed_by IS NOT NULL) = (state = 'proposed' OR decided_by IS NOT NULL) AND (state = 'open') = (is_paid IS NULL)",
     ),
-    check("offline_review", "decided", "(state = 'decided') = (decided_by IS NOT NULL)"),
+    check(
+        "offline_review",
+        "decided",
+        "(decided_by IS NULL OR state = 'decided') AND (state <> 'decided' OR decided_by IS NOT NULL OR NOT is_paid)",
+    ),
     check("offline_review", "two_people", "decided_by <> proposed_by"),
     check("offline_review", "note", "state = 'open' OR length(note) > 0"),
     Index("ix_offline_review_open", "community_id", "due_at", postgresql_where=text("state <> 'decided'")),
 )
-"""A record that people look at: at the shop's risk until one proposes and another decides whether the shop is paid."""
+"""A record that people look at: at the shop's risk until one proposes and another decides whether the shop is paid.
+
+Decided by nobody, and not paid, is one that its phone took back.
+"""
 
 strike = Table(
     "strike",

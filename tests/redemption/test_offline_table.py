@@ -213,6 +213,52 @@ async def test_the_same_device_twice_is_the_shops_own(market: Market):
     assert await phone.upload(voucher_id, market.at(hours=2)) == ("conflict", "used_here", "merchant")
 
 
+async def test_a_shop_that_took_some_of_the_pieces_did_not_take_the_others(market: Market):
+    voucher_id = await market.issue(await roaming(market, price_points=5, payable_fen=500), quantity=3)
+    one, two = await Phone(market).enrol(), await Phone(market, merchant_id=market.bakery).enrol()
+    assert (await one.upload(voucher_id, market.at(hours=1)))[0] == "accepted"
+    assert (await two.upload(voucher_id, market.at(hours=2), quantity=2))[0] == "accepted"
+
+    said = await one.upload(voucher_id, market.at(hours=3), quantity=2)
+    assert said == ("conflict", "used_elsewhere", "fund")
+    assert await one.upload(voucher_id, market.at(hours=4)) == ("conflict", "used_here", "merchant"), "of three, four"
+    assert await clean(market)
+
+
+async def test_pieces_given_back_are_the_members_where_a_piece_was_used_too(market: Market):
+    voucher_id = await market.issue(await roaming(market, price_points=5, payable_fen=500), quantity=3)
+    phone = await Phone(market).enrol()
+    await phone.upload(voucher_id, market.at(hours=1))
+    await market.at(hours=3).cancel(voucher_id, quantity=2)
+
+    assert await phone.upload(voucher_id, market.at(hours=4)) == ("conflict", "cancelled_before", "member")
+    assert await clean(market)
+
+
+async def test_paid_once_as_a_conflict_the_same_phone_is_not_paid_again(market: Market):
+    voucher_id = await market.issue(await roaming(market))
+    phone = await Phone(market, merchant_id=market.bakery).enrol()
+    await market.scan(voucher_id)
+
+    assert await phone.upload(voucher_id, market.at(hours=1)) == ("conflict", "used_online", "fund")
+    assert await phone.upload(voucher_id, market.at(hours=2)) == ("conflict", "used_here", "merchant")
+
+
+async def test_a_phone_that_says_it_has_just_heard_of_us_has_no_new_floor(market: Market):
+    offer = await roaming(market, payable_fen=10, price_points=1, stock_total=40)
+    phone = await Phone(market).enrol()
+    taken = [await market.issue(offer) for _ in range(20)]
+    twice = await market.issue(offer)
+    await market.scan(twice, merchant=market.bakery)
+    for voucher_id in taken:
+        phone.scan(voucher_id, market.at(hours=1))
+    phone.scan(twice, market.at(hours=1, seconds=9), mono=0)
+
+    answers = await phone.sync(market.at(hours=2))
+
+    assert (answers[20]["reason"], answers[20]["bearer"]) == ("above_floor", "merchant")
+
+
 async def test_cancelled_before_the_scan_the_refund_is_taken_back(market: Market):
     voucher_id = await market.issue(await roaming(market))
     phone = await Phone(market).enrol()

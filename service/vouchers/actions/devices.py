@@ -15,8 +15,9 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 import redemption
 from redemption import CodeKeys, CodeVerdict, Terms
 from service.communities import organisation, settings_on
+from service.facts import VoucherUseReversed
 from service.identity import organisation_people, people_by_ids
-from service.kit import audit
+from service.kit import audit, outbox
 from service.kit.access import Actor, Role
 from service.kit.clock import day_begins, local_day
 from service.kit.ids import new_id
@@ -332,7 +333,7 @@ async def decide_review(
         detail={"is_agreed": is_agreed},
     )
     await session.flush()
-    await redemption.decide_review(
+    back = await redemption.decide_review(
         session,
         actor.community_id,
         device_id,
@@ -342,3 +343,20 @@ async def decide_review(
         month_on=terms_of(now).month_on,
         now=now,
     )
+    if back is not None:
+        audit.record(
+            session,
+            actor,
+            "vouchers.use_reversed",
+            kind="voucher",
+            id=back.voucher_id,
+            now=now,
+            detail={"shop": back.merchant_id.hex, "seq": back.seq},
+        )
+        fact = VoucherUseReversed(
+            community_id=actor.community_id,
+            voucher_id=back.voucher_id,
+            member_id=back.member_id,
+            merchant_id=back.merchant_id,
+        )
+        outbox.record(session, fact, now=now)

@@ -172,6 +172,8 @@ async def reviews(session: NamedDependency[AsyncSession], actor: NamedDependency
                 proposed_by=each.proposed_by,
                 decided_by=each.decided_by,
                 decided_at=each.decided_at,
+                undone_at=each.undone_at,
+                is_undo=each.is_undo,
             )
             for each in found.reviews
         ]

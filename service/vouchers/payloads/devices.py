@@ -260,6 +260,8 @@ class OfflineReviewOut(msgspec.Struct):
     proposed_by: UUID | None
     decided_by: UUID | None
     decided_at: datetime | None
+    undone_at: datetime | None
+    is_undo: bool
 
 
 class OfflineReviewsOut(msgspec.Struct):

@@ -323,7 +323,17 @@ class Counter:
         voucher.changed_at = voucher.renewed_at = now
         return "done"
 
-    def reverse(self, voucher: Voucher, seq: int, actor: UUID, now: datetime, *, as_owner: bool) -> Said:
+    def reverse(
+        self,
+        voucher: Voucher,
+        seq: int,
+        actor: UUID,
+        now: datetime,
+        *,
+        as_owner: bool,
+        is_in_time: bool = False,
+        a_day: int | None = 3,
+    ) -> Said:
         use = voucher.uses[seq - 1] if 0 < seq <= len(voucher.uses) else None
         if use is None:
             return "use_unknown"
@@ -333,7 +343,7 @@ class Counter:
             return "already_reversed"
         if use.state != "ACCEPTED":
             return "use_settled"
-        if now >= use.received_at + timedelta(hours=1):
+        if not is_in_time and now >= use.received_at + timedelta(hours=1):
             return "reversal_too_late"
         if voucher.state not in ("USED", "PART_USED"):
             return REFUSED_AS.get(voucher.state, "state_wrong")
@@ -342,7 +352,7 @@ class Counter:
             for (device, _), (_, u) in self.world.scans.items()
             if device == use.device and u.reversed_at is not None and u.reversed_at >= now - DAY
         ]
-        if len(taken_back) >= 3:
+        if a_day is not None and len(taken_back) >= a_day:
             return "too_many_reversals"
         use.state, use.reversed_at = "REVERSED", now
         voucher.used -= use.quantity

@@ -12,6 +12,7 @@ from tests.redemption.model.things import DAY, Device, Lease, Record, Use, Vouch
 
 Concluded = tuple[str, str, str | None]
 """Verdict, reason and who pays."""
+HOUR = timedelta(hours=1)
 FLOOR_VOUCHERS, FLOOR_FEN, FLOOR_VOUCHER_FEN = 20, 30_000, 3_000
 FUND = ("fund:charity", "fen")
 
@@ -102,7 +103,8 @@ class Phones(Counter):
                 lease = self.lease_out(device)
                 if lease is not None:
                     lease.is_frozen = True
-            device.log_seq, device.log_hash = max(device.log_seq, record["seq"]), record["hash"]
+            if record["seq"] > device.log_seq:
+                device.log_seq, device.log_hash = record["seq"], record["hash"]
             device.log_at = max(device.log_at or kept.scanned_at, kept.scanned_at)
         device.seen_at = now
         return answers
@@ -120,12 +122,15 @@ class Phones(Counter):
         voucher = self.world.vouchers.get(record["voucher"])
         claimed = datetime.fromtimestamp(record["trusted_at"] / 1000, now.tzinfo)
         scanned = min(now, max(claimed, device.log_at or claimed))
-        heard = seen_at if record["mono"] is None else scanned - timedelta(milliseconds=record["mono"])
+        heard = min(seen_at, scanned) if record["mono"] is None else scanned - timedelta(milliseconds=record["mono"])
         said: Concluded
-        if (device.id, record["nonce"]) in self.world.scans:
-            said = ("already", "accepted", None)
+        known = self.world.scans.get((device.id, record["nonce"]))
+        if known is not None:
+            is_same = (known[0].id, known[1].quantity) == (record["voucher"], record["quantity"])
+            is_same = is_same and "undoes" not in record
+            said = ("already", "accepted", None) if is_same else ("review", "use_differs", None)
         elif "undoes" in record:
-            said = self._undo(device, record, now)
+            said = self._undo(device, record, scanned, now)
         elif is_undone:
             said = ("accepted", "undone", None)
         else:
@@ -136,7 +141,8 @@ class Phones(Counter):
         if said[1] in ("used_elsewhere", "used_online"):
             assert voucher is not None
             self.world.strikes[voucher.pays] += 1
-        is_nothing = said[1] in ("undone", "undo_late")
+        is_undo, is_undone = "undoes" in record, said[1] == "undone"
+        is_worth_nothing = is_undone or said[1] == "undo_late"
         return Record(
             record["nonce"],
             record["seq"],
@@ -144,25 +150,43 @@ class Phones(Counter):
             record["quantity"],
             device.shop,
             UUID(record["clerk"]),
-            voucher.offline_class if voucher and not is_nothing else None,
-            voucher.offer.value_fen * record["quantity"] if voucher and not is_nothing else 0,
+            voucher.offline_class if voucher and not is_undo and not is_undone else None,
+            voucher.offer.value_fen * record["quantity"] if voucher and not is_worth_nothing else 0,
             scanned,
+            now,
             *said,
             review="open" if said[0] == "review" else None,
             undoes=(record["undoes"], record["voucher"]) if "undoes" in record else None,
         )
 
-    def _undo(self, device: Device, record: dict[str, Any], now: datetime) -> Concluded:
+    def _undo(self, device: Device, record: dict[str, Any], at: datetime, now: datetime) -> Concluded:
         """A phone takes a scan of its own back: what was not used never is, what was is taken back as a clerk would."""
+        undone: Concluded = ("accepted", "undone", None)
+        late: Concluded = ("conflict", "undo_late", "merchant")
         voucher, use = self.world.scans.get((device.id, record["undoes"]), (None, None))
         earlier = device.records.get(record["undoes"])
-        if voucher and use and not device.is_revoked and use.bearer is None and voucher.id == record["voucher"]:
-            said = self.reverse(voucher, use.seq, UUID(record["clerk"]), now, as_owner=False)
-            if said in ("done", "already_reversed"):
-                return ("accepted", "undone", None)
-        elif use is None and (earlier is None or earlier.reason == "undone"):
-            return ("accepted", "undone", None)
-        return ("conflict", "undo_late", "merchant")
+        if voucher is None or use is None:
+            if earlier is None or earlier.reason == "undone":
+                return undone
+            is_same = (earlier.voucher.id if earlier.voucher else None) == record["voucher"]
+            return undone if is_same and self._undo_held(device, earlier) else late
+        if voucher.id != record["voucher"] or use.clerk != UUID(record["clerk"]):
+            return late
+        if use.state in ("REVERSED", "ADJUSTED"):
+            return undone
+        if at >= use.received_at + HOUR:
+            return late
+        if not device.is_revoked:
+            said = self.reverse(voucher, use.seq, UUID(record["clerk"]), now, as_owner=False, is_in_time=True)
+            if said == "done":
+                return undone
+        return ("review", "undo_waits", None)
+
+    def _undo_held(self, device: Device, held: Record) -> bool:
+        """Nobody decides what its phone took back, unless the phone is lost."""
+        if held.review in ("open", "proposed") and not device.is_revoked:
+            held.review, held.is_paid = "decided", False
+        return held.review == "decided" and held.is_paid is False
 
     def _fault(
         self, device: Device, record: dict[str, Any], voucher: Voucher | None, scanned: datetime, now: datetime
@@ -205,12 +229,21 @@ class Phones(Counter):
             return ("review", state.lower(), None)
         if state in ("CANCELLED", "EXPIRED"):
             return ("conflict", state.lower() + "_before", "member")
-        is_inside = self._is_inside_floor(device, record, voucher, heard)
+        is_inside = self._is_inside_floor(device, record, voucher, scanned)
         if state == "VOID":
             return ("conflict", "void", "fund") if is_inside else ("conflict", "above_floor", "merchant")
         if voucher.open < pieces:
-            stood = [use for use in voucher.uses if use.state not in ("REVERSED", "ADJUSTED") and use.bearer is None]
-            if any(use.device == device.id for use in stood):
+            here = [
+                use.quantity
+                for use in voucher.uses
+                if use.device == device.id and use.state not in ("REVERSED", "ADJUSTED")
+            ]
+            stood = [
+                use
+                for use in voucher.uses
+                if use.device != device.id and use.state not in ("REVERSED", "ADJUSTED") and use.bearer is None
+            ]
+            if here and sum(here) + pieces > voucher.total:
                 return ("conflict", "used_here", "merchant")
             if pieces > voucher.total or not is_inside:
                 return ("conflict", "above_floor", "merchant")
@@ -223,12 +256,12 @@ class Phones(Counter):
             return ("conflict", "code_outdated", "merchant")
         return ("accepted", "accepted", None)
 
-    def _is_inside_floor(self, device: Device, record: dict[str, Any], voucher: Voucher, heard: datetime) -> bool:
+    def _is_inside_floor(self, device: Device, record: dict[str, Any], voucher: Voucher, scanned: datetime) -> bool:
         value = voucher.offer.value_fen * record["quantity"]
         earlier = [
             each.value_fen
             for each in device.records.values()
-            if each.offline_class == 2 and each.seq < record["seq"] and each.scanned_at >= heard
+            if each.offline_class == 2 and each.seq < record["seq"] and each.received_at >= scanned
         ]
         return value <= FLOOR_VOUCHER_FEN and len(earlier) < FLOOR_VOUCHERS and sum(earlier) + value <= FLOOR_FEN
 
@@ -295,7 +328,19 @@ class Phones(Counter):
             return "review_decided"
         if is_paid and record.voucher is None:
             return "review_unpayable"
-        record.review = "decided"
+        nonce = record.undoes[0] if record.undoes else record.nonce
+        used, use = self.world.scans.get((device.id, nonce), (None, None))
+        if record.undoes and use and not is_paid and use.state not in ("ACCEPTED", "REVERSED", "ADJUSTED"):
+            return "use_settled"
+        if used and use:
+            is_over = is_paid or not record.undoes or use.state in ("REVERSED", "ADJUSTED")
+            if not is_over:
+                said = self.reverse(used, use.seq, use.clerk, now, as_owner=True, is_in_time=True, a_day=None)
+                if said != "done":
+                    return said
+            record.review, record.is_paid = "decided", is_paid
+            return "done"
+        record.review, record.is_paid = "decided", is_paid
         voucher = record.voucher
         if is_paid and voucher is not None:
             if voucher.state in ("ISSUED", "PART_USED") and voucher.open >= record.quantity:

@@ -137,10 +137,12 @@ class Record:
     offline_class: int | None
     value_fen: int
     scanned_at: datetime
+    received_at: datetime
     verdict: str
     reason: str
     bearer: str | None
     review: str | None = None
+    is_paid: bool | None = None
     undoes: tuple[str, int] | None = None
 
 
