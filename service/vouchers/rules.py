@@ -75,7 +75,7 @@ class OfflineWay(StrEnum):
 
 
 ROAMING_FEN_MAX = 3_000
-"""What one piece of a roaming voucher is worth at most: paper that several shops take without asking anybody."""
+"""What all pieces of a roaming voucher are worth together at most: paper that several shops take without asking anybody."""
 
 
 class Pledge(StrEnum):
@@ -181,6 +181,12 @@ class DeskUseWaits(Conflict):
     """For this voucher somebody has asked a second person already."""
 
     code: ClassVar[str] = "vouchers.desk_use_waits"
+
+
+class HolderChanged(Conflict):
+    """The voucher is somebody else's than when the second person was asked."""
+
+    code: ClassVar[str] = "vouchers.holder_changed"
 
 
 class NotUsableNow(Conflict):

@@ -83,7 +83,7 @@ def _offline_wrong(given: OfferIn) -> dict[str, str]:
         return {"offline": "offline_not_given"}
     if given.offline is OfflineWay.LEASED and len(set(given.shops)) > 1:
         return {"offline": "offline_one_shop"}
-    worth = given.payable_fen + given.cash_fen or 100 * given.price_points
+    worth = given.pieces * (given.payable_fen + given.cash_fen or 100 * given.price_points)
     return {"offline": "offline_small"} if given.offline is OfflineWay.ROAMING and worth > ROAMING_FEN_MAX else {}
 
 

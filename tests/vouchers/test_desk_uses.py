@@ -178,6 +178,25 @@ async def test_agreeing_beside_a_scan_uses_it_once(app, town, wu, barbershop, vo
         await client.aclose()
 
 
+async def test_given_away_meanwhile_it_is_not_used_for_who_was_asked_about(
+    app, wu, zheng, granny, chen, give, offer_of, barbershop
+):
+    await give(granny, 100)
+    offer_id = await offer_of(is_giftable=True)
+    voucher_id = (await granny.post(f"/api/offers/{offer_id}/vouchers", json={})).json()["voucher_id"]
+    desk_use_id = await proposed(wu, voucher_id, barbershop)
+    given = await granny.post(f"/api/vouchers/{voucher_id}/gift", json={"card_no": "0012-0003", "name": "陈助人"})
+    assert given.status_code == 204, given.text
+
+    agreed = await zheng.post(f"{USES}/{desk_use_id}/confirmation")
+
+    assert (agreed.status_code, agreed.json()["code"]) == (409, "vouchers.holder_changed")
+    assert await rows(app, "SELECT 1 FROM redemption.use") == []
+    assert (await wu.post(f"{USES}/{desk_use_id}/refusal")).status_code == 204
+    again = await proposed(wu, voucher_id, barbershop)
+    assert (await zheng.post(f"{USES}/{again}/confirmation")).json()["state"] == "ok"
+
+
 async def test_the_pages_without_a_script(app, wu, zheng, granny, pin, barbershop, voucher_id):
     address = f"/desk/vouchers/{voucher_id}/use"
     shown = (await wu.get(address)).text

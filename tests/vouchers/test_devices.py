@@ -7,6 +7,9 @@ from uuid import UUID, uuid4
 import pytest
 
 import redemption
+from service.identity import grant_role
+from service.kit.access import Role
+from service.kit.clock import local_day
 from service.vouchers.uploads import from_base64url, to_base64url
 from tests.cast import HERE, client_of
 from tests.vouchers.conftest import code_of, scan_of
@@ -94,6 +97,13 @@ class TestSnapshot:
         assert (await device.call("lease", act="hand_over", seq=0)).status_code == 200
         again = await phone.post("/api/scans", json=scan_of(code_of(vouchers[0], clock.now)))
         assert again.status_code == 200
+
+    async def test_a_phone_in_use_is_known_for_another_year(self, device):
+        for what, body in (("snapshot", {"revocations_after": None}), ("sync", {"records": []})):
+            told = (await device.call(what, **body)).headers["set-cookie"]
+            assert told.startswith(f"linli_device={device.device_id};"), what
+            assert "Max-Age=31536000" in told
+            assert "HttpOnly" in told
 
     async def test_nobody_else_can_call(self, device):
         assert (await device.call("snapshot", signed=False)).status_code == 403
@@ -212,6 +222,54 @@ class TestOffice:
         assert (await zhou.get("/api/devices")).json()["items"] == []
         lost = await zhou.post(f"/api/devices/{device.device_id}/revocation", json={"reason": "不见了"})
         assert lost.status_code == 404
+
+    async def test_an_owner_who_looks_on_for_the_office_still_runs_the_own_shop_only(self, app, town, device, zhou):
+        async with app.state.sessions.begin() as session:
+            await grant_role(
+                session,
+                actor=town.actors["jiang"],
+                community_id=HERE,
+                member_id=zhou.actor.member_id,
+                role=Role.AUDITOR,
+                day=local_day(app.state.clock()),
+                now=app.state.clock(),
+            )
+        assert [each["device_id"] for each in (await zhou.get("/api/devices")).json()["items"]] == [
+            str(device.device_id)
+        ]
+        for what in ("revocation", "lease-breaking"):
+            asked = await zhou.post(f"/api/devices/{device.device_id}/{what}", json={"reason": "不见了"})
+            assert asked.status_code == 404, what
+
+    async def test_the_office_sees_that_the_clerk_took_it_back_and_takes_it_back(self, app, device, vouchers, wu, feng):
+        await device.snapshot()
+        at = int(device.clock.now.timestamp() * 1000)
+        sent = [device.scan(vouchers[0]), device.scan(vouchers[1], clerk=str(uuid4()))]
+        await device.call("sync", records=sent)
+        frozen = f"/api/vouchers/{vouchers[0]['voucher_id']}"
+        assert (await wu.post(f"{frozen}/freezing", json={"reason": "核对"})).status_code == 204
+        undos = [device.undo(sent[0], trusted_at=at), device.undo(sent[1], trusted_at=at)]
+        device.clock.move(hours=3)
+
+        said = (await device.call("sync", records=undos)).json()["verdicts"]
+
+        assert [(each["verdict"], each["reason"]) for each in said] == [
+            ("review", "undo_waits"),
+            ("accepted", "undone"),
+        ]
+        [held] = (await wu.get("/api/offline-reviews")).json()["items"]
+        assert held["is_undo"] is True
+        assert "店员在手机上撤销了这一笔" in (await wu.get("/desk/held?view=decided")).text
+
+        place = f"/api/offline-reviews/{held['device_id']}/{held['nonce']}"
+        assert (await wu.post(f"{frozen}/release", json={"reason": "没事"})).status_code == 204
+        asked = await wu.post(f"{place}/proposal", json={"is_paid": False, "note": "没有理发"})
+        agreed = await feng.post(f"{place}/decision", json={"is_agreed": True})
+        assert (asked.status_code, agreed.status_code) == (204, 204), agreed.text
+        async with app.state.engine.connect() as connection:
+            states = await connection.exec_driver_sql("SELECT state FROM redemption.use")
+            facts = await connection.exec_driver_sql("SELECT fact FROM outbox WHERE fact = 'VoucherUseReversed'")
+            assert (list(states.scalars()), len(list(facts))) == (["REVERSED"], 1)
 
 
 def test_tickets_are_letters_with_the_community_inside():

@@ -35,6 +35,36 @@ async def test_each_record_is_answered_once_however_often_it_is_brought(wu, devi
     assert shown["seen_at"] == seen_at, "the phone itself has not heard us"
 
 
+async def test_each_upload_of_a_long_queue_is_a_transaction_of_its_own(app, wu, device):  # noqa: F811
+    answer = await bring(wu, device.exported(*["{"] * 401))
+
+    assert (answer.status_code, answer.json()["unread"]) == (200, 401)
+    async with app.state.engine.connect() as connection:
+        lines = await connection.exec_driver_sql(
+            "SELECT count(*), count(DISTINCT xmin::text) FROM audit WHERE action = 'vouchers.export_taken'"
+        )
+        assert lines.one() == (3, 3)
+
+
+async def test_an_export_is_good_for_nothing_else(app, wu, device, vouchers):  # noqa: F811
+    await device.snapshot()
+    text = device.exported(device.scan(vouchers[0]))
+    signature, _, body = text.partition("\n")
+    device.clock.move(hours=2)
+
+    answers = {
+        what: await device.client.post(
+            f"/api/devices/{what}", content=body, headers={"content-type": "application/json", "linli-signature": signature}
+        )
+        for what in ("snapshot", "lease", "sync")
+    }
+
+    assert [answers[what].status_code for what in ("snapshot", "lease", "sync")] == [422, 422, 200]
+    assert "set-cookie" not in answers["sync"].headers
+    [shown] = (await wu.get("/api/devices")).json()["items"]
+    assert shown["seen_at"] is None, "the phone itself has not heard us"
+
+
 async def test_what_the_phone_sends_later_after_all_was_here_before(wu, device, vouchers):  # noqa: F811
     await device.snapshot()
     record = device.scan(vouchers[0])

@@ -21,6 +21,7 @@ from service.vouchers.rules import (
     DeskUseDecided,
     DeskUseNotFound,
     DeskUseWaits,
+    HolderChanged,
     NotForThisShop,
     NotUsableNow,
     OtherHandsNeeded,
@@ -130,6 +131,8 @@ async def agree(
     if asked.proposed_by == actor.member_id:
         raise OtherHandsNeeded
     voucher = await found(session, actor.community_id, asked.voucher_id)
+    if voucher.member_id != asked.member_id:
+        raise HolderChanged
     first = await person(session, actor.community_id, asked.proposed_by)
     for member_id, household_id in ((actor.member_id, actor.household_id), (first.member_id, first.household_id)):
         await check_hands(
@@ -157,6 +160,8 @@ async def agree(
         now=now,
     )
     if scan.verdict == "redeemed":
+        if UUID(scan.detail["member_id"]) != asked.member_id:
+            raise HolderChanged  # given away since we looked: nothing of this may stay
         asked.state, asked.decided_by, asked.decided_at, asked.use_seq = (
             "done",
             actor.member_id,

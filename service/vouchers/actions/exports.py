@@ -7,12 +7,11 @@ from datetime import datetime
 from typing import Any
 
 import msgspec
-from sqlmodel.ext.asyncio.session import AsyncSession
-
 import redemption
 from redemption import CodeKeys
 from service.kit import audit
 from service.kit.access import Actor
+from service.kit.db import Sessions, transaction
 from service.kit.refusals import Invalid
 from service.vouchers.actions import devices as phones
 from service.vouchers.rules import DeviceSignatureWrong
@@ -43,10 +42,12 @@ def joined(text: str) -> str:
     return "".join(pieces[number] for number in sorted(pieces))
 
 
-async def take_export(session: AsyncSession, *, actor: Actor, keys: CodeKeys, text: str, now: datetime) -> Taken:
+async def take_export(sessions: Sessions, *, actor: Actor, keys: CodeKeys, text: str, now: datetime) -> Taken:
     """Judge each record of an export as one that came late; the same text again changes nothing.
 
-    The phone signed it: a text that was changed, of no phone of ours or of another community is refused whole.
+    The phone signed it: a text that was changed, of no phone of ours or of another community is refused whole. Each upload
+    is a transaction of its own: one that took more vouchers after it has the books' head would wait for who waits for it.
+    What broke off is brought again and goes on.
     """
     signature, _, body = joined(text).partition("\n")
     try:
@@ -56,37 +57,39 @@ async def take_export(session: AsyncSession, *, actor: Actor, keys: CodeKeys, te
     if said.community_id != actor.community_id:
         raise Invalid({"text": "export_unsigned"})
     try:
-        device = await phones.device_of_call(
-            session,
-            community_id=said.community_id,
-            device_id=said.device_id,
-            signature=signature.strip(),
-            body=body.strip().encode(),
-            now=now,
-        )
+        async with transaction(sessions) as session:
+            device = await phones.device_of_call(
+                session,
+                community_id=said.community_id,
+                device_id=said.device_id,
+                signature=signature.strip(),
+                body=body.strip().encode(),
+                now=now,
+            )
     except DeviceSignatureWrong as problem:
         raise Invalid({"text": "export_unsigned"}) from problem
     answers: list[Mapping[str, Any]] = []
     unread = 0
-    for first in range(0, len(said.records), RECORDS_MOST):  # as many at a time as a phone may send
-        some, unknown = await phones.sync(
-            session,
-            device,
-            community_id=said.community_id,
-            keys=keys,
-            texts=said.records[first : first + RECORDS_MOST],
-            is_brought=True,
-            now=now,
-        )
+    for first in range(0, max(1, len(said.records)), RECORDS_MOST):  # as many at a time as a phone may send
+        async with transaction(sessions) as session:
+            some, unknown = await phones.sync(
+                session,
+                device,
+                community_id=said.community_id,
+                keys=keys,
+                texts=said.records[first : first + RECORDS_MOST],
+                is_brought=True,
+                now=now,
+            )
+            audit.record(
+                session,
+                actor,
+                "vouchers.export_taken",
+                kind="device",
+                id=device.device_id,
+                now=now,
+                detail={"answered": len(some), "unread": len(unknown)},
+            )
         answers += some
         unread += len(unknown)
-    audit.record(
-        session,
-        actor,
-        "vouchers.export_taken",
-        kind="device",
-        id=device.device_id,
-        now=now,
-        detail={"answered": len(answers), "unread": unread},
-    )
     return Taken(device, answers, unread)

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar, cast
+from uuid import UUID
 
 import msgspec
 from litestar import Request, Response, post
@@ -47,12 +48,14 @@ from service.vouchers.uploads import from_base64url, milliseconds, to_base64url
 
 AnyRequest = Request[Any, Any, Any]
 Call = TypeVar("Call", bound=CallIn)
+Answer = TypeVar("Answer")
 SIGNED = {**PUBLIC, "authentication": "none", "exclude_from_csrf": True}
 """A phone's call: its signature says who it is, and no cookie counts."""
 SOFT_HOURS, HARD_HOURS = 24, 72
 WINDOW = timedelta(minutes=240)
 FAR = datetime(2999, 1, 1, tzinfo=UTC)
 YEAR = 365 * 24 * 3600
+OLD_MS = 3_600_000
 
 
 async def _call(
@@ -89,9 +92,12 @@ async def enrol(
         now=now,
     )
     shop = await organisation(session, community_id, shop_id)
-    answer = Response(
-        EnrolOut(device_id, community_id, ShopOut(shop_id, shop.name), milliseconds(now)), status_code=200
-    )
+    done = EnrolOut(device_id, community_id, ShopOut(shop_id, shop.name), milliseconds(now))
+    return _known(Response(done, status_code=200), state, device_id)
+
+
+def _known(answer: Response[Answer], state: State, device_id: UUID) -> Response[Answer]:
+    """The same answer, by which the browser is the device for another year: a phone in use is never forgotten."""
     answer.set_cookie(
         DEVICE_COOKIE,
         str(device_id),
@@ -105,7 +111,7 @@ async def enrol(
 
 
 @post("/api/devices/snapshot", opt=SIGNED, status_code=200)
-async def snapshot(request: AnyRequest, state: State, now: NamedDependency[datetime]) -> SnapshotOut:
+async def snapshot(request: AnyRequest, state: State, now: NamedDependency[datetime]) -> Response[SnapshotOut]:
     """All that the phone needs without a network; and the lease, unless another phone of the shop has it."""
     keyring, sessions = cast("Keyring", state.keyring), cast("Sessions", state.sessions)
     async with transaction(sessions) as session:
@@ -115,14 +121,14 @@ async def snapshot(request: AnyRequest, state: State, now: NamedDependency[datet
         lease = await _lease(session, keyring, device, said, now)
     # The lease is committed by now: whoever scans elsewhere sees it, and the list waits for whoever had begun before.
     async with transaction(sessions) as session:
-        found, leased = await _snapshot(session, keyring, device, said, lease, now)
-    if lease is None:
-        return found
-    # The codes of days to come take a while, and nobody at a counter waits for them: the vouchers are let go of by now.
-    vouchers = await asyncio.to_thread(
-        lambda: [_leased(keyring, said.community_id, each, lease, now) for each in leased]
-    )
-    return msgspec.structs.replace(found, vouchers=vouchers)
+        told, leased = await _snapshot(session, keyring, device, said, lease, now)
+    if lease is not None:
+        # The codes of days to come take a while, and nobody at a counter waits for them: the vouchers are let go of by now.
+        vouchers = await asyncio.to_thread(
+            lambda: [_leased(keyring, said.community_id, each, lease, now) for each in leased]
+        )
+        told = msgspec.structs.replace(told, vouchers=vouchers)
+    return _known(Response(told, status_code=200), state, device.device_id)
 
 
 async def _snapshot(
@@ -233,18 +239,24 @@ def _issuer_keys(keyring: Keyring, now: datetime) -> list[IssuerOut]:
 @post("/api/devices/sync", opt=SIGNED, status_code=200)
 async def sync(
     request: AnyRequest, state: State, session: NamedDependency[AsyncSession], now: NamedDependency[datetime]
-) -> SyncOut:
-    """Take the phone's records: each gets its own answer, once and for ever. One that cannot be read stays on the phone."""
+) -> Response[SyncOut]:
+    """Take the phone's records: each gets its own answer, once and for ever. One that cannot be read stays on the phone.
+
+    What was written an hour ago or more may be an export that somebody else sends: it does not say that the phone is there.
+    """
     said, device = await _call(request, session, SyncIn, now)
+    is_old = milliseconds(now) - said.sent_at >= OLD_MS
     answers, unread = await phones.sync(
         session,
         device,
         community_id=said.community_id,
         keys=code_keys(cast("Keyring", state.keyring), now),
         texts=said.records,
+        is_brought=is_old,
         now=now,
     )
-    return SyncOut(milliseconds(now), [uploaded(each) for each in answers], unread)
+    told = Response(SyncOut(milliseconds(now), [uploaded(each) for each in answers], unread), status_code=200)
+    return told if is_old else _known(told, state, device.device_id)
 
 
 @post("/api/devices/lease", opt=SIGNED, status_code=200)

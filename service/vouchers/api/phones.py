@@ -13,6 +13,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from service.kit.access import Actor, Role, allow
 from service.kit.clock import local_day
 from service.kit.crypto import Keyring
+from service.kit.db import sessions_of_app
 from service.kit.issuers import code_keys
 from service.kit.once import once
 from service.vouchers.actions import devices as phones
@@ -49,7 +50,14 @@ def ticket_url(state: State, ticket: str) -> str:
 
 async def shops_kept(session: AsyncSession, actor: Actor, now: datetime) -> frozenset[UUID] | None:
     """The shops whose phones somebody may see: every one for the office, the own ones for an owner."""
-    if actor.has(Role.STAFF, Role.APPROVER, Role.FINANCE, Role.AUDITOR, Role.ADMIN):
+    if actor.has(Role.APPROVER, Role.FINANCE, Role.AUDITOR, Role.ADMIN):
+        return None
+    return await shops_run(session, actor, now)
+
+
+async def shops_run(session: AsyncSession, actor: Actor, now: datetime) -> frozenset[UUID] | None:
+    """The shops whose phones somebody may revoke: every one for staff; who only looks on is an owner like any other."""
+    if actor.has(Role.STAFF):
         return None
     served = await shops_of(session, actor, local_day(now))
     return frozenset(shop.organisation_id for shop in served.values() if shop.is_owner)
@@ -100,13 +108,12 @@ async def ticket(
 async def take_export(
     data: JSONBody[ExportIn],
     state: State,
-    session: NamedDependency[AsyncSession],
     actor: NamedDependency[Actor],
     now: NamedDependency[datetime],
 ) -> ExportOut:
     """Take the exported queue of a phone that is dead: each record is answered as one that came late, once and for ever."""
     keys = code_keys(cast("Keyring", state.keyring), now)
-    taken = await exports.take_export(session, actor=actor, keys=keys, text=data.text, now=now)
+    taken = await exports.take_export(sessions_of_app(state), actor=actor, keys=keys, text=data.text, now=now)
     verdicts = [uploaded(each) for each in taken.answers]
     return ExportOut(taken.device.merchant_id, taken.device.label, verdicts, taken.unread)
 
@@ -123,7 +130,7 @@ async def revoke(
     """The phone is lost: it redeems nothing more, and its vouchers work online at once."""
 
     async def work() -> None:
-        shops = await shops_kept(session, actor, now)
+        shops = await shops_run(session, actor, now)
         await phones.revoke(session, actor=actor, shops=shops, device_id=device_id, reason=data.reason, now=now)
 
     return await once(request, session, actor, now, work, status=204)
@@ -141,7 +148,7 @@ async def break_lease(
     """The phone is out of reach: its vouchers work online at once, and what it uploads later is held."""
 
     async def work() -> None:
-        shops = await shops_kept(session, actor, now)
+        shops = await shops_run(session, actor, now)
         await phones.break_lease(session, actor=actor, shops=shops, device_id=device_id, reason=data.reason, now=now)
 
     return await once(request, session, actor, now, work, status=204)

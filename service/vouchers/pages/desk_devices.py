@@ -15,6 +15,7 @@ import redemption
 from service.communities import OrganisationKind, organisation, organisations
 from service.kit.access import Actor, Role, allow
 from service.kit.crypto import Keyring
+from service.kit.db import sessions_of_app, transaction
 from service.kit.i18n import _
 from service.kit.issuers import code_keys
 from service.kit.once import once_page
@@ -89,7 +90,6 @@ async def export_page(request: AnyRequest, actor: NamedDependency[Actor], now: N
 async def take_export(
     request: AnyRequest,
     state: State,
-    session: NamedDependency[AsyncSession],
     actor: NamedDependency[Actor],
     now: NamedDependency[datetime],
 ) -> Template:
@@ -98,8 +98,9 @@ async def take_export(
     with refill(request, EXPORT, title=title):
         form = await form_of(request, ExportIn)
         keys = code_keys(cast("Keyring", state.keyring), now)
-        taken = await exports.take_export(session, actor=actor, keys=keys, text=form.text, now=now)
-    shop = await organisation(session, actor.community_id, taken.device.merchant_id)
+        taken = await exports.take_export(sessions_of_app(state), actor=actor, keys=keys, text=form.text, now=now)
+    async with transaction(sessions_of_app(state)) as session:
+        shop = await organisation(session, actor.community_id, taken.device.merchant_id)
     return page(
         request,
         EXPORT,

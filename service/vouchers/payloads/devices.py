@@ -39,21 +39,24 @@ class EnrolOut(msgspec.Struct):
 
 
 class CallIn(msgspec.Struct):
-    """What every call of a phone says; the signature is over its exact bytes."""
+    """What every call of a phone says; the signature is over its exact bytes.
+
+    The fields say which call it is: what was signed for one of them is refused by the others, as is what they do not know.
+    """
 
     device_id: UUID
     community_id: int
     sent_at: Milliseconds
 
 
-class SnapshotIn(CallIn):
+class SnapshotIn(CallIn, forbid_unknown_fields=True):
     """Asks for what is needed without a network. Without a lease wanted, none is taken or made longer."""
 
     revocations_after: Annotated[str, msgspec.Meta(pattern=r"^[0-9]{1,14}$")] | None = None
     lease: bool = True
 
 
-class SyncIn(CallIn):
+class SyncIn(CallIn, forbid_unknown_fields=True):
     """Records in the order of their numbers, each the text that was hashed."""
 
     records: Annotated[list[Record], msgspec.Meta(max_length=RECORDS_MOST)]
@@ -65,7 +68,7 @@ class ExportIn(msgspec.Struct):
     text: Annotated[str, msgspec.Meta(min_length=1)]
 
 
-class LeaseIn(CallIn):
+class LeaseIn(CallIn, forbid_unknown_fields=True):
     """Gives the lease back, after the last record, number `seq`, was uploaded."""
 
     act: Literal["hand_over", "return"]
