@@ -310,7 +310,9 @@ async def test_a_late_record_does_not_break_the_chain_after_it(market: Market):
 
     async with market.sessions.begin() as session:
         flags = await session.execute(
-            text("SELECT seq, flags FROM redemption.offline_record WHERE device_id = :device ORDER BY received_at, seq"),
+            text(
+                "SELECT seq, flags FROM redemption.offline_record WHERE device_id = :device ORDER BY received_at, seq"
+            ),
             {"device": phone.device_id},
         )
     assert sorted((seq, tuple(flags)) for seq, flags in flags) == [(1, ()), (1, ("fork",)), (2, ()), (3, ())]

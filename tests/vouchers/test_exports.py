@@ -54,7 +54,9 @@ async def test_an_export_is_good_for_nothing_else(app, wu, device, vouchers):  #
 
     answers = {
         what: await device.client.post(
-            f"/api/devices/{what}", content=body, headers={"content-type": "application/json", "linli-signature": signature}
+            f"/api/devices/{what}",
+            content=body,
+            headers={"content-type": "application/json", "linli-signature": signature},
         )
         for what in ("snapshot", "lease", "sync")
     }

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any
 
 import msgspec
+
 import redemption
 from redemption import CodeKeys
 from service.kit import audit
