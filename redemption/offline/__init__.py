@@ -23,9 +23,9 @@ from redemption.offline.rules import RECORD_KEYS, record_hash
 from redemption.offline.rules import UNDO_ORDER as UNDO_REASONS
 from redemption.offline.sync import (
     LossMonth,
-    Reversed,
     Review,
     Terms,
+    UndoneUse,
     decide_review,
     losses,
     propose_review,
@@ -43,11 +43,11 @@ __all__ = [
     "Lease",
     "LeasedVoucher",
     "LossMonth",
-    "Reversed",
     "Review",
     "RoamingOffer",
     "ShopDevice",
     "Terms",
+    "UndoneUse",
     "break_lease",
     "conflict_costs",
     "decide_review",

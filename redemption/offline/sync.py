@@ -81,7 +81,7 @@ class Review:
 
 
 @dataclass(frozen=True, slots=True)
-class Reversed:
+class UndoneUse:
     """A use that a decision took back."""
 
     voucher_id: int
@@ -155,7 +155,7 @@ async def decide_review(
     actor_id: UUID,
     month_on: date,
     now: datetime,
-) -> Reversed | None:
+) -> UndoneUse | None:
     """Do what was proposed, by somebody else; or put it back. What is paid comes out of the voucher, else out of the fund.
 
     Answers with the use that was taken back when an undo was agreed to.
@@ -166,7 +166,7 @@ async def decide_review(
     )
     if "reversed_seq" not in detail:
         return None
-    return Reversed(
+    return UndoneUse(
         int(detail["voucher_id"]), detail["reversed_seq"], UUID(detail["member_id"]), UUID(detail["merchant_id"])
     )
 

@@ -252,7 +252,7 @@ async def test_two_people_take_back_what_could_not_be_taken_back_by_itself(marke
     await propose(later, phone, undos[3], is_paid=False)
     back = await decide(later, phone, undos[3])
 
-    assert back == redemption.Reversed(voucher_id, 4, market.li, market.barber)
+    assert back == redemption.UndoneUse(voucher_id, 4, market.li, market.barber)
     assert await uses(market, voucher_id) == [redemption.UseState.REVERSED] * 4
     assert (await market.voucher(voucher_id)).state is VoucherState.ISSUED
     assert await market.faults() == []
@@ -285,7 +285,7 @@ async def test_what_differs_from_the_scan_with_a_network_is_held(market: Market,
     phone, voucher_id = await with_a_voucher(market, pieces=3)
     other = await market.issue(await market.publish(offline_class=OfflineClass.LEASED, pieces=3))
     nonce = str(some_id())
-    await market.scan(voucher_id, nonce=nonce, device=phone.device_id)
+    await market.scan(voucher_id, nonce=UUID(nonce), device=phone.device_id)
     told_voucher, pieces = (voucher_id, 2) if differing == "quantity" else (other, 1)
     record = phone.scan(told_voucher, market, nonce=nonce, quantity=pieces)
 
