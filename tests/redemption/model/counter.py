@@ -324,15 +324,7 @@ class Counter:
         return "done"
 
     def reverse(
-        self,
-        voucher: Voucher,
-        seq: int,
-        actor: UUID,
-        now: datetime,
-        *,
-        as_owner: bool,
-        is_in_time: bool = False,
-        a_day: int | None = 3,
+        self, voucher: Voucher, seq: int, actor: UUID, now: datetime, *, as_owner: bool, hours: int = 1, most: int = 3
     ) -> Said:
         use = voucher.uses[seq - 1] if 0 < seq <= len(voucher.uses) else None
         if use is None:
@@ -343,16 +335,13 @@ class Counter:
             return "already_reversed"
         if use.state != "ACCEPTED":
             return "use_settled"
-        if not is_in_time and now >= use.received_at + timedelta(hours=1):
+        if now >= use.received_at + timedelta(hours=hours):
             return "reversal_too_late"
         if voucher.state not in ("USED", "PART_USED"):
             return REFUSED_AS.get(voucher.state, "state_wrong")
-        taken_back = [
-            u
-            for (device, _), (_, u) in self.world.scans.items()
-            if device == use.device and u.reversed_at is not None and u.reversed_at >= now - DAY
-        ]
-        if a_day is not None and len(taken_back) >= a_day:
+        since = now - DAY
+        all_of_it = [u for (device, _), (_, u) in self.world.scans.items() if device == use.device]
+        if sum(u.reversed_at is not None and u.reversed_at >= since for u in all_of_it) >= most:
             return "too_many_reversals"
         use.state, use.reversed_at = "REVERSED", now
         voucher.used -= use.quantity

@@ -12,7 +12,7 @@ from tests.redemption.model.things import DAY, Device, Lease, Record, Use, Vouch
 
 Concluded = tuple[str, str, str | None]
 """Verdict, reason and who pays."""
-HOUR = timedelta(hours=1)
+HOUR, EVER = timedelta(hours=1), 10**6
 FLOOR_VOUCHERS, FLOOR_FEN, FLOOR_VOUCHER_FEN = 20, 30_000, 3_000
 FUND = ("fund:charity", "fen")
 
@@ -177,7 +177,7 @@ class Phones(Counter):
         if at >= use.received_at + HOUR:
             return late
         if not device.is_revoked:
-            said = self.reverse(voucher, use.seq, UUID(record["clerk"]), now, as_owner=False, is_in_time=True)
+            said = self.reverse(voucher, use.seq, UUID(record["clerk"]), now, as_owner=False, hours=EVER)
             if said == "done":
                 return undone
         return ("review", "undo_waits", None)
@@ -335,7 +335,7 @@ class Phones(Counter):
         if used and use:
             is_over = is_paid or not record.undoes or use.state in ("REVERSED", "ADJUSTED")
             if not is_over:
-                said = self.reverse(used, use.seq, use.clerk, now, as_owner=True, is_in_time=True, a_day=None)
+                said = self.reverse(used, use.seq, use.clerk, now, as_owner=True, hours=EVER, most=EVER)
                 if said != "done":
                     return said
             record.review, record.is_paid = "decided", is_paid
