@@ -2,8 +2,8 @@
 
 from migrations.sql import run_sql
 
-revision = "0085"
-down_revision = "0079"
+revision = "0084"
+down_revision = "0083"
 branch_labels = None
 depends_on = None
 
