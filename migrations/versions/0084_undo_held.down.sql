@@ -41,7 +41,8 @@ BEGIN
     SELECT bool_or(u.device_id = p_device.device_id) AS here, bool_or(o.verdict = 'accepted') AS offline INTO v_earlier
       FROM redemption.use u
       LEFT JOIN redemption.offline_record o ON o.community_id = u.community_id AND o.device_id = u.device_id AND o.nonce = u.nonce
-     WHERE u.community_id = p_voucher.community_id AND u.voucher_id = p_voucher.voucher_id AND u.state <> 'REVERSED' AND u.bearer IS NULL;
+     WHERE u.community_id = p_voucher.community_id AND u.voucher_id = p_voucher.voucher_id AND u.state NOT IN ('REVERSED', 'ADJUSTED')
+       AND u.bearer IS NULL;
     IF v_earlier.here THEN
         RETURN redemption.concluded('conflict', 'used_here', 'merchant');
     ELSIF (p_record ->> 'quantity')::int > p_voucher.quantity_total
