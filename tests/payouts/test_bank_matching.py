@@ -193,6 +193,13 @@ def test_a_second_debit_of_the_first_file_is_not_hidden_behind_the_payment_of_th
     assert of_both(line(), line(LATER, no=3), paid=True) == [("doubled", None), ("noted", 2)]
 
 
+def test_a_void_file_that_was_sent_all_the_same_is_not_hidden_behind_the_next_one() -> None:
+    first = target(live=False, void=True)
+    second = noted(next_file(first, days=2), hours=50)
+
+    assert verdicts([line(), line(LATER, no=3)], first, second) == ["void", "noted"]
+
+
 def test_what_was_paid_by_hand_after_a_return_is_not_what_the_file_asked_for() -> None:
     def after(*lines: Line, back: bool) -> list[tuple[str, int | None]]:
         paid = noted(noted(target(live=False), returned=True, paid=True, back=back), hours=2)
