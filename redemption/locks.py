@@ -116,9 +116,9 @@ async def redeem_locked(
 ) -> Scan:
     """Redeem what is locked, as `redeem` does, by the lock's token. A no leaves the lock as it is.
 
-    What was in time when it was locked is in time while the lock lasts. Without the right token the answer is `locked`;
-    while a dearer price waits for the member it is `change_waits`. What is not locked is an ordinary scan,
-    or with `only_locked` the answer is `not_locked`: for whoever shows no code.
+    What was in time when it was locked is in time while the lock lasts, and a shop that left meanwhile is still paid for it.
+    Without the right token the answer is `locked`; while a dearer price waits for the member it is `change_waits`. What is
+    not locked is an ordinary scan, or with `only_locked` the answer is `not_locked`: for whoever shows no code.
     """
     code, detail = await ask(
         session,

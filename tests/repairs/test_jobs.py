@@ -125,6 +125,23 @@ async def test_a_higher_price_waits_for_the_resident_and_a_lower_holds_at_once(a
     await clean(app)
 
 
+async def test_a_quote_and_a_yes_at_once_never_agree_to_what_was_not_seen(app, jobs):
+    path = await jobs.taken()
+    await jobs.post("wang", f"{path}/quote", {"lines": [TAP]})
+    seen = (await jobs.look(path))["repair"]
+    answers = await asyncio.gather(
+        jobs.clients["granny"].post(f"{path}/agreement", json={"revision": seen["revision"]}),
+        jobs.clients["wang"].post(f"{path}/quote", json={"lines": [TAP, LAMP]}),
+    )
+    found = (await jobs.look(path))["repair"]
+    told = [found["state"], found["cash_fen"], *(answer.json().get("code") for answer in answers)]
+    assert told in (
+        ["agreed", 2000, None, "repairs.in_other_state"],
+        ["quoted", 3500, "repairs.price_changed", None],
+    )
+    await clean(app)
+
+
 async def test_free_help_costs_nothing_and_is_accepted_all_the_same(app, jobs):
     path = await jobs.taken()
     await jobs.post("wang", f"{path}/quote", {"lines": []})
