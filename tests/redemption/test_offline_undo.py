@@ -1,5 +1,6 @@
 """A scan without a network that the phone takes back by a record of its own."""
 
+import asyncio
 from itertools import pairwise
 from uuid import UUID
 
@@ -179,6 +180,26 @@ async def test_what_is_held_and_taken_back_is_not_paid(market: Market, is_propos
         with pytest.raises(redemption.ReviewDecided):
             await one
     assert await uses(market, voucher_id) == []
+
+
+async def test_an_undo_beside_the_decision_leaves_nothing_paid(fresh_market: Market):
+    """The race itself: whoever has the voucher first. Paid first, the use is taken back; undone first, nothing is decided."""
+    market = fresh_market
+    phone, voucher_id = await with_a_voucher(market, pieces=3)
+    for _ in range(3):
+        scan = phone.scan(voucher_id, market, fault="forged")
+        await phone.sync(market)
+        await propose(market, phone, scan, is_paid=True)
+        phone.undo(scan, market)
+
+        said, decided = await asyncio.gather(phone.sync(market), decide(market, phone, scan), return_exceptions=True)
+
+        assert not isinstance(said, BaseException), said
+        assert told(said) == [UNDONE]
+        assert decided is None or isinstance(decided, redemption.ReviewDecided)
+    assert set(await uses(market, voucher_id)) <= {redemption.UseState.REVERSED}
+    assert await reviews(market) == ()
+    assert await market.faults() == []
 
 
 async def test_what_people_decided_stays_decided(market: Market):
