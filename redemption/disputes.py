@@ -77,13 +77,16 @@ async def resolve_dispute(
     reason: str,
     actor_id: UUID,
     now: datetime,
-) -> None:
-    """Decide a line in dispute, by neither who closed its batch nor who objected nor whose voucher it is.
+) -> bool:
+    """Decide a line in dispute, by neither who closed its batch nor who objected nor whose voucher it is; whether just now.
 
     For the shop: the merchant's next batch carries the line. Otherwise the use is taken back by its exact opposite:
     the points go to the member, the sponsor's part to the sponsor, and the pieces cannot be used again.
     """
-    await act(session, "resolve_dispute", book, key, settlement_id, line_no, for_shop, reason, actor_id, aware(now))
+    replayed, _ = await act(
+        session, "resolve_dispute", book, key, settlement_id, line_no, for_shop, reason, actor_id, aware(now)
+    )
+    return not replayed
 
 
 async def disputes(

@@ -4,6 +4,7 @@ import re
 from datetime import date
 
 from service.vouchers.rules import objection_over, points_missing
+from tests.redemption.crowd import all_at_once
 from tests.vouchers.conftest import as_owner, closed, code_of, scan_of
 
 
@@ -179,6 +180,19 @@ async def test_a_line_taken_back_returns_the_points_and_says_so(app, town, used,
         await feng.post(resolution.replace("/2/", "/3/"), json={"decision": "reversed", "reason": "错了"})
     ).status_code == 404
     assert (await qian.get("/api/books/verification")).json()["is_whole"]
+
+
+async def test_deciding_a_line_twice_at_once_is_written_down_once(app, town, used, qian, feng, barber, town_database):
+    resolution = f"/api/settlements/{await disputed(app, town, qian, barber)}/disputes/2/resolution"
+    answers = await all_at_once(
+        town_database,
+        [feng.post(resolution, json={"decision": "reversed", "reason": "店里扫错了"}) for _ in range(2)],
+        holding="SELECT FROM redemption.dispute FOR UPDATE",
+    )
+    assert [answer.status_code for answer in answers] == [200, 200]
+    for written in ("audit WHERE action = 'vouchers.dispute_resolved'", "outbox WHERE fact = 'VoucherReturned'"):
+        async with app.state.engine.connect() as connection:
+            assert (await connection.exec_driver_sql(f"SELECT count(*) FROM {written}")).scalar_one() == 1
 
 
 async def test_steps_cannot_be_skipped(used, qian, feng):

@@ -128,39 +128,7 @@ async def resolve(
     """
     line = await disputed_line(session, actor.community_id, settlement_id, line_no)
     await check_own(session, actor, line.voucher_id)
-    audit.record(
-        session,
-        actor,
-        "vouchers.dispute_resolved",
-        kind="settlement",
-        id=settlement_id,
-        now=now,
-        detail={"line": line_no, "for_shop": is_for_shop},
-    )
-    if line.state is redemption.DisputeState.DISPUTED:
-        outbox.record(
-            session,
-            DisputeResolved(
-                community_id=actor.community_id,
-                settlement_id=settlement_id,
-                merchant_id=line.merchant_id,
-                line_no=line_no,
-            ),
-            now=now,
-        )
-        if not is_for_shop:
-            outbox.record(
-                session,
-                VoucherReturned(
-                    community_id=actor.community_id,
-                    voucher_id=line.voucher_id,
-                    member_id=line.member_id,
-                    reason="dispute",
-                ),
-                now=now,
-            )
-    await session.flush()
-    await redemption.resolve_dispute(
+    is_new = await redemption.resolve_dispute(
         session,
         actor.community_id,
         settlement_id,
@@ -171,6 +139,27 @@ async def resolve(
         actor_id=actor.member_id,
         now=now,
     )
+    if not is_new:
+        return
+    audit.record(
+        session,
+        actor,
+        "vouchers.dispute_resolved",
+        kind="settlement",
+        id=settlement_id,
+        now=now,
+        detail={"line": line_no, "for_shop": is_for_shop},
+    )
+    community_id = actor.community_id
+    resolved = DisputeResolved(
+        community_id=community_id, settlement_id=settlement_id, merchant_id=line.merchant_id, line_no=line_no
+    )
+    outbox.record(session, resolved, now=now)
+    if not is_for_shop:
+        returned = VoucherReturned(
+            community_id=community_id, voucher_id=line.voucher_id, member_id=line.member_id, reason="dispute"
+        )
+        outbox.record(session, returned, now=now)
 
 
 async def disputed_line(
