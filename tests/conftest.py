@@ -23,7 +23,7 @@ from tests.server import TEMPLATE, shared_server
 
 pytest_plugins = ["tests.cast"]
 # A helper's assertion shows what it compared, as a test's does.
-pytest.register_assert_rewrite("tests.ledger", "tests.redemption")
+pytest.register_assert_rewrite("tests.browser", "tests.ledger", "tests.redemption")
 
 # How long an example takes says something about the machine, not about us. What is drawn is the same in every run: whoever
 # wants new examples lets the benchmarks draw them (model, vouchers).

@@ -19,6 +19,8 @@ needs_poppler = pytest.mark.skipif(shutil.which("pdftoppm") is None, reason="pdf
 
 FRAMES = 6
 """Pictures in a film. Chromium plays them over and over."""
+FRAME_BYTES = 400_000
+"""Of each picture, with what fills it up."""
 _SCENE = """<body style="margin:0;background:#6b6258;overflow:hidden"><img id="code" src="data:image/png;base64,{picture}"
  style="position:absolute;left:50%;top:50%;width:{size}px;padding:20px;background:#fff;filter:blur(.7px) brightness(.92)">"""
 _MOVE = """n => document.getElementById('code').style.transform =
@@ -62,7 +64,7 @@ def keep(picture: bytes, name: str) -> None:
 class Camera:
     """A browser whose camera films what it was shown last, slightly askew, blurred and unsteady, as hands hold a phone.
 
-    A page that opens the camera films what stands there then: show first, open or reload afterwards.
+    A page whose camera is open sees at once what is shown.
     """
 
     def __init__(self, studio: Browser, film: Path) -> None:
@@ -79,10 +81,21 @@ class Camera:
                 frames.append(page.screenshot(type="jpeg", quality=90))
         finally:
             page.close()
-        # The browser has the old film mapped into its memory: cut short under its hands it would die of it.
-        new = self._film.with_suffix(".new")
-        new.write_bytes(b"".join(frames))
-        new.replace(self._film)
+        # The browser has the film mapped into its memory and plays on: it must neither become shorter nor another file, and the
+        # pictures of the new one begin where those of the old one did.
+        with self._film.open("r+b" if self._film.exists() else "wb") as film:
+            film.write(b"".join(_filled(frame) for frame in frames))
+
+
+def _filled(frame: bytes) -> bytes:
+    """The same JPEG, with comments that nobody reads, as long as all others."""
+    rest, comments = FRAME_BYTES - len(frame), b""
+    assert rest >= 4, len(frame)
+    while rest:
+        length = min(rest, 60_000) if rest - 60_000 >= 4 or rest <= 60_000 else rest - 4
+        comments += b"\xff\xfe" + (length - 2).to_bytes(2, "big") + bytes(length - 4)
+        rest -= length
+    return frame[:2] + comments + frame[2:]
 
 
 @contextlib.contextmanager

@@ -156,9 +156,11 @@ def test_what_is_refused_is_red_and_says_why(counter: tuple[Camera, Visitor], vi
 
     # Another voucher, given back before the shop sees it: its code says so.
     take_haircut(li, origin)
-    camera.show(enlarged(li))
+    kept = enlarged(li)
     li.get_by_role("link", name="不要了").click()
     li.get_by_role("button", name="退掉这张券").click()
+    expect(li.get_by_role("button", name="退掉这张券")).to_have_count(0)
+    camera.show(kept)
     barber.reload()
     answered(barber, "refused", "不能使用", "退掉")
     shot(barber, "scan-cancelled")

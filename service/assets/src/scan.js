@@ -155,9 +155,10 @@ async function ask(url, body, done, instead) {
   } else here(shown, body);
 }
 
-// This phone answered by itself.
+// No answer came from the service: this phone says what there is to say.
 function here(shown, body) {
   show(shown);
+  if (!shop) return;
   if (shown.undo_until) offerUndo({ ...body, isHere: true }, shown.undo_until);
   count();
   shop.sendSoon();
