@@ -31,4 +31,4 @@ def test_the_ledger_does_what_the_model_does(where: Ledgers):
 
 @pytest.mark.slow
 def test_the_ledger_does_what_the_model_does_for_long(where: Ledgers):
-    play(where, max_examples=120, stateful_step_count=50)
+    play(where, max_examples=300, stateful_step_count=50)
