@@ -20,6 +20,12 @@ from service.identity.actions_bulk import (
     reopen_people,
     take_back_roles,
 )
+from service.identity.actions_cards import (
+    check_pin,
+    print_cards,
+    unlock_card,
+    withdraw_card,
+)
 from service.identity.actions_sign_in import (
     count_try,
     end_session,
@@ -59,9 +65,19 @@ from service.identity.queries import (
     person,
     roles_by_member,
 )
+from service.identity.queries_cards import (
+    Card,
+    card_by_code,
+    card_shown,
+    cards_of,
+    cards_printed,
+)
 from service.identity.rules import (
     NAME_LENGTH_MAX,
+    CardLocked,
+    CardUnknown,
     NewPerson,
+    NoCard,
     PersonNotFound,
     TooManyTries,
     check_name,
@@ -71,8 +87,12 @@ from service.identity.rules import (
 
 __all__ = [
     "NAME_LENGTH_MAX",
+    "Card",
+    "CardLocked",
+    "CardUnknown",
     "Contact",
     "NewPerson",
+    "NoCard",
     "Particulars",
     "Person",
     "PersonNotFound",
@@ -83,7 +103,12 @@ __all__ = [
     "actor_of_cookie",
     "all_particulars",
     "can_read_names",
+    "card_by_code",
+    "card_shown",
+    "cards_of",
+    "cards_printed",
     "check_name",
+    "check_pin",
     "close_people",
     "contact_of",
     "count_try",
@@ -111,6 +136,7 @@ __all__ = [
     "people_by_ids",
     "people_of_household",
     "person",
+    "print_cards",
     "reopen_people",
     "role_history",
     "roles_by_member",
@@ -118,6 +144,8 @@ __all__ = [
     "set_secret",
     "sign_in",
     "take_back_roles",
+    "unlock_card",
     "update_people",
+    "withdraw_card",
     "without_a_way_in",
 ]

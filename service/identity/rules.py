@@ -20,6 +20,8 @@ NAME_LENGTH_MAX = 40
 SECRET_TRIES_MAX = 5
 SECRET_TRIES_MINUTES = 15
 ADDRESS_TRIES_MAX = 100
+PIN_TRIES = 5
+"""How many PINs are looked at before a member's card is locked, wherever it is shown."""
 
 
 class PersonNotFound(NotFound):
@@ -89,6 +91,32 @@ class CannotChangeOwnRoles(Conflict):
     """Nobody gives or takes their own roles."""
 
     code: ClassVar[str] = "identity.cannot_change_own_roles"
+
+
+class CardUnknown(NotFound):
+    """No such card, one that was printed again or withdrawn, or somebody of elsewhere."""
+
+    code: ClassVar[str] = "identity.card_unknown"
+
+
+class NoCard(Conflict):
+    """The holder has no card that is good, so there is nothing to count wrong PINs on: a second person is asked instead."""
+
+    code: ClassVar[str] = "identity.no_card"
+
+
+class CardLocked(TooMany):
+    """Too many wrong PINs: the office unlocks it."""
+
+    code: ClassVar[str] = "identity.card_locked"
+
+
+@dataclass(eq=False)
+class PinWrong(Conflict):
+    """Not the PIN of whoever the card names."""
+
+    code: ClassVar[str] = "identity.pin_wrong"
+    left: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -159,3 +159,29 @@ class SignInTry(SQLModel, table=True):
     subject: bytes = Field(sa_type=sa.LargeBinary, primary_key=True)
     window_at: datetime = Field(primary_key=True)
     tries: int = Field(sa_type=sa.Integer)
+
+
+class MemberCard(SQLModel, table=True):
+    """The card of a member without a phone: who they are, never money. Printing it again makes the one before worthless.
+
+    Five wrong PINs at a counter lock it until the office looks at it.
+    """
+
+    __tablename__ = "member_card"
+    __table_args__ = (
+        sa.PrimaryKeyConstraint("community_id", "member_id", name="pk_member_card"),
+        sa.UniqueConstraint("community_id", "handle", name="uq_member_card_handle"),
+        to_member("fk_member_card_member", "member_id"),
+        sa.CheckConstraint("handle > 0", name="ck_member_card_handle"),
+        sa.CheckConstraint("card_seq BETWEEN 1 AND 65535", name="ck_member_card_seq"),
+        sa.CheckConstraint("tries BETWEEN 0 AND 5", name="ck_member_card_tries"),
+    )
+
+    community_id: int = community_key()
+    member_id: UUID = key()
+    handle: int = Field(sa_type=sa.BigInteger)
+    card_seq: int = Field(sa_type=sa.Integer)
+    tries: int = Field(sa_type=sa.SmallInteger)
+    printed_by: UUID
+    printed_at: datetime
+    withdrawn_at: datetime | None = None

@@ -27,6 +27,10 @@ Text = Annotated[
 Note = Annotated[str, msgspec.Meta(max_length=TEXT_LENGTH_MAX)]
 
 
+CardText = Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
+Pin = Annotated[str, msgspec.Meta(pattern="^[0-9]{6}$")]
+
+
 class ReportIn(msgspec.Struct, frozen=True):
     """What is broken."""
 
@@ -93,6 +97,13 @@ class AcceptIn(msgspec.Struct, frozen=True):
 
     code: Annotated[str, msgspec.Meta(max_length=400)]
     nonce: UUID
+
+
+class CardIn(msgspec.Struct, frozen=True):
+    """The resident's card, scanned, or its number, typed; and the PIN, which the resident types."""
+
+    card: CardText
+    pin: Pin
 
 
 class PhotoForm(msgspec.Struct):
@@ -301,6 +312,12 @@ class PictureForm(msgspec.Struct):
     """One more photo."""
 
     photo: UploadFile | None = None
+
+
+class PinForm(msgspec.Struct):
+    """What the resident typed on the repairer's phone."""
+
+    pin: Pin
 
 
 class CodeForm(msgspec.Struct):

@@ -190,6 +190,12 @@ class OtherVoucher(Conflict):
     code: ClassVar[str] = "repairs.other_voucher"
 
 
+class OtherCard(Conflict):
+    """The card that was shown is not the resident's of this order."""
+
+    code: ClassVar[str] = "repairs.other_card"
+
+
 class WarrantyOver(Conflict):
     """Nothing is kept back any more, or somebody has claimed it."""
 

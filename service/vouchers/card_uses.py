@@ -11,7 +11,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 import redemption
 from redemption import CodeKeys
 from service.communities import organisations_by_ids
-from service.identity import people_by_ids
+from service.identity import CardLocked, CardUnknown, NoCard, card_by_code, cards_of, check_pin, people_by_ids
 from service.kit.access import Actor
 from service.kit.db import Sessions, transaction
 from service.kit.edge import DEVICE_COOKIE
@@ -19,9 +19,8 @@ from service.vouchers.actions import cards, desk_uses
 from service.vouchers.actions.keeping import found
 from service.vouchers.browser import uuid_cookie
 from service.vouchers.payloads import ScanOut
-from service.vouchers.queries.cards import card_by_code, cards_of
 from service.vouchers.queries.counter import Shop, today
-from service.vouchers.rules import CardLocked, CardUnknown, NoCard, ScanState
+from service.vouchers.rules import ScanState
 from service.vouchers.said import said
 
 AnyRequest = Request[Any, Any, Any]
@@ -46,7 +45,7 @@ async def pay_by_card(
         card = await card_by_code(session, actor.community_id, code, keys, now)
     if card.is_locked:
         raise CardLocked
-    await cards.check_pin(sessions, actor.community_id, card, pin)
+    await check_pin(sessions, actor.community_id, card, pin)
     async with transaction(sessions) as session:
         # The card may have been withdrawn while the PIN was looked at.
         if (await card_by_code(session, actor.community_id, code, keys, now)).card_seq != card.card_seq:
@@ -96,7 +95,7 @@ async def use_at_desk(
         raise NoCard
     if card.is_locked:
         raise CardLocked
-    await cards.check_pin(sessions, actor.community_id, card, pin)
+    await check_pin(sessions, actor.community_id, card, pin)
     async with transaction(sessions) as session:
         held = (await cards_of(session, actor.community_id, [card.member_id])).get(card.member_id)
         if held is None or held.card_seq != card.card_seq:

@@ -18,10 +18,8 @@ UNDO_SECONDS = 60
 REMINDER_DAYS = (7, 1)
 PRINTED_CARDS_MAX = 400
 PER_SHEET = 8
-PIN_TRIES = 5
 RESERVED_MINUTES = 10
 """How long an offer is kept for whoever looks at its price. Source: the rules of redemption, transition 1."""
-"""How many PINs are looked at before a card is locked."""
 RULE_LINES_MAX = 3
 TAKEN_AT_ONCE_MAX = 200
 SATURDAY = 5
@@ -137,32 +135,6 @@ class BatchNotFound(NotFound):
     """No such batch of paper."""
 
     code: ClassVar[str] = "vouchers.batch_not_found"
-
-
-class CardUnknown(NotFound):
-    """No such card, one that was printed again or withdrawn, or somebody of elsewhere."""
-
-    code: ClassVar[str] = "vouchers.card_unknown"
-
-
-class NoCard(Conflict):
-    """The holder has no card that is good, so there is nothing to count wrong PINs on: a second person is asked instead."""
-
-    code: ClassVar[str] = "vouchers.no_card"
-
-
-class CardLocked(TooMany):
-    """Too many wrong PINs: the office unlocks it."""
-
-    code: ClassVar[str] = "vouchers.card_locked"
-
-
-@dataclass(eq=False)
-class PinWrong(Conflict):
-    """Not the PIN of whoever the card names."""
-
-    code: ClassVar[str] = "vouchers.pin_wrong"
-    left: int
 
 
 class DeskUseNotFound(NotFound):

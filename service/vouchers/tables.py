@@ -58,34 +58,6 @@ class VoucherReminder(SQLModel, table=True):
     reminded_at: datetime
 
 
-class MemberCard(SQLModel, table=True):
-    """The card of a member without a phone: who they are, never money. Printing it again makes the one before worthless.
-
-    Five wrong PINs at a counter lock it until the office looks at it.
-    """
-
-    __tablename__ = "member_card"
-    __table_args__ = (
-        sa.PrimaryKeyConstraint("community_id", "member_id", name="pk_member_card"),
-        sa.UniqueConstraint("community_id", "handle", name="uq_member_card_handle"),
-        sa.ForeignKeyConstraint(
-            ["community_id", "member_id"], ["member.community_id", "member.member_id"], name="fk_member_card_member"
-        ),
-        sa.CheckConstraint("handle > 0", name="ck_member_card_handle"),
-        sa.CheckConstraint("card_seq BETWEEN 1 AND 65535", name="ck_member_card_seq"),
-        sa.CheckConstraint("tries BETWEEN 0 AND 5", name="ck_member_card_tries"),
-    )
-
-    community_id: int = community_key()
-    member_id: UUID = Field(primary_key=True)
-    handle: int = Field(sa_type=sa.BigInteger)
-    card_seq: int = Field(sa_type=sa.Integer)
-    tries: int = Field(sa_type=sa.SmallInteger)
-    printed_by: UUID
-    printed_at: datetime
-    withdrawn_at: datetime | None = None
-
-
 class DeskUse(SQLModel, table=True):
     """A voucher that staff use for a member at the desk, with two names: the member's own by PIN, or a second person's.
 

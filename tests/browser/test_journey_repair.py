@@ -12,7 +12,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 import ledger
 import redemption
-from service import chart, communities
+from service import chart, communities, identity
 from service.communities import PriceLine
 from service.communities.tables import Household
 from service.households import actions as households
@@ -28,6 +28,7 @@ from tests.cast import HERE, KEYRING, START
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 YESTERDAY = START - timedelta(days=1)
+CARD_PIN = "314159"
 
 
 async def _founded(live: Live, session: AsyncSession) -> None:
@@ -106,6 +107,13 @@ async def _entitled(live: Live, session: AsyncSession) -> None:
         word=None,
         now=YESTERDAY,
     )
+
+
+async def _carded(live: Live, session: AsyncSession) -> None:
+    """Li has a card, and a PIN of their own choice."""
+    li, wu = live.town.actors["li"], live.town.actors["wu"]
+    await identity.set_secret(session, community_id=HERE, member_id=li.member_id, secret=CARD_PIN, now=YESTERDAY)
+    await identity.print_cards(session, actor=wu, numbers=["0012-0001"], now=YESTERDAY)
 
 
 def owed(live: Live) -> int:
@@ -210,6 +218,34 @@ class Story:
         press(wang, wang.locator("form[action$=accept] button"))
         self.judged(wang, "accepted")
         expect(li.locator("#voucher-code .stamp")).to_be_visible()
+
+    def accepted_by_card(self, number: str) -> None:
+        """Li left the phone at home: the repairer types the number on the card, Li the PIN on the repairer's phone."""
+        wang = self.wang
+        press(wang, wang.locator("a[href$=accept]"))
+        wang.locator("#code").fill(number)
+        press(wang, wang.locator("form[action$=accept] button"))
+        self.judged(wang, "pin")
+        wang.locator("#pin").fill("271828")
+        press(wang, wang.locator("form[action*=cards] button.primary"))
+        self.judged(wang, "pin-wrong")
+        wang.locator("#pin").fill(CARD_PIN)
+        press(wang, wang.locator("form[action*=cards] button.primary"))
+        self.judged(wang, "accepted-by-card")
+
+
+@pytest.mark.parametrize("way", ["phone", "elder-en"])
+def test_a_repair_is_closed_by_the_residents_card(visit: Visitor, way: str) -> None:
+    live = visit.live
+    in_town(live, lambda session: _founded(live, session))
+    in_town(live, lambda session: _carded(live, session))
+    story = Story(visit, way)
+    story.reported()
+    story.given_out()
+    story.priced()
+    story.done()
+    story.accepted_by_card("0012-0001")
+    expect(story.wang.locator("main")).to_contain_text("Accepted" if way == "elder-en" else "已验收")
 
 
 @pytest.mark.parametrize("way", ["phone", "elder-en"])

@@ -64,10 +64,10 @@ async def test_five_wrong_pins_lock_and_the_office_unlocks(app, wu, phone, grann
     answers = [await phone.post(USES, json=use_of(card, WRONG)) for _ in range(6)]
 
     assert [answer.json().get("left") for answer in answers[:4]] == [4, 3, 2, 1]
-    assert [answer.json()["code"] for answer in answers[4:]] == ["vouchers.card_locked"] * 2
+    assert [answer.json()["code"] for answer in answers[4:]] == ["identity.card_locked"] * 2
     assert answers[-1].status_code == 429
     right = await phone.post(USES, json=use_of(card))
-    assert right.json()["code"] == "vouchers.card_locked"
+    assert right.json()["code"] == "identity.card_locked"
     assert (await wu.post(f"/api/cards/{granny.actor.member_id}/unlocking")).status_code == 204
     assert (await phone.post(USES, json=use_of(card))).json()["state"] == "ok"
 
@@ -79,7 +79,7 @@ async def test_sixteen_wrong_pins_at_once_are_five_looks_at_most(app, town, card
         looks.append(arguments)
         return await knows_secret(*arguments)
 
-    monkeypatch.setattr("service.vouchers.actions.cards.knows_secret", counted)
+    monkeypatch.setattr("service.identity.actions_cards.knows_secret", counted)
     clients = [client_of(app, town.cookies["barber"], town.actors["barber"]) for _ in range(16)]
 
     answers = await asyncio.gather(*(client.post(USES, json=use_of(card, WRONG)) for client in clients))
@@ -107,7 +107,7 @@ async def test_two_counters_at_once_pay_once(app, town, card, clock):
 async def test_a_card_printed_again_or_withdrawn_opens_nothing(wu, phone, granny, card, clock):
     again = (await wu.post("/api/cards", json={"cards": ["0012-0002"]})).json()["items"][0]["qr"]
     dead = await phone.post(USES, json=use_of(card))
-    assert (dead.status_code, dead.json()["code"]) == (404, "vouchers.card_unknown")
+    assert (dead.status_code, dead.json()["code"]) == (404, "identity.card_unknown")
     assert (await phone.post("/api/shop/cards", json={"code": again})).status_code == 200
 
     assert (await wu.post(f"/api/cards/{granny.actor.member_id}/withdrawal")).status_code == 204

@@ -94,8 +94,8 @@ async def test_wrong_pins_at_the_desk_and_at_a_counter_are_counted_together(
     left = [(await wu.post(USES, json=typed(voucher_id, barbershop, WRONG))).json().get("left") for _ in range(4)]
     assert left == [4, 3, 2, 1]
     locked = await wu.post(USES, json=typed(voucher_id, barbershop, WRONG))
-    assert (locked.status_code, locked.json()["code"]) == (429, "vouchers.card_locked")
-    assert (await wu.post(USES, json=typed(voucher_id, barbershop))).json()["code"] == "vouchers.card_locked"
+    assert (locked.status_code, locked.json()["code"]) == (429, "identity.card_locked")
+    assert (await wu.post(USES, json=typed(voucher_id, barbershop))).json()["code"] == "identity.card_locked"
     assert await rows(app, "SELECT tries FROM member_card") == [(5,)]
     assert await rows(app, "SELECT 1 FROM redemption.use") == []
     for table in ("audit", "outbox", "answered", "desk_use"):
@@ -104,7 +104,7 @@ async def test_wrong_pins_at_the_desk_and_at_a_counter_are_counted_together(
 
 async def test_without_a_card_there_is_nothing_to_count_tries_on(wu, barbershop, voucher_id):
     answer = await wu.post(USES, json=typed(voucher_id, barbershop))
-    assert (answer.status_code, answer.json()["code"]) == (409, "vouchers.no_card")
+    assert (answer.status_code, answer.json()["code"]) == (409, "identity.no_card")
 
 
 async def test_who_asked_does_not_agree_and_one_question_waits(wu, zheng, barbershop, voucher_id):

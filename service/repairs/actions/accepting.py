@@ -1,4 +1,4 @@
-"""The resident shows the code: that is the acceptance. And what becomes of the fifth that is kept for the warranty."""
+"""The resident shows the code, or the card with the PIN: that is the acceptance. And what becomes of the warranty's fifth."""
 
 import uuid
 from datetime import datetime, timedelta
@@ -8,6 +8,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 import redemption
 from service import identity
+from service.kit import audit
 from service.kit.access import Actor, Role
 from service.kit.clock import local_day
 from service.kit.db import keyring
@@ -47,13 +48,63 @@ async def accept(
     scan again is the same answer.
     """
     order = await queries.lock_order(session, actor, order_id)
-    check_repairer(order, actor)
-    if order.state == RepairState.ACCEPTED:
+    if is_accepted(order, actor):
         return order
-    to = check_step(Step.ACCEPT, RepairState(order.state))
     voucher_id, code_seq = await _shown(session, actor, code, now)
     if voucher_id != order.voucher_id:
         raise OtherVoucher
+    await _close(session, order, actor, nonce=nonce, device_id=device_id, code_seq=code_seq, now=now)
+    return order
+
+
+async def accept_by_card(
+    session: AsyncSession, *, actor: Actor, order_id: UUID, card: identity.Card | None, now: datetime
+) -> RepairOrder:
+    """The same by the resident's card, whose PIN was right (`actions.cards.prove`), under the same locks.
+
+    The card is read anew, for it may have been withdrawn or printed again while the PIN was looked at. An order is accepted
+    once, so it is a scan of its own number; one that is accepted is answered as it stands.
+    """
+    order = await queries.lock_order(session, actor, order_id)
+    if is_accepted(order, actor):
+        return order
+    held = (await identity.cards_of(session, actor.community_id, [order.asked_by])).get(order.asked_by)
+    if card is None or held is None or (held.handle, held.card_seq) != (card.handle, card.card_seq):
+        raise identity.CardUnknown
+    nonce = uuid.uuid5(order.order_id, "card")
+    await _close(session, order, actor, nonce=nonce, device_id=actor.session_id, code_seq=None, now=now)
+    audit.record(
+        session,
+        actor,
+        "repairs.accepted_by_card",
+        kind="repair",
+        id=order.order_id,
+        now=now,
+        on_behalf_of=order.asked_by,
+    )
+    return order
+
+
+def is_accepted(order: RepairOrder, actor: Actor) -> bool:
+    """Whether there is nothing left to accept; raises for a stranger's order, and for one that is not done."""
+    check_repairer(order, actor)
+    if order.state == RepairState.ACCEPTED:
+        return True
+    check_step(Step.ACCEPT, RepairState(order.state))
+    return False
+
+
+async def _close(
+    session: AsyncSession,
+    order: RepairOrder,
+    actor: Actor,
+    *,
+    nonce: UUID,
+    device_id: UUID,
+    code_seq: int | None,
+    now: datetime,
+) -> None:
+    to = check_step(Step.ACCEPT, RepairState(order.state))
     await identity.lock_people(session, actor.community_id, [actor.member_id])
     order.accepted_at = now
     if order.payable_fen:
@@ -67,7 +118,6 @@ async def accept(
         await _lock(session, order, redeemer_id=actor.member_id, household_id=actor.household_id, until=until, now=now)
         await session.flush()
     await _record(session, order, actor, now)
-    return order
 
 
 async def _shown(session: AsyncSession, actor: Actor, code: str, now: datetime) -> tuple[int | None, int | None]:

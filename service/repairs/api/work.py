@@ -4,17 +4,20 @@ from datetime import datetime
 from uuid import UUID
 
 from litestar import Response, get, post
+from litestar.datastructures import State
 from litestar.di import NamedDependency
 from litestar.params import FromPath, FromQuery, JSONBody
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from service.kit.access import Actor, allow
+from service.kit.db import sessions_of_app, transaction
 from service.kit.once import once
 from service.repairs import actions
 from service.repairs.api.shared import WORKERS, AnyRequest, acted, lines_of
 from service.repairs.payloads import (
     AcceptIn,
     AssignIn,
+    CardIn,
     ChangeIn,
     ChangeMade,
     DeclineIn,
@@ -25,12 +28,13 @@ from service.repairs.payloads import (
     RepairOut,
     RepairsOut,
     ReportForIn,
+    repair_out,
 )
 from service.repairs.queries import orders as queries
 from service.repairs.queries.desk import Shown, desk_list
 from service.repairs.rules import DISPATCHERS, OFFICE, Step, Trade
 from service.repairs.tables import RepairOrder
-from service.repairs.view import answer_of, listed
+from service.repairs.view import answer_of, listed, names_of
 
 
 @get("/api/repairs/jobs", opt=WORKERS)
@@ -243,6 +247,22 @@ async def accept(
     return await acted(request, session, actor, now, act)
 
 
+@post("/api/repairs/{order_id:uuid}/card-acceptance", opt=WORKERS, status_code=200)
+async def accept_by_card(
+    order_id: FromPath[UUID],
+    data: JSONBody[CardIn],
+    state: State,
+    actor: NamedDependency[Actor],
+    now: NamedDependency[datetime],
+) -> RepairOut:
+    """The resident's card and PIN: the same acceptance. Asked again it is answered by the order; five wrong PINs lock the card."""
+    sessions = sessions_of_app(state)
+    card = await actions.prove(sessions, actor=actor, order_id=order_id, text=data.card, pin=data.pin, now=now)
+    async with transaction(sessions) as session:
+        order = await actions.accept_by_card(session, actor=actor, order_id=order_id, card=card, now=now)
+        return repair_out(order, await names_of(session, actor, [order]))
+
+
 @post("/api/repairs/{order_id:uuid}/warranty-claim/confirmation", opt=allow(*OFFICE), status_code=200)
 async def uphold_claim(
     request: AnyRequest,
@@ -294,6 +314,7 @@ HANDLERS = [
     finish,
     change_price,
     accept,
+    accept_by_card,
     uphold_claim,
     refuse_claim,
 ]

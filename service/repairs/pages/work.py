@@ -2,9 +2,11 @@
 
 from datetime import datetime
 from typing import Any
+from urllib.parse import quote
 from uuid import UUID
 
 from litestar import get, post
+from litestar.datastructures import State
 from litestar.di import NamedDependency
 from litestar.params import FromPath
 from litestar.response import Redirect, Template
@@ -13,13 +15,14 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from service.communities import organisations_by_ids
 from service.kit.access import Actor, Role, allow
 from service.kit.clock import local_day
+from service.kit.db import sessions_of_app, transaction
 from service.kit.i18n import _
 from service.kit.once import once_page
 from service.kit.pages import form_of, page, refill
 from service.kit.photos import BODY_BYTES_MAX
 from service.repairs import actions
 from service.repairs.pages.shared import AnyRequest, context, drawn, step
-from service.repairs.payloads import CodeForm, DeclineForm, FinishForm, Nothing
+from service.repairs.payloads import CodeForm, DeclineForm, FinishForm, Nothing, PinForm
 from service.repairs.queries import orders as queries
 from service.repairs.rules import NotYourJob, RepairInOtherState, RepairState, Step
 from service.repairs.view import listed
@@ -148,7 +151,7 @@ async def scan(
 async def _scanning(
     request: AnyRequest, session: AsyncSession, actor: Actor, order_id: UUID, now: datetime
 ) -> dict[str, Any]:
-    return {**await context(request, session, actor, order_id, now), "title": _("扫居民的验收码")}
+    return {**await context(request, session, actor, order_id, now), "title": _("扫居民的验收码或会员卡")}
 
 
 @post("/repairs/{order_id:uuid}/accept", opt=WORKERS, include_in_schema=False)
@@ -159,9 +162,12 @@ async def accept(
     actor: NamedDependency[Actor],
     now: NamedDependency[datetime],
 ) -> Redirect:
-    """The resident's code: done, paid and recorded. The same press again is the same scan."""
+    """The resident's code: done, paid and recorded. The same press again is the same scan. A card asks for its PIN first."""
     with refill(request, "repairs/scan.html", **await _scanning(request, session, actor, order_id, now)):
         form = await form_of(request, CodeForm)
+        if await actions.names_a_card(session, actor, form.code, now):
+            await actions.card_at_door(session, actor=actor, order_id=order_id, text=form.code, now=now)
+            return Redirect(f"/repairs/{order_id}/cards/{quote(form.code.strip().rpartition('/')[2])}", status_code=303)
 
         async def work() -> str:
             await actions.accept(
@@ -176,6 +182,54 @@ async def accept(
             return f"/repairs/{order_id}?done=repairs.accepted"
 
         return await once_page(request, session, actor, now, work)
+
+
+@get("/repairs/{order_id:uuid}/cards/{code:str}", opt=WORKERS, include_in_schema=False)
+async def card_page(
+    request: AnyRequest,
+    order_id: FromPath[UUID],
+    code: FromPath[str],
+    session: NamedDependency[AsyncSession],
+    actor: NamedDependency[Actor],
+    now: NamedDependency[datetime],
+) -> Template | Redirect:
+    """The resident's card was shown: the phone is handed over for the PIN."""
+    shown = await _carded(request, session, actor, order_id, code, now)
+    if shown["card"] is None:
+        return Redirect(f"/repairs/{order_id}", status_code=303)
+    return page(request, "repairs/pin.html", **shown)
+
+
+async def _carded(
+    request: AnyRequest, session: AsyncSession, actor: Actor, order_id: UUID, code: str, now: datetime
+) -> dict[str, Any]:
+    card = await actions.card_at_door(session, actor=actor, order_id=order_id, text=code, now=now)
+    shown = await context(request, session, actor, order_id, now)
+    return {**shown, "title": _("居民按口令"), "card": card, "code": code}
+
+
+@post("/repairs/{order_id:uuid}/cards/{code:str}", opt=WORKERS, include_in_schema=False)
+async def accept_by_card(
+    request: AnyRequest,
+    order_id: FromPath[UUID],
+    code: FromPath[str],
+    state: State,
+    actor: NamedDependency[Actor],
+    now: NamedDependency[datetime],
+) -> Redirect:
+    """The resident typed the PIN: the same acceptance as by the code. Pressed twice, the second finds it done.
+
+    The form's key is not kept: with it a hash of the PIN would be.
+    """
+    sessions = sessions_of_app(state)
+    async with transaction(sessions) as session:
+        shown = await _carded(request, session, actor, order_id, code, now)
+    with refill(request, "repairs/pin.html", **shown):
+        form = await form_of(request, PinForm)
+        card = await actions.prove(sessions, actor=actor, order_id=order_id, text=code, pin=form.pin, now=now)
+        async with transaction(sessions) as session:
+            await actions.accept_by_card(session, actor=actor, order_id=order_id, card=card, now=now)
+    return Redirect(f"/repairs/{order_id}?done=repairs.accepted", status_code=303)
 
 
 @get("/repairs/{order_id:uuid}/badge", opt=WORKERS, include_in_schema=False)
@@ -207,4 +261,4 @@ async def badge(
     )
 
 
-HANDLERS = [jobs, take, decline, set_out, arrive, finish, scan, accept, badge]
+HANDLERS = [jobs, take, decline, set_out, arrive, finish, scan, accept, card_page, accept_by_card, badge]

@@ -10,7 +10,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 import redemption
 from service.communities import setting
 from service.facts import VoucherGiven, VoucherIssued, VoucherReturned
-from service.identity import Person, members_by_card, normal_card, person
+from service.identity import CardUnknown, Person, members_by_card, normal_card, person
 from service.kit import audit, outbox
 from service.kit.access import Actor, Role
 from service.kit.clock import local_day
@@ -26,7 +26,6 @@ from service.vouchers.rules import (
 
 PRINTED = "printed"
 """The reason of a new code that was made because the paper was lost."""
-CARD_UNKNOWN = "vouchers.card_unknown"
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,7 +158,7 @@ async def take_for_many(
     taken: list[Taken] = []
     for card_no in dict.fromkeys(cards):
         if card_no not in members:
-            taken.append(Taken(card_no, None, CARD_UNKNOWN))
+            taken.append(Taken(card_no, None, CardUnknown.code))
             continue
         holder = await person(session, actor.community_id, members[card_no].member_id)
         try:

@@ -11,7 +11,8 @@ from litestar.params import FromPath, JSONBody
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 import redemption
-from service.identity import people_by_ids
+from service import identity
+from service.identity import card_by_code, cards_of, people_by_ids
 from service.kit.access import Actor, Role, allow
 from service.kit.clock import local_day
 from service.kit.crypto import Keyring
@@ -19,7 +20,6 @@ from service.kit.db import sessions_of_app
 from service.kit.issuers import code_keys
 from service.kit.once import once
 from service.kit.refusals import Invalid
-from service.vouchers.actions import cards
 from service.vouchers.browser import COUNTER, SHOP_COOKIE, chosen, uuid_cookie
 from service.vouchers.card_uses import pay_by_card
 from service.vouchers.payloads import ScanOut
@@ -32,7 +32,7 @@ from service.vouchers.payloads.cards import (
     PrintedCard,
     PrintedCards,
 )
-from service.vouchers.queries.cards import card_by_code, cards_of, usable_here
+from service.vouchers.queries.cards import usable_here
 from service.vouchers.queries.counter import shops_of
 from service.vouchers.said import answered
 
@@ -109,7 +109,7 @@ async def print_cards(
     """Cards for these members; a card printed before is worthless from now on."""
 
     async def work() -> PrintedCards:
-        ids = await cards.print_cards(session, actor=actor, numbers=data.cards, now=now)
+        ids = await identity.print_cards(session, actor=actor, numbers=data.cards, now=now)
         held = await cards_of(session, actor.community_id, ids)
         people = await people_by_ids(session, actor.community_id, ids)
         keys = code_keys(cast("Keyring", state.keyring), now)
@@ -142,7 +142,7 @@ async def withdraw(
     """The card was lost: it opens nothing from now on."""
 
     async def work() -> None:
-        await cards.withdraw_card(session, actor=actor, member_id=member_id, now=now)
+        await identity.withdraw_card(session, actor=actor, member_id=member_id, now=now)
 
     return await once(request, session, actor, now, work, status=204)
 
@@ -158,6 +158,6 @@ async def unlock(
     """Five more tries, after the office has seen who holds the card."""
 
     async def work() -> None:
-        await cards.unlock_card(session, actor=actor, member_id=member_id, now=now)
+        await identity.unlock_card(session, actor=actor, member_id=member_id, now=now)
 
     return await once(request, session, actor, now, work, status=204)

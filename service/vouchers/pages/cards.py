@@ -14,7 +14,16 @@ from litestar.response import Redirect, Template
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 import redemption
-from service.identity import members_by_card, normal_card, people_by_ids
+from service import identity
+from service.identity import (
+    CardUnknown,
+    card_by_code,
+    cards_of,
+    cards_printed,
+    members_by_card,
+    normal_card,
+    people_by_ids,
+)
 from service.kit.access import Actor, Role, allow
 from service.kit.crypto import Keyring
 from service.kit.db import sessions_of_app
@@ -23,12 +32,11 @@ from service.kit.ids import new_id
 from service.kit.issuers import code_keys
 from service.kit.once import once_page
 from service.kit.pages import form_of, page, refill
-from service.vouchers.actions import cards
 from service.vouchers.browser import COUNTER, shop_here
 from service.vouchers.card_uses import pay_by_card
 from service.vouchers.payloads.cards import CardUseForm, PrintCardsForm
-from service.vouchers.queries.cards import card_by_code, cards_of, cards_printed, usable_here
-from service.vouchers.rules import PRINTED_CARDS_MAX, CardUnknown, key_for
+from service.vouchers.queries.cards import usable_here
+from service.vouchers.rules import PRINTED_CARDS_MAX, key_for
 
 AnyRequest = Request[Any, Any, Any]
 HELPERS = allow(Role.STAFF)
@@ -138,7 +146,7 @@ async def print_cards(
         typed = [text for text in re.split(r"[\n,，]", form.cards) if text.strip()]
 
         async def work() -> str:
-            await cards.print_cards(session, actor=actor, numbers=typed[:PRINTED_CARDS_MAX], now=now)
+            await identity.print_cards(session, actor=actor, numbers=typed[:PRINTED_CARDS_MAX], now=now)
             return f"/desk/cards/sheet?at={int(now.timestamp() * 1_000_000)}"
 
         return await once_page(request, session, actor, now, work)
@@ -190,7 +198,7 @@ async def withdraw(
     """The card was lost."""
 
     async def work() -> str:
-        await cards.withdraw_card(session, actor=actor, member_id=member_id, now=now)
+        await identity.withdraw_card(session, actor=actor, member_id=member_id, now=now)
         return "/desk/cards?done=vouchers.card_withdrawn"
 
     return await once_page(request, session, actor, now, work)
@@ -207,7 +215,7 @@ async def unlock(
     """Five more tries."""
 
     async def work() -> str:
-        await cards.unlock_card(session, actor=actor, member_id=member_id, now=now)
+        await identity.unlock_card(session, actor=actor, member_id=member_id, now=now)
         return "/desk/cards?done=vouchers.card_unlocked"
 
     return await once_page(request, session, actor, now, work)

@@ -13,7 +13,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 import redemption
 from service.communities import organisations_by_ids
-from service.identity import people_by_ids
+from service.identity import cards_of, people_by_ids
 from service.kit import audit
 from service.kit.access import Actor, Role, allow
 from service.kit.db import sessions_of_app
@@ -27,7 +27,6 @@ from service.vouchers.browser import desk_cursor, desk_mark
 from service.vouchers.card_uses import desk_answer, use_at_desk
 from service.vouchers.payloads import ScanOut
 from service.vouchers.payloads.desk_uses import PinUseForm, SecondUseForm
-from service.vouchers.queries.cards import cards_of
 from service.vouchers.queries.desk_uses import decided_uses, people_of, waiting_uses
 from service.vouchers.rules import key_for
 
