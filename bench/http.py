@@ -234,7 +234,7 @@ class Bench:
     async def measure(self, name: str, connections: int, seconds: float, scans: int) -> Measured:
         path = {"nothing": "/health/live", "home": "/home", "passbook": "/passbook", "wallet": "/api/wallet"}.get(name)
         took: list[float] = []
-        before, start = self.cpu_seconds(), time.perf_counter()
+        before, start = cpu_of(self.place), time.perf_counter()
         if path is None:
             waiting = iter(range(scans))  # a number of scans in all, because each uses up a voucher
             work = [zip_first(self.scanning(number), waiting) for number in range(connections)]
@@ -245,7 +245,7 @@ class Bench:
         await asyncio.gather(*(self.connection(requests, until, took) for requests in work))
         elapsed = time.perf_counter() - start
         hundredths = statistics.quantiles(took, n=100)
-        service, database = (after - at for after, at in zip(self.cpu_seconds(), before, strict=True))
+        service, database = (after - at for after, at in zip(cpu_of(self.place), before, strict=True))
         return Measured(
             per_second=len(took) / elapsed,
             p50_ms=hundredths[49] * 1000,
@@ -254,14 +254,15 @@ class Bench:
             database_cpu_ms=database / len(took) * 1000,
         )
 
-    def cpu_seconds(self) -> tuple[float, float]:
-        """What the service and all processes of its database have used so far."""
-        assert self.place.process is not None
-        first = self.place.postmaster()
-        # The first process inherits what its children used, once they have ended.
-        database = cpu_seconds(first, inherited=True)
-        database += sum(cpu_seconds(pid) for pid in self.place.database_processes() if pid != first)
-        return cpu_seconds(self.place.process.pid), database
+
+def cpu_of(place: Installation) -> tuple[float, float]:
+    """What the service and all processes of its database have used so far, in seconds."""
+    assert place.process is not None
+    first = place.postmaster()
+    # The first process inherits what its children used, once they have ended.
+    database = cpu_seconds(first, inherited=True)
+    database += sum(cpu_seconds(pid) for pid in place.database_processes() if pid != first)
+    return cpu_seconds(place.process.pid), database
 
 
 def cpu_seconds(pid: int, *, inherited: bool = False) -> float:

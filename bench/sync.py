@@ -4,7 +4,8 @@
 
 A durable server and the service as a process of their own, one phone enrolled with its key and holding the lease, a voucher for
 each record and the code that the member's phone would show. Prints one line of JSON: seconds for the whole queue, for the slowest
-upload, and what the answers were.
+upload, processor seconds of the service and of the database meanwhile (facts that were delivered in that time among them), and what
+the answers were.
 """
 
 import argparse
@@ -25,6 +26,7 @@ import httpx
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 import redemption
+from bench.http import cpu_of
 from redemption.offline.rules import FIRST, record_hash, record_text
 from service.kit.db import Sessions, make_engine, make_sessions
 from service.kit.embedded_pg import server
@@ -191,15 +193,18 @@ def main() -> None:
             place.wait_until_ready()
             said: Counter[str] = Counter()
             took = []
+            before = cpu_of(place)
             with httpx.Client(base_url=place.origin, timeout=60, trust_env=False) as client:
                 for begun in range(0, chosen.records, BATCH):
                     started = time.monotonic()
                     for each in phone.upload(client, phone.texts[begun : begun + BATCH]):
                         said[f"{each['verdict']} {each['reason']}"] += 1
                     took.append(time.monotonic() - started)
+            cpu = [round(after - at, 2) for after, at in zip(cpu_of(place), before, strict=True)]
         finally:
             place.close()
     seconds = {"seconds": round(sum(took), 2), "first": round(took[0], 2), "slowest": round(max(took), 2)}
+    seconds |= {"cpu_app": cpu[0], "cpu_database": cpu[1]}
     print(json.dumps({"records": chosen.records, **seconds, "answers": dict(said), "load_before": load}))
 
 

@@ -320,9 +320,8 @@ DECLARE
     v_nonce uuid := (p_record ->> 'nonce')::uuid;
     v_voucher redemption.voucher;
     v_claimed timestamptz := to_timestamp((p_record ->> 'trusted_at')::numeric / 1000);
-    v_scanned timestamptz := least(p_now, greatest(v_claimed, p_device.log_at));
-    v_heard timestamptz := coalesce(v_scanned - make_interval(secs => (p_record ->> 'mono')::double precision / 1000),
-                                    least(p_device.seen_at, v_scanned), p_device.registered_at);
+    v_scanned timestamptz := redemption.scanned_at(v_claimed, p_device.log_at, p_now);
+    v_heard timestamptz := redemption.heard_at(p_device, p_record ->> 'mono', v_scanned);
     v_use redemption.use;
     v_said jsonb;
 BEGIN
@@ -391,6 +390,7 @@ $$;
 
 -- Many records of one phone in the order of their numbers. Each is answered for itself: what breaks one (poison) breaks no other, and it gets no
 -- answer, so that it stays on the phone. Vouchers in the order of their ids, then the phone, then the month's losses, then the books' head.
+-- What is plainly accepted goes together (sync_many.sql), as long as nothing else lies between.
 CREATE FUNCTION redemption.sync_records(p_community bigint, p_device uuid, p_records jsonb, p_now timestamptz, p_terms jsonb) RETURNS redemption.verdict
     LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -402,6 +402,11 @@ DECLARE
     v_undone text[];
     v_said jsonb;
     v_answers jsonb[] := '{}';
+    v_records jsonb[] := ARRAY(SELECT r.value FROM jsonb_array_elements(p_records) WITH ORDINALITY r (value, place) ORDER BY r.place);
+    v_plain record;
+    v_place int := 0;
+    v_until int := 0;
+    v_together jsonb[];
 BEGIN
     PERFORM FROM redemption.voucher v
       WHERE v.community_id = p_community AND v.voucher_id = ANY (ARRAY(SELECT (r ->> 'voucher')::bigint FROM jsonb_array_elements(p_records) r))
@@ -422,7 +427,10 @@ BEGIN
         SELECT o.undoes || ' ' || o.voucher_id FROM redemption.offline_record o
          WHERE o.community_id = p_community AND o.device_id = p_device AND o.reason = 'undone'
            AND o.undoes = ANY (ARRAY(SELECT (r ->> 'nonce')::uuid FROM jsonb_array_elements(p_records) r)));
-    FOR v_record IN SELECT r.value FROM jsonb_array_elements(p_records) WITH ORDINALITY r (value, place) ORDER BY r.place LOOP
+    v_plain := redemption.plain_records(v_device, p_records, v_undone, p_now, p_terms);
+    WHILE v_place < cardinality(v_records) LOOP
+        v_place := v_place + 1;
+        v_record := v_records[v_place];
         v_said := NULL;
         SELECT * INTO v_before FROM redemption.offline_record o
          WHERE o.community_id = p_community AND o.device_id = p_device AND o.nonce = (v_record ->> 'nonce')::uuid FOR UPDATE;
@@ -444,6 +452,19 @@ BEGIN
             ELSE '{}' END::text[];
         IF (v_record ->> 'nonce') || ' ' || (v_record ->> 'voucher') = ANY (v_undone) THEN
             v_record := v_record || '{"is_undone": true}';
+        END IF;
+        IF v_plain.ends[v_place] > greatest(v_place, v_until) AND NOT v_flags && '{gap,fork,clock_back}' AND v_plain.scanned[v_place]
+               = redemption.scanned_at(to_timestamp((v_record ->> 'trusted_at')::numeric / 1000), v_device.log_at, p_now) THEN
+            v_until := v_plain.ends[v_place];
+            v_together := redemption.merge_plain(v_device, v_records[v_place:v_until], v_plain.scanned[v_place:v_until], p_now);
+            IF v_together IS NOT NULL THEN
+                v_answers := v_answers || v_together;
+                v_place := v_until;
+                v_device.log_seq := (v_records[v_place] ->> 'seq')::bigint;
+                v_device.log_hash := decode(v_records[v_place] ->> 'hash', 'hex');
+                v_device.log_at := greatest(v_device.log_at, v_plain.scanned[v_place]);
+                CONTINUE;
+            END IF;
         END IF;
         BEGIN
             v_said := redemption.merge_record(v_device, v_record, v_flags, p_now, p_terms);
