@@ -107,6 +107,9 @@ _ALL = (
     Setting("voucher_reverse_minutes", 60, 0, 1440),
     Setting("voucher_reversals_per_day_max", 3, 0, 1000),
     Setting("voucher_code_seconds", 30, 10, 300),
+    # Codes that do not change, on paper or typed: above so much the name is compared, and a member's day has a most (0: none).
+    Setting("voucher_compare_fen", 1000, 0, 100_000_000),
+    Setting("voucher_static_fen_per_day", 5000, 0, 100_000_000),
     Setting("invalid_scans_max", 10, 1, 1000),
     Setting("invalid_scans_minutes", 10, 1, 1440),
     Setting("settlement_confirm_days", 5, 0, 60),

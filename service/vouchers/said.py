@@ -27,6 +27,8 @@ STATUS = {
     "vouchers.scan_code_outdated": 410,
     "vouchers.too_many_invalid_scans": 429,
 }
+COMPARE = "vouchers.scan_compare"
+"""The question whether the name was compared: answered by the same scan again."""
 
 
 def said(verdict: Mapping[str, Any], *, answer_url: str | None = None, url_label: str | None = None) -> ScanOut:
@@ -50,6 +52,8 @@ def said(verdict: Mapping[str, Any], *, answer_url: str | None = None, url_label
         # A phone counts what it heard was used, whatever way the code was said.
         answer.voucher_id, answer.quantity = str(verdict["voucher_id"]), int(verdict["quantity"])
         return answer
+    if code == COMPARE:
+        answer.compare = _("核对过了，核销")
     if state == ScanState.QUESTION:
         answer.url, answer.url_label = answer_url, url_label or _("选几份")
     answer.status, answer.type = STATUS.get(code, 409), "about:blank"
@@ -62,7 +66,12 @@ def _detail(state: str, code: str, verdict: Mapping[str, Any], received: datetim
         return _("已经记到今天的账上。") + rest
     if state == ScanState.USED and received is not None:
         return sentence("scan.used_when", when=received, shop=verdict.get("used_at_shop") or "")
-    return sentence(f"refusal.{code}", minutes=verdict.get("minutes", ""), open=verdict.get("open", ""))
+    return sentence(
+        f"refusal.{code}",
+        minutes=verdict.get("minutes", ""),
+        open=verdict.get("open", ""),
+        yuan=yuan(int(verdict.get("day_fen", 0))),
+    )
 
 
 def _value(verdict: Mapping[str, Any]) -> str:

@@ -43,6 +43,19 @@ class ScanRefusal(SQLModel, table=True):
     refused_at: datetime
 
 
+class StaticUse(SQLModel, table=True):
+    """A use by a code that does not change, and whether the clerk compared the name."""
+
+    __tablename__ = "static_use"
+    __table_args__ = (sa.PrimaryKeyConstraint("community_id", "device_id", "nonce", name="pk_static_use"),)
+
+    community_id: int = community_key()
+    device_id: UUID = Field(primary_key=True)
+    nonce: UUID = Field(primary_key=True)
+    is_typed: bool
+    is_compared: bool
+
+
 class VoucherReminder(SQLModel, table=True):
     """A member was reminded so many days before a voucher ends; once, however often the timer runs."""
 

@@ -296,7 +296,14 @@ def test_two_phones_take_one_paper_and_the_second_reads_what_became_of_it(
     line.become(State.CUT)
     for phone in (first, second):
         scan(phone, paper)
+        # Fifteen yuan: whoever found the paper could show it. Nothing is written before the clerk says that the name agrees.
+        shown(phone, "question", "核对过姓名吗", "理发一次")
+        assert stored(phone, "log") == []
+        shot(phone, "offline-compare")
+        phone.get_by_role("button", name="核对过了，核销").click()
         shown(phone, "offline", "已离线保存", "理发一次")
+        assert '"compared"' in stored(phone, "log")[0]["text"]
+        expect(phone.get_by_role("button", name="核对过了，核销")).to_be_hidden()
         scan(phone, paper)
         shown(phone, "used", "这部手机已经核销过")
     forged = paper[:-1] + ("A" if paper[-1] != "A" else "Q")

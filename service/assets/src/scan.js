@@ -31,6 +31,7 @@ let sound = null;
 let undoable = null;
 let pieces = null;
 let again = null;
+const anew = part('again').textContent;
 let shop = null; // what a device of the shop can do by itself (shop-here.js)
 let own = null;
 let clerk = null;
@@ -76,12 +77,13 @@ function show(answer) {
   part('detail').textContent = answer.detail ?? '';
   if (performance.getEntriesByName('seen').length) performance.measure('verdict', 'seen');
   const way = part('answer');
-  way.hidden = !answer.url;
+  way.hidden = !answer.url || Boolean(answer.compare);
   if (answer.url) {
     way.href = answer.url;
     way.textContent = answer.url_label || way.textContent;
   }
   part('again').hidden = !again;
+  part('again').textContent = answer.compare ?? anew;
   pieces = answer.pieces ? { most: answer.pieces, chosen: 1, take: answer.take } : null;
   part('pieces').hidden = !pieces;
   part('take').hidden = !pieces;
@@ -145,9 +147,11 @@ async function ask(url, body, done, instead) {
   const alone = (own && instead && isDown()) || (scans && await shop.mustAnswer(body.code));
   const barred = scans && !alone ? await shop.barredFrom(body.code) : null;
   const { answer, said } = alone || barred ? {} : await reach(url, body);
-  const shown = answer ?? barred ?? (own && instead ? await instead() : null)
+  const shown = answer ?? barred ?? (own && instead ? await instead(body) : null)
     ?? { state: 'question', title: said ? root.dataset.failed : root.dataset.offline, detail: said ?? root.dataset.offlineDetail, repeat: true };
   if (shown.repeat) again = () => ask(url, body, done, instead);
+  // The same scan again, the name compared.
+  if (answer?.compare) again = () => ask(url, { ...body, compared: true }, done, instead);
   if (shown.pieces) shown.take = async (quantity) => here(await shop.takeHere(body, clerk, quantity), body);
   if (answer) {
     show(shown);
@@ -157,6 +161,12 @@ async function ask(url, body, done, instead) {
 
 // No answer came from the service: this phone says what there is to say.
 function here(shown, body) {
+  if (shown.compare) {
+    again = async () => {
+      again = null;
+      here(await shop.takeHere({ ...body, compared: true }, clerk, shown.quantity), body);
+    };
+  }
   show(shown);
   if (!shop) return;
   if (shown.undo_until) offerUndo({ ...body, isHere: true }, shown.undo_until);
@@ -196,7 +206,7 @@ async function redeem(code) {
     if (answer.undo_until) offerUndo(body, answer.undo_until);
     // What this phone may still do, the next snapshot says.
     if (answer.code === 'vouchers.scan_device_refused') shop?.catchUp(true).catch(() => {});
-  }, clerk && (() => shop.takeHere(body, clerk)));
+  }, clerk && ((sent) => shop.takeHere(sent, clerk)));
 }
 
 function seen(code, deliberate = false) {

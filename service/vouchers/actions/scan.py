@@ -28,6 +28,9 @@ from service.vouchers.rules import UndoNeedsReason, UndoOver, UseNotFound, key_f
 _REDEEM = """
 SELECT redeem_at_desk($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)::text
 """
+_REDEEM_STATIC = """
+SELECT redeem_static_at_desk($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)::text
+"""
 _REDEEM_MANY = """
 SELECT redeem_many_at_desk($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)::text[]
 """
@@ -37,6 +40,8 @@ _FAULTS = {
     CodeVerdict.STALE: "stale",
     CodeVerdict.REVOKED: "revoked",
 }
+_STATIC = (CodeVerdict.PRINTED, CodeVerdict.SIGNED, CodeVerdict.SHORT)
+"""Codes that do not change: for them the name is compared above a value, and a day has a most."""
 BUTTON = "button"
 """The reason that stands in the history when the undo button was pressed at once."""
 UNDO_GRACE = timedelta(seconds=15)
@@ -53,6 +58,8 @@ class Scan:
     shop_id: UUID | None
     quantity: int | None
     scanned_at: datetime
+    is_compared: bool = False
+    """The clerk has compared the name of who shows the paper."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,16 +106,18 @@ async def redeem_scan(desk: Desk, cookie: str, scan: Scan, now: datetime) -> Map
         request_id=audit.request_id.get(),
         now=now,
     )
+    if question.read.verdict in _STATIC:
+        return await _redeem(question, _REDEEM_STATIC, scan.is_compared)
     if question.read.voucher_id is None or question.read.verdict in _FAULTS or (scan.quantity or 1) != 1:
         return await _redeem(question)
     rows = frozenset((question.device_id, question.read.voucher_id))
     return await desk.together.ask(_KIND, (community_id, local_day(now)), question, rows)
 
 
-async def _redeem(asked: _Question) -> Mapping[str, Any]:
+async def _redeem(asked: _Question, query: str = _REDEEM, *more: object) -> Mapping[str, Any]:
     async with autocommit_connection(asked.engine) as connection:
         verdict = await connection.fetchval(
-            _REDEEM,
+            query,
             asked.community_id,
             asked.token_hash,
             asked.device_id,
@@ -125,6 +134,7 @@ async def _redeem(asked: _Question) -> Mapping[str, Any]:
             _day_began(asked.now),
             asked.request_id,
             asked.now,
+            *more,
         )
     return cast("Mapping[str, Any]", json.loads(verdict))
 

@@ -56,6 +56,7 @@ async def scan(request: AnyRequest, data: JSONBody[ScanIn], state: State) -> Res
             shop_id=data.shop or uuid_cookie(request, SHOP_COOKIE),
             quantity=data.quantity,
             scanned_at=data.scanned_at if data.scanned_at and data.scanned_at.tzinfo else now,
+            is_compared=data.compared,
         ),
         now,
     )

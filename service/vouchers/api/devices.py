@@ -14,7 +14,7 @@ from litestar.params import JSONBody
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 import redemption
-from service.communities import organisation
+from service.communities import organisation, setting
 from service.kit.access import PUBLIC
 from service.kit.clock import HOME_ZONE, local_day
 from service.kit.crypto import Keyring
@@ -148,6 +148,7 @@ async def _snapshot(
     )
     shop = await organisation(session, book, device.merchant_id)
     clerks = await phones.clerks_of(session, book, device.merchant_id, local_day(now))
+    compare_fen = await setting(session, book, "voucher_compare_fen", local_day(now))
     terms = phones.terms_of(now)
     found = SnapshotOut(
         server_time=milliseconds(now),
@@ -161,6 +162,7 @@ async def _snapshot(
         revoked=[str(each) for each in revoked],
         revocation_mark=str(milliseconds(now)),
         floor=FloorOut(terms.vouchers, terms.fen, terms.voucher_fen, SOFT_HOURS, HARD_HOURS),
+        compare_fen=compare_fen,
         clerks=[ClerkOut(each.member_id, each.name) for each in clerks.values()],
     )
     return found, leased

@@ -11,12 +11,14 @@ from litestar.response import Redirect, Template
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 import redemption
+from service.communities import setting
 from service.kit.access import PUBLIC, Actor
 from service.kit.clock import local_day
 from service.kit.crypto import Keyring
 from service.kit.i18n import _
 from service.kit.issuers import code_keys
 from service.kit.pages import page
+from service.kit.words import yuan
 from service.vouchers.browser import COUNTER, SHOP_COOKIE, uuid_cookie
 from service.vouchers.queries.catalogue import voucher_cards
 from service.vouchers.queries.counter import shops_of
@@ -57,12 +59,15 @@ async def code_page(
     ours = found is not None and not shops.keys().isdisjoint(found.merchant_ids)
     card = (await voucher_cards(session, actor.community_id, [found], now))[0] if found and ours else None
     chosen = uuid_cookie(request, SHOP_COOKIE)
+    is_paper = read.verdict in (redemption.CodeVerdict.PRINTED, redemption.CodeVerdict.SIGNED)
     return page(
         request,
         "vouchers/confirm.html",
         title=_("核销这张券"),
         code=code.upper(),
         voucher=card,
+        is_paper=is_paper,
+        compare_yuan=yuan(await setting(session, actor.community_id, "voucher_compare_fen", local_day(now))) if is_paper else "",
         shops=list(shops.values()),
         chosen=chosen if chosen in shops else next(iter(shops)),
     )

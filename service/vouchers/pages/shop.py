@@ -153,6 +153,7 @@ async def redeem_typed(
                 shop_id=form.shop or uuid_cookie(request, SHOP_COOKIE),
                 quantity=form.quantity,
                 scanned_at=now,
+                is_compared=form.compared,
             ),
             now,
         )

@@ -16,6 +16,8 @@ class ScanIn(msgspec.Struct):
     scanned_at: datetime | None = None
     shop: UUID | None = None
     quantity: Count | None = None
+    compared: bool = False
+    """The clerk has compared the name of who shows a printed code."""
 
 
 class UndoIn(msgspec.Struct):
@@ -40,6 +42,8 @@ class ScanOut(msgspec.Struct):
     today_points: str | msgspec.UnsetType = msgspec.UNSET
     url: str | None = None
     url_label: str | None = None
+    compare: str | msgspec.UnsetType = msgspec.UNSET
+    """The word on the button that sends the same scan again, the name compared."""
     voucher_id: str | msgspec.UnsetType = msgspec.UNSET
     quantity: int | msgspec.UnsetType = msgspec.UNSET
     status: int | msgspec.UnsetType = msgspec.UNSET
@@ -79,6 +83,7 @@ class TypedForm(msgspec.Struct):
     code: Code
     shop: UUID | None = None
     quantity: Count | None = None
+    compared: bool = False
 
 
 class ShopForm(msgspec.Struct):

@@ -160,6 +160,8 @@ class SnapshotOut(msgspec.Struct):
     revoked: list[str]
     revocation_mark: str
     floor: FloorOut
+    compare_fen: int
+    """Above so much the clerk compares the name on a paper."""
     clerks: list[ClerkOut]
 
 

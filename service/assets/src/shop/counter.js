@@ -36,6 +36,7 @@ async function facts(time) {
     snapshot,
     state: {
       trusted_at: time.trusted_at, server_at: time.server_at, lease: snapshot.lease, floor: snapshot.floor, time_zone: snapshot.time_zone,
+      compare_fen: snapshot.compare_fen,
       vouchers: byId(snapshot.vouchers, 'id'), offers: byId(snapshot.offers, 'number'), issuer_keys: byId(snapshot.issuer_keys, 'number'),
       revoked: revoked?.ids ?? [],
     },
@@ -65,9 +66,14 @@ const howMany = ({ terms, left }) => ({
   state: 'question', title: say('how_many'), item: terms.title, value: worth(terms, 1), detail: say('left_pieces', { count: left }), pieces: left,
 });
 
+const compare = ({ terms, quantity }) => ({
+  state: 'question', title: say('compare'), item: terms.title, value: worth(terms, quantity), detail: say('compare_detail'),
+  compare: say('compared'), quantity,
+});
+
 // The answer of this phone alone. Green and blue mean that the goods may go; blue is given only when the record is on the disk.
 // Without a quantity a voucher of several pieces is a question first.
-export async function takeHere({ nonce, code }, clerk, quantity = null) {
+export async function takeHere({ nonce, code, compared = false }, clerk, quantity = null) {
   const time = trusted();
   try {
     const known = await facts(time);
@@ -81,10 +87,12 @@ export async function takeHere({ nonce, code }, clerk, quantity = null) {
     const terms = known.state.vouchers[scan.voucher];
     const draft = {
       v: 1, nonce, voucher: scan.voucher, quantity: scan.quantity, code, step, device_at: time.device_at, mono: time.mono,
-      trusted_at: time.trusted_at, lease: known.state.lease?.id ?? null, clerk, class: terms?.class ?? 2, flags: time.flags,
+      trusted_at: time.trusted_at, lease: known.state.lease?.id ?? null, clerk, class: terms?.class ?? 2,
+      flags: compared ? [...time.flags, 'compared'] : time.flags,
     };
-    const verdict = await take(draft, scan, known.state, quantity !== null);
+    const verdict = await take(draft, scan, known.state, { isChosen: quantity !== null, isCompared: compared });
     if (verdict.verdict === 'ask') return howMany(verdict);
+    if (verdict.verdict === 'compare') return compare(verdict);
     return verdict.verdict === 'accept' ? saved(verdict, time) : refusal(verdict.reason);
   } catch {
     // Storage is full, blocked or gone: nothing was written, so nothing may leave the shop.

@@ -49,8 +49,9 @@ async function append(draft, work) {
   }
 }
 
-// A scan. Of a voucher with several pieces nothing is written before somebody has said how many.
-export function take(draft, scan, facts, isChosen) {
+// A scan. Of a voucher with several pieces nothing is written before somebody has said how many, of paper above a value not before
+// the name was compared.
+export function take(draft, scan, facts, { isChosen, isCompared }) {
   return append(draft, async (stores, rows, used) => {
     const terms = facts.vouchers[scan.voucher] ?? facts.offers[scan.offer];
     // Pressed twice, it is one scan: a second record under its number would look like a second log.
@@ -68,6 +69,7 @@ export function take(draft, scan, facts, isChosen) {
     if (doubt && [null, scan.voucher].includes(doubt.value.voucher)) return { verdict: 'refuse', reason: 'unheard' };
     const left = (facts.vouchers[scan.voucher]?.open ?? scan.pieces) - taken;
     if (left > 1 && !isChosen) return { verdict: 'ask', left, terms };
+    if (scan.form === 'S' && terms.value_fen * scan.quantity > facts.compare_fen && !isCompared) return { verdict: 'compare', terms, quantity: scan.quantity };
     await asked(stores.used.put({ voucher: scan.voucher, quantity: taken + scan.quantity, settled: false }));
     const { quantity } = scan;
     return {
