@@ -67,7 +67,9 @@ async def code_page(
         code=code.upper(),
         voucher=card,
         is_paper=is_paper,
-        compare_yuan=yuan(await setting(session, actor.community_id, "voucher_compare_fen", local_day(now))) if is_paper else "",
+        compare_yuan=yuan(await setting(session, actor.community_id, "voucher_compare_fen", local_day(now)))
+        if is_paper
+        else "",
         shops=list(shops.values()),
         chosen=chosen if chosen in shops else next(iter(shops)),
     )
