@@ -19,6 +19,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from tests.db import Cleaner, Database, Sessions, Steward, open_engine, sessions_of
+from tests.order import dealt
 from tests.server import TEMPLATE, shared_server
 
 pytest_plugins = ["tests.cast"]
@@ -37,14 +38,20 @@ _found = pytest.StashKey[dict[str, str]]()
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Without a program its tests are left out and counted, unless somebody insists on them."""
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Without a program its tests are left out and counted, unless somebody insists on them.
+
+    It comes last: what was left out by its mark needs no place in the order of parallel workers.
+    """
     for marker, name, programs in (("browser", "Chromium", BROWSERS), ("hledger", "hledger", ("hledger",))):
         if os.environ.get(f"LINLI_REQUIRE_{marker.upper()}") or any(map(shutil.which, programs)):
             continue
         for item in items:
             if item.get_closest_marker(marker):
                 item.add_marker(pytest.mark.skip(reason=f"there is no {name} here"))
+    workers: dict[str, int] = getattr(config, "workerinput", {})
+    items[:] = dealt(items, workers.get("workercount", 1))
 
 
 def pytest_configure(config: pytest.Config) -> None:
