@@ -43,6 +43,7 @@ from service.kit.paging import seal_cursors_with
 from service.kit.problems import on_bug, on_http, on_page_refused, on_refusal
 from service.kit.read_only import ReadOnly
 from service.kit.refusals import NotSignedIn, Refusal
+from service.kit.routing import Service
 from service.kit.settings import Settings
 from service.kit.together import Together
 from service.slices import manifests
@@ -197,7 +198,7 @@ def create_app(
             "worker": Worker(sessions, clock, offered, direct_url or database_url, read_only=read_only),
         }
     )
-    app = Litestar(
+    app = Service(
         route_handlers=[
             _built_files(),
             *system_handlers(),
