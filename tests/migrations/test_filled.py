@@ -1,6 +1,6 @@
 """Every step down and up again, with rows in every table: what stays behind is untouched."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from datetime import timedelta
 from uuid import uuid4
 
@@ -13,10 +13,10 @@ from service import identity
 from service.demo import load_demo
 from service.demo.cast import HERE
 from service.identity.actions_sign_in import count_try
-from service.kit.db import Sessions, make_engine, make_sessions
+from service.kit.db import make_engine, make_sessions
 from tests.architecture.sources import ROOT
 from tests.cast import KEYRING, START
-from tests.db import Database
+from tests.db import Database, Steward, in_thread
 
 pytestmark = [pytest.mark.anyio, pytest.mark.slow]
 
@@ -193,8 +193,10 @@ INSERT INTO jobs.pgqueuer_schedules (expression, entrypoint) VALUES ('* * * * *'
 """
 
 
-async def fill(sessions: Sessions) -> None:
+async def fill(database: Database) -> None:
     """A season in a street, somebody who signs in and somebody who may, a batch with a line in dispute."""
+    engine = make_engine(database.app_url)
+    sessions = make_sessions(engine, KEYRING)
     await load_demo(sessions, KEYRING, START, lambda _: None)
     async with sessions.begin() as session:
         member = (await identity.members_by_card(session, HERE, ["0012-0001"]))["0012-0001"].member_id
@@ -211,16 +213,32 @@ async def fill(sessions: Sessions) -> None:
         await redemption.dispute_line(
             session, HERE, batch.settlement_id, 1, key=key, reason="多扫了一次", actor_id=member, now=until
         )
+    await engine.dispose()
+    superuser = await asyncpg.connect(database.superuser_url)
+    await superuser.execute(BY_HAND)
+    await superuser.close()
+
+
+@pytest.fixture(scope="module")
+def filled_once(steward: Steward) -> Iterator[Steward]:
+    """Copies a database with rows in every table; to fill it takes longer than most tests."""
+    with steward.clone() as database:
+        in_thread(fill(database))
+        with Steward(database.socket, database.name, f"{database.name}_filled") as cloner:
+            yield cloner
 
 
 @pytest.fixture
-async def filled(fresh_database: Database) -> AsyncIterator[asyncpg.Connection]:
+def filled_database(filled_once: Steward) -> Iterator[Database]:
+    """A test's own copy of it."""
+    with filled_once.clone() as database:
+        yield database
+
+
+@pytest.fixture
+async def filled(filled_database: Database) -> AsyncIterator[asyncpg.Connection]:
     """A superuser's look at a database with rows in every table."""
-    engine = make_engine(fresh_database.app_url)
-    await fill(make_sessions(engine, KEYRING))
-    await engine.dispose()
-    superuser = await asyncpg.connect(fresh_database.superuser_url)
-    await superuser.execute(BY_HAND)
+    superuser = await asyncpg.connect(filled_database.superuser_url)
     yield superuser
     await superuser.close()
 
@@ -270,7 +288,7 @@ async def contents(connection: asyncpg.Connection) -> dict[str, str]:
 
 
 async def test_each_step_down_and_up_again_leaves_the_other_tables_as_they_were(
-    filled: asyncpg.Connection, fresh_database: Database
+    filled: asyncpg.Connection, filled_database: Database
 ) -> None:
     steps = sorted(path.name[:4] for path in (ROOT / "migrations/versions").glob("[0-9]*.py"))
     await filled.execute(FREE)
@@ -279,13 +297,13 @@ async def test_each_step_down_and_up_again_leaves_the_other_tables_as_they_were(
     assert [place for place, rows in before.items() if rows == "0 0"] == [], "a table without rows proves nothing"
 
     for below in reversed(["base", *steps[:-1]]):
-        await runner.downgrade(fresh_database.owner_url, below)
+        await runner.downgrade(filled_database.owner_url, below)
         left = await contents(filled)
         assert left.items() <= before.items(), f"taking back what came after {below}"
         if below == "base":
             assert left == {}
             break
-        await runner.upgrade(fresh_database.owner_url)
+        await runner.upgrade(filled_database.owner_url)
         again = await contents(filled)
         assert again.keys() == before.keys()
         assert left.items() <= again.items(), f"making again what came after {below}"
@@ -293,20 +311,20 @@ async def test_each_step_down_and_up_again_leaves_the_other_tables_as_they_were(
             promised, held = await filled.fetchrow(PROMISED)
             assert promised == held > 0
 
-    await runner.upgrade(fresh_database.owner_url)
+    await runner.upgrade(filled_database.owner_url)
     assert (await contents(filled)).keys() == before.keys()
 
 
 async def test_nothing_stays_locked_where_there_are_no_locks(
-    filled: asyncpg.Connection, fresh_database: Database
+    filled: asyncpg.Connection, filled_database: Database
 ) -> None:
     """What the demo's repairers lock while they are at work is free before the step that brought locks, and after it."""
     locked = await filled.fetch(LOCKED)
     assert len(locked) > 0
-    await runner.downgrade(fresh_database.owner_url, "0058")
+    await runner.downgrade(filled_database.owner_url, "0058")
     freed = (
         "SELECT voucher_id FROM redemption.voucher WHERE voucher_id = ANY ($1) AND state = 'ISSUED' ORDER BY voucher_id"
     )
     assert await filled.fetch(freed, [voucher for (voucher,) in locked]) == locked
-    await runner.upgrade(fresh_database.owner_url)
+    await runner.upgrade(filled_database.owner_url)
     assert await filled.fetch(LOCKED) == []
