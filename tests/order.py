@@ -36,7 +36,7 @@ def dealt(items: Sequence[Item], workers: int) -> list[Item]:
     for place, share in enumerate(shares[:-1]):
         # As the scheduler cuts the list: each worker gets its part of what is left.
         left = len(items) - sum(map(len, shares[:place]))
-        share += islice(quick, max(0, left // (workers - place) - len(share)))
+        share.extend(islice(quick, max(0, left // (workers - place) - len(share))))
     return joined([*shares, list(quick)])
 
 

@@ -26,9 +26,19 @@ TEXTS = """() => {
 }"""
 
 
+WIDER = """() => document.querySelector('link[href*=print]') ? 0
+  : document.documentElement.scrollWidth - document.documentElement.clientWidth"""
+
+
+def bring_axe(page: Page) -> None:
+    """Every page opened here from now on has axe in it. It has 650 KB, too much to send to each of many pages."""
+    page.add_init_script(path=AXE)
+
+
 def axe(page: Page) -> list[str]:
     """Every violation axe finds, of any impact, best practice included."""
-    page.evaluate(AXE.read_text())
+    if not page.evaluate("() => 'axe' in window"):
+        page.evaluate(AXE.read_text())
     found = page.evaluate("async () => (await axe.run({ resultTypes: ['violations'] })).violations")
     return [f"{item['id']} ({item['impact']}): {node['html'][:140]}" for item in found for node in item["nodes"][:3]]
 
@@ -38,9 +48,7 @@ def sideways(page: Page) -> list[str]:
 
     On a phone `innerWidth` grows with a page that is too wide, the layout's width does not.
     """
-    if page.locator("link[href*=print]").count():
-        return []
-    wide = page.evaluate("() => document.documentElement.scrollWidth - document.documentElement.clientWidth")
+    wide = page.evaluate(WIDER)
     return [f"{wide} px wider than the screen"] if wide > 1 else []
 
 

@@ -4,11 +4,11 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser
 
 from tests.browser.conftest import DESK, Visitor, shot
 from tests.browser.crawl import Crawl, kind_of
-from tests.browser.judge import axe, foreign, sideways, small
+from tests.browser.judge import axe, bring_axe, foreign, sideways, small
 from tests.browser.live import Live
 from tests.browser.seen import texts_of_people
 
@@ -109,9 +109,11 @@ def walked(chromium: Browser, demo_live: Live) -> Crawl:
     line = dispute_a_line(visitor)
     close_a_year(visitor)
     bring_balances(visitor)
-    crawl.walk(visitor.page(None, viewport=DESK), None, STRANGERS)
+    page = visitor.page(None, viewport=DESK)
+    crawl.walk(page, None, STRANGERS)
     for name, starts in WALKS.items():
-        crawl.walk(visitor.page(name, viewport=DESK), name, starts)
+        visitor.hand_over(page, name)
+        crawl.walk(page, name, starts)
     crawl.pages[kind_of(line)] = ("feng", line)  # who closed the statement sees no form
     crawl.pages.setdefault(kind_of(f"{line}/correction"), ("qian", f"{line}/correction"))
     crawl.pages["/passbook-expiring"] = (
@@ -138,17 +140,19 @@ def test_every_link_leads_to_a_page(walked: Crawl) -> None:
 @pytest.mark.parametrize("way", WAYS)
 def test_every_page_is_accessible_narrow_enough_and_in_one_language(visitor: Visitor, walked: Crawl, way: str) -> None:
     known = texts_of_people(visitor.live.database)
-    pages: dict[str | None, Page] = {}
-    wrong = []
-    for kind, (who, url) in sorted(walked.pages.items()):
-        if who not in pages:
-            pages[who] = visitor.page(who, **WAYS[way])
-        page = pages[who]
-        page.goto(visitor.live.origin + url)
-        found = axe(page) + sideways(page) + foreign(page, known)
-        if "elder" in way:
-            found += small(page)
-        wrong += [f"{kind} [{way}]: {item}" for item in found]
-        if way in ("phone", "elder", "desk"):
-            shot(page, f"pages/{kind.strip('/').replace('/', '_').replace('?', '__') or 'front'}.{way}")
+    page = visitor.page(None, **WAYS[way])
+    bring_axe(page)
+    wrong, seen = [], 0
+    for who in sorted({who for who, _ in walked.pages.values()}, key=str):
+        visitor.hand_over(page, who, elder="elder" in way, english="-en" in way)
+        for kind, url in sorted((kind, url) for kind, (by, url) in walked.pages.items() if by == who):
+            page.goto(visitor.live.origin + url)
+            found = axe(page) + sideways(page) + foreign(page, known)
+            if "elder" in way:
+                found += small(page)
+            wrong += [f"{kind} [{way}]: {item}" for item in found]
+            if way in ("phone", "elder", "desk"):
+                shot(page, f"pages/{kind.strip('/').replace('/', '_').replace('?', '__') or 'front'}.{way}")
+            seen += 1
     assert wrong == []
+    assert seen == len(walked.pages)
