@@ -132,6 +132,40 @@ def test_the_walk_sees_when_points_expire(visitor: Visitor, walked: Crawl) -> No
     page.get_by_role("heading", name="什么时候到期").wait_for()
 
 
+KEPT = """async () => {
+  const open = await indexedDB.databases(), workers = await navigator.serviceWorker.getRegistrations();
+  return [...Object.keys(localStorage), ...Object.keys(sessionStorage), ...await caches.keys(), ...open.map((each) => each.name),
+    ...workers.map((each) => each.scope)];
+}"""
+KEEP = """async () => {
+  localStorage.setItem('local', '1');
+  sessionStorage.setItem('session', '1');
+  await caches.open('cache');
+  await new Promise((done) => { indexedDB.open('database').onsuccess = (event) => { event.target.result.close(); done(); }; });
+}"""
+
+
+def test_a_browser_that_is_handed_on_has_nothing_of_who_was_there_before(visitor: Visitor) -> None:
+    origin = visitor.live.origin
+    page = visitor.page("zhou", elder=True)
+    bring_axe(page)
+    page.goto(f"{origin}/shop")
+    page.evaluate(KEEP)
+    assert {"local", "session", "cache", "database"} <= set(page.evaluate(KEPT))
+    kept = {cookie["name"]: cookie["value"] for cookie in page.context.cookies()}
+
+    visitor.hand_over(page, "li", english=True)
+    page.goto(f"{origin}/home")
+
+    assert page.evaluate(KEPT) == []
+    found = {cookie["name"]: cookie["value"] for cookie in page.context.cookies()}
+    assert found["locale"] == "en"
+    assert not {"mode", "size"} & set(found)
+    assert not set(kept.values()) & set(found.values())
+    page.evaluate("() => document.documentElement.removeAttribute('lang')")
+    assert any("html-has-lang" in item for item in axe(page))
+
+
 def test_every_link_leads_to_a_page(walked: Crawl) -> None:
     assert walked.failures == []
     assert len(walked.pages) > 60
