@@ -17,6 +17,7 @@ from redemption.offline.devices import (
     revoked_since,
     roaming_offers,
     take_lease,
+    tell_floor,
 )
 from redemption.offline.rules import ORDER as OFFLINE_REASONS
 from redemption.offline.rules import RECORD_KEYS, record_hash
@@ -67,4 +68,5 @@ __all__ = [
     "roaming_offers",
     "sync_records",
     "take_lease",
+    "tell_floor",
 ]

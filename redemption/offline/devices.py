@@ -10,6 +10,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from redemption.calls import act, aware, rows
+from redemption.offline.sync import Terms
 
 TICKET_MINUTES = 15
 LEASE_HOURS_MAX = 72
@@ -95,6 +96,11 @@ async def take_lease(
     """Give a phone the lease of its shop's leased offers, or make its own longer; refused while another phone holds them."""
     _, detail = await act(session, "take_lease", book, device_id, lease_id, aware(now), hours)
     return Lease(UUID(detail["lease_id"]), datetime.fromisoformat(detail["ends_at"]), detail["frozen"])
+
+
+async def tell_floor(session: AsyncSession, book: int, device_id: UUID, *, terms: Terms, now: datetime) -> None:
+    """Write down what a phone is told that it may take without us. Commit it before the phone is told."""
+    await act(session, "tell_floor", book, device_id, terms.vouchers, terms.fen, terms.voucher_fen, aware(now))
 
 
 async def return_lease(session: AsyncSession, book: int, device_id: UUID, *, seq: int | None, now: datetime) -> None:

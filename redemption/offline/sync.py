@@ -20,8 +20,10 @@ from redemption.rules import ReviewState
 class Terms:
     """A community's limits: what one phone may accept without us, and what the fund may lose in a month.
 
-    `vouchers` and `fen` add up, `voucher_fen` is for one scan. `loss_millionths` of what was redeemed since `month_began` is the
-    month's budget, and at least `fen`. A record older than `late_days` and every doubtful one is held for `review_days`.
+    `vouchers` and `fen` add up, `voucher_fen` is for one scan; a record is judged by what its phone was told (`tell_floor`). After
+    `soft_hours` alone a phone takes half of what adds up, after `hard_hours` nothing; a lease lasts `lease_hours`.
+    `loss_millionths` of what was redeemed since `month_began` is the month's budget, and at least `fen`. A record older than
+    `late_days` and every doubtful one is held for `review_days`.
     """
 
     month_on: date
@@ -32,6 +34,9 @@ class Terms:
     loss_millionths: int = 1_000
     late_days: int = 30
     review_days: int = 7
+    soft_hours: int = 24
+    hard_hours: int = 72
+    lease_hours: int = 72
 
     def as_json(self) -> str:
         """As the functions of sql/ read them."""

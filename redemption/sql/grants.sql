@@ -16,6 +16,6 @@ GRANT EXECUTE ON FUNCTION
     redemption.end_cancelling, redemption.sync_records, redemption.propose_review, redemption.decide_review,
     redemption.make_bank_file, redemption.void_bank_file, redemption.propose_departure, redemption.decide_departure,
     redemption.carry_departure, redemption.departure_open, redemption.finish_departure, redemption.propose_adjustment,
-    redemption.decide_adjustment, redemption.book_bank_lines
+    redemption.decide_adjustment, redemption.book_bank_lines, redemption.tell_floor
     TO linli_app;
 GRANT EXECUTE ON FUNCTION redemption.settlement_hash, redemption.micros, redemption.moved TO linli_app, linli_audit;

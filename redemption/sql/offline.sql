@@ -90,7 +90,8 @@ BEGIN
         RETURN redemption.said('done', redemption.lease_detail(v_lease));
     END IF;
     -- Asked with the offers in hand: whoever locks the shop out holds them too.
-    v_until := redemption.lease_until(p_community, v_device.merchant_id, p_now + make_interval(hours => p_hours), p_now);
+    -- A lease is not made shorter by a limit that was lowered: the phone may not hear of it. Only a shop that leaves ends it earlier.
+    v_until := redemption.lease_until(p_community, v_device.merchant_id, greatest(p_now + make_interval(hours => p_hours), v_lease.ends_at), p_now);
     IF v_until IS NULL THEN
         RETURN redemption.said('leased');
     ELSIF NOT EXISTS (SELECT FROM unnest(v_offers) o (offer_id)
@@ -133,6 +134,23 @@ CREATE FUNCTION redemption.leased_vouchers(p_community bigint, p_device uuid, p_
                            WHERE h.community_id = p_community AND l.device_id = p_device AND l.state = 'out' AND l.ends_at > p_now)
      ORDER BY v.voucher_id FOR SHARE OF v
 $$;
+
+-- Keeps what a phone is told that it may take without us, when it is something else than before. Of the class that roams only: a lease is a row.
+CREATE FUNCTION redemption.tell_floor(
+    p_community bigint, p_device uuid, p_vouchers int, p_fen bigint, p_voucher_fen bigint, p_now timestamptz
+) RETURNS redemption.verdict
+    LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    v_last redemption.device_floor;
+BEGIN
+    SELECT * INTO v_last FROM redemption.device_floor f
+     WHERE f.community_id = p_community AND f.device_id = p_device ORDER BY f.given_at DESC LIMIT 1;
+    IF (v_last.vouchers, v_last.fen, v_last.voucher_fen) IS DISTINCT FROM (p_vouchers, p_fen, p_voucher_fen) THEN
+        INSERT INTO redemption.device_floor (community_id, device_id, given_at, vouchers, fen, voucher_fen)
+        VALUES (p_community, p_device, p_now, p_vouchers, p_fen, p_voucher_fen) ON CONFLICT DO NOTHING;
+    END IF;
+    RETURN redemption.said('done');
+END $$;
 
 -- The holder gives its lease back, or hands it to another phone of its shop, once every record it made has been uploaded.
 CREATE FUNCTION redemption.return_lease(p_community bigint, p_device uuid, p_seq bigint, p_now timestamptz) RETURNS redemption.verdict

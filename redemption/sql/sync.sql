@@ -17,18 +17,34 @@ CREATE FUNCTION redemption.is_stale(p_happened timestamptz, p_scanned timestampt
     SELECT p_happened + interval '24 hours' <= p_scanned AND p_heard >= p_happened
 $$;
 
+-- What the phone had been told that it may take when it scanned. An answer of ours may never have reached it: of what it was told within the
+-- longest time that a phone may be without us, and of what held when that began, the highest counts. So no limit that was lowered makes an
+-- honest scan the shop's risk. Two minutes are how wrong clocks may be. A phone that was told nothing yet is judged by the limits of today.
+CREATE FUNCTION redemption.floor_told(p_device redemption.device, p_scanned timestamptz, p_terms jsonb)
+    RETURNS TABLE (vouchers int, fen bigint, voucher_fen bigint)
+    LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT coalesce(max(f.vouchers), (p_terms ->> 'vouchers')::int), coalesce(max(f.fen), (p_terms ->> 'fen')::bigint),
+           coalesce(max(f.voucher_fen), (p_terms ->> 'voucher_fen')::bigint)
+      FROM redemption.device_floor f
+     WHERE f.community_id = p_device.community_id AND f.device_id = p_device.device_id AND f.given_at <= p_scanned + interval '2 minutes'
+       AND f.given_at >= coalesce((SELECT max(b.given_at) FROM redemption.device_floor b
+                                    WHERE b.community_id = p_device.community_id AND b.device_id = p_device.device_id
+                                      AND b.given_at <= p_scanned - interval '72 hours'), '-infinity')
+$$;
+
 -- Whether this record still lies inside what a phone may accept without us: so many vouchers, so much money, so much for one. What counts is
 -- what we had not got when this was scanned, by our clock: the phone's word for when it last heard of us cannot make the floor begin anew.
 CREATE FUNCTION redemption.is_inside_floor(
     p_device redemption.device, p_record jsonb, p_voucher redemption.voucher, p_scanned timestamptz, p_terms jsonb
 ) RETURNS boolean
     LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
-    SELECT redemption.value_fen(p_voucher) * (p_record ->> 'quantity')::int <= (p_terms ->> 'voucher_fen')::bigint
-       AND count(*) + 1 <= (p_terms ->> 'vouchers')::int
-       AND coalesce(sum(o.value_fen), 0) + redemption.value_fen(p_voucher) * (p_record ->> 'quantity')::int <= (p_terms ->> 'fen')::bigint
-      FROM redemption.offline_record o
-     WHERE o.community_id = p_device.community_id AND o.device_id = p_device.device_id AND o.offline_class = 2
-       AND o.seq < (p_record ->> 'seq')::bigint AND o.received_at >= p_scanned
+    SELECT redemption.value_fen(p_voucher) * (p_record ->> 'quantity')::int <= told.voucher_fen
+       AND (SELECT count(*) + 1 <= told.vouchers
+                   AND coalesce(sum(o.value_fen), 0) + redemption.value_fen(p_voucher) * (p_record ->> 'quantity')::int <= told.fen
+              FROM redemption.offline_record o
+             WHERE o.community_id = p_device.community_id AND o.device_id = p_device.device_id AND o.offline_class = 2
+               AND o.seq < (p_record ->> 'seq')::bigint AND o.received_at >= p_scanned)
+      FROM redemption.floor_told(p_device, p_scanned, p_terms) told
 $$;
 
 -- What is wrong with the record itself, before anything is asked of the voucher's state; NULL when nothing is.

@@ -9,6 +9,7 @@ from redemption.tables.departures import departure, departure_offer, departure_v
 from redemption.tables.files import bank_file, bank_file_line
 from redemption.tables.offers import merchant, offer, offer_merchant, offer_period
 from redemption.tables.offline import (
+    device_floor,
     device_ticket,
     lease,
     lease_offer,
@@ -35,6 +36,7 @@ __all__ = [
     "departure_offer",
     "departure_voucher",
     "device",
+    "device_floor",
     "device_ticket",
     "dispute",
     "invoice",

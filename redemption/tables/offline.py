@@ -169,6 +169,21 @@ offline_review = Table(
 Decided by nobody, and not paid, is one that its phone took back.
 """
 
+device_floor = Table(
+    "device_floor",
+    metadata,
+    community(),
+    identifier("device_id"),
+    instant("given_at"),
+    count("vouchers"),
+    amount("fen"),
+    amount("voucher_fen"),
+    primary("device_floor", "device_id", "given_at"),
+    refers("device_floor", "device", ("device_id",), "device"),
+    check("device_floor", "limits", "vouchers >= 0 AND fen >= 0 AND voucher_fen >= 0"),
+)
+"""What a phone was told that it may take of the roaming class without us, from that moment on: what its records are judged by."""
+
 strike = Table(
     "strike",
     metadata,

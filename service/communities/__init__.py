@@ -6,6 +6,7 @@ A community (居委会) is the tenant of everything. Its settings are rows with 
 
 from service.communities.actions import change_setting, check_value, found_community, lock_settings, open_organisation
 from service.communities.catalogue import SETTINGS, Setting, SettingGroup
+from service.communities.offline import loss_month, offline_terms
 from service.communities.places import (
     BuildingView,
     PriceLine,
@@ -51,6 +52,8 @@ __all__ = [
     "community",
     "found_community",
     "lock_settings",
+    "loss_month",
+    "offline_terms",
     "open_buildings",
     "open_organisation",
     "organisation",

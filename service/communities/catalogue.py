@@ -19,6 +19,7 @@ class SettingGroup(StrEnum):
     CLEARING = "clearing"
     EXCHANGE = "exchange"
     FUND = "fund"
+    REPAIRS = "repairs"
 
 
 _GROUPS = {
@@ -27,6 +28,8 @@ _GROUPS = {
     "invalid_scans": SettingGroup.VOUCHERS,
     "settlement": SettingGroup.VOUCHERS,
     "watch": SettingGroup.VOUCHERS,
+    "offline": SettingGroup.VOUCHERS,
+    "repair": SettingGroup.REPAIRS,
     "presence": SettingGroup.HOURS,
     "checkin": SettingGroup.HOURS,
     "shift": SettingGroup.HOURS,
@@ -122,6 +125,19 @@ _ALL = (
     Setting("watch_sigmas", 4, 0, 100),
     Setting("watch_typed_fen_per_day", 5000, 0, 100_000_000),
     Setting("watch_calls_per_mille", 10, 0, 1000),
+    # Without a network: what one phone may take of roaming vouchers before it must be heard, and what the fund may lose in a month.
+    # 72 hours are the most that the lease's row and the days of grace allow.
+    Setting("offline_vouchers_max", 20, 0, 1000),
+    Setting("offline_fen_max", 30_000, 0, 10_000_000),
+    Setting("offline_voucher_fen_max", 3000, 0, 100_000),
+    Setting("offline_soft_hours", 24, 0, 72),
+    Setting("offline_hard_hours", 72, 1, 72),
+    Setting("offline_lease_hours", 72, 1, 72),
+    Setting("offline_loss_millionths", 1000, 0, 1_000_000),
+    # Repairs: how long the warranty runs, how many of a price's five pieces wait for its end, and how long a job has its voucher.
+    Setting("repair_warranty_days", 7, 0, 60),
+    Setting("repair_warranty_fifths", 1, 0, 4),
+    Setting("repair_job_days", 14, 1, 60),
     # Between communities: the most that one partner may be owed, and that one member may send in a month.
     Setting("clearing_open_minutes_max", 60_000, 0, 100_000_000),
     Setting("clearing_open_points_max", 1000, 0, 10_000_000),

@@ -162,7 +162,7 @@ class LineOut(msgspec.Struct, frozen=True):
 class RepairOut(msgspec.Struct, frozen=True):
     """One order. `code` is what the resident shows when the work is done, and only theirs.
 
-    `revision` names the price that is agreed to; `release_after` says when a fifth that could not be released is tried again.
+    `revision` names the price that is agreed to; `release_after` says when a kept part that could not be released is tried again.
     """
 
     order_id: UUID

@@ -14,7 +14,7 @@ DISPATCHERS: Final = (Role.STAFF,)
 OFFICE: Final = (Role.STAFF, Role.APPROVER)
 """Who sees every order and decides about a warranty."""
 PIECES: Final = 5
-"""A fifth of a price is its warranty, so every part of a price is a multiple of five fen."""
+"""Of a price; so many of them as the setting says are its warranty, so every part of a price is a multiple of five fen."""
 TEXT_LENGTH_MAX: Final = 500
 MINUTES_MAX: Final = 480
 MINUTES_SPARE: Final = 5
@@ -89,7 +89,7 @@ class Decline(StrEnum):
 
 
 class Warranty(StrEnum):
-    """What becomes of the fifth that is kept back; none where nothing was paid out of the books."""
+    """What becomes of the pieces that are kept back; none where nothing was paid out of the books."""
 
     NONE = "none"
     HELD = "held"

@@ -84,7 +84,7 @@ class RepairOrder(SQLModel, table=True):
     warranty: str = Field(default=Warranty.NONE, sa_type=sa.Text)
     warranty_until: datetime | None = None
     release_after: datetime | None = None
-    """The fifth could not be released: not tried again before this moment."""
+    """The kept part could not be released: not tried again before this moment."""
     claimed_by: UUID | None = None
     decided_by: UUID | None = None
 

@@ -72,10 +72,6 @@ class OfflineWay(StrEnum):
     ROAMING = "roaming"
 
 
-ROAMING_FEN_MAX = 3_000
-"""What all pieces of a roaming voucher are worth together at most: paper that several shops take without asking anybody."""
-
-
 class Pledge(StrEnum):
     """What a sponsor can promise."""
 

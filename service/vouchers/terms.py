@@ -1,5 +1,6 @@
 """An offer's terms as forms and clients write them, turned into what redemption promises."""
 
+from collections.abc import Mapping
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from uuid import UUID
@@ -10,7 +11,10 @@ from service.kit.clock import FIRST_DAY, LAST_DAY, day_begins, local_day
 from service.kit.refusals import Invalid
 from service.vouchers.days import mask_of
 from service.vouchers.payloads import OfferForm, OfferIn
-from service.vouchers.rules import ROAMING_FEN_MAX, ROLES_ASKED, RULE_LINES_MAX, OfflineWay, role_tag, stars_tag
+from service.vouchers.rules import ROLES_ASKED, RULE_LINES_MAX, OfflineWay, role_tag, stars_tag
+
+HABITS = ("voucher_days", "offline_voucher_fen_max")
+"""The settings that an offer's terms are measured by."""
 
 
 def fen_of(yuan: str) -> int:
@@ -72,8 +76,8 @@ def _numbers_wrong(given: OfferIn) -> dict[str, str]:
     return problems
 
 
-def _offline_wrong(given: OfferIn) -> dict[str, str]:
-    """Without a network nobody can be asked: one shop's phone has a lease, or the paper is worth little."""
+def _offline_wrong(given: OfferIn, fen_max: int) -> dict[str, str]:
+    """Without a network nobody can be asked: one shop's phone has a lease, or all pieces of the paper are worth little."""
     if given.offline is OfflineWay.ONLINE_ONLY:
         return {}
     if given.kind is OfferKind.REPAIR:
@@ -84,13 +88,14 @@ def _offline_wrong(given: OfferIn) -> dict[str, str]:
     if given.offline is OfflineWay.LEASED and len(set(given.shops)) > 1:
         return {"offline": "offline_one_shop"}
     worth = given.pieces * (given.payable_fen + given.cash_fen or 100 * given.price_points)
-    return {"offline": "offline_small"} if given.offline is OfflineWay.ROAMING and worth > ROAMING_FEN_MAX else {}
+    return {"offline": "offline_small"} if given.offline is OfflineWay.ROAMING and worth > fen_max else {}
 
 
-def terms_of(offer_id: UUID, given: OfferIn, *, default_days: int) -> OfferTerms:
-    """The terms that were written down; raises Invalid with every field that contradicts another."""
+def terms_of(offer_id: UUID, given: OfferIn, habits: Mapping[str, int]) -> OfferTerms:
+    """The terms that were written down, by the day's HABITS; raises Invalid with every field that contradicts another."""
     rules = tuple(line.strip() for line in given.rules if line.strip())
-    problems = {**_times_wrong(given), **_numbers_wrong(given), **_perk_wrong(given), **_offline_wrong(given)}
+    problems = {**_times_wrong(given), **_numbers_wrong(given), **_perk_wrong(given)}
+    problems |= _offline_wrong(given, habits["offline_voucher_fen_max"])
     if not given.shops:
         problems["shops"] = "required"
     if len(rules) > RULE_LINES_MAX:
@@ -121,7 +126,7 @@ def terms_of(offer_id: UUID, given: OfferIn, *, default_days: int) -> OfferTerms
         price_list_version=given.price_list_version or None,
         valid_from=day_begins(given.valid_from),
         valid_until=day_begins(given.valid_until + timedelta(days=1)),
-        voucher_days=given.voucher_days or default_days,
+        voucher_days=given.voucher_days or habits["voucher_days"],
         rules=rules,
     )
 

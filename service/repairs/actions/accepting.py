@@ -1,4 +1,4 @@
-"""The resident shows the code, or the card with the PIN: that is the acceptance. And what becomes of the warranty's fifth."""
+"""The resident shows the code, or the card with the PIN: that is the acceptance. And what becomes of what the warranty keeps."""
 
 import uuid
 from datetime import datetime, timedelta
@@ -8,6 +8,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 import redemption
 from service import identity
+from service.communities import settings_on
 from service.kit import audit
 from service.kit.access import Actor, Role
 from service.kit.clock import local_day
@@ -30,19 +31,20 @@ from service.repairs.rules import (
 )
 from service.repairs.tables import RepairOrder
 
-WARRANTY_DAYS = 7
 LOCK_DAYS = 89
-"""How long the warranty's fifth is locked: as long as a lock may last, for a claim takes the time that the office takes."""
+"""How long what the warranty keeps is locked: as long as a lock may last, for a claim takes the time that the office takes."""
 MOMENT = timedelta(minutes=1)
 TRY_AGAIN = timedelta(days=1)
 BATCH = 50
+WARRANTY_TERMS = ("repair_warranty_days", "repair_warranty_fifths")
+"""Of the day of the acceptance: an order keeps what it was accepted with."""
 BACK = (redemption.VoucherState.EXPIRED, redemption.VoucherState.CANCELLED, redemption.VoucherState.VOID)
 
 
 async def accept(
     session: AsyncSession, *, actor: Actor, order_id: UUID, code: str, nonce: UUID, device_id: UUID, now: datetime
 ) -> RepairOrder:
-    """Scan the resident's code: four fifths are the team's, the minutes are the repairer's, and the last fifth waits.
+    """Scan the resident's code: most pieces are the team's, the minutes are the repairer's, the rest waits.
 
     The order first, then the repairer's own row, which the record locks too, then the voucher and the book's head. The same
     scan again is the same answer.
@@ -106,14 +108,15 @@ async def _close(
 ) -> None:
     to = check_step(Step.ACCEPT, RepairState(order.state))
     await identity.lock_people(session, actor.community_id, [actor.member_id])
+    terms = await settings_on(session, order.community_id, WARRANTY_TERMS, local_day(now))
+    kept = terms["repair_warranty_fifths"] if order.payable_fen and terms["repair_warranty_days"] else 0
     order.accepted_at = now
-    if order.payable_fen:
-        order.warranty, order.warranty_until = Warranty.HELD, now + timedelta(days=WARRANTY_DAYS)
+    if kept:
+        order.warranty, order.warranty_until = Warranty.HELD, now + timedelta(days=terms["repair_warranty_days"])
     write(session, order, Step.ACCEPT, after=to, actor=actor, now=now)
     await session.flush()
-    pieces = PIECES - 1 if order.payable_fen else PIECES
-    await _redeem(session, order, actor, pieces, nonce=nonce, device_id=device_id, code_seq=code_seq, now=now)
-    if order.payable_fen:
+    await _redeem(session, order, actor, PIECES - kept, nonce=nonce, device_id=device_id, code_seq=code_seq, now=now)
+    if kept:
         until = now + timedelta(days=LOCK_DAYS)
         await _lock(session, order, redeemer_id=actor.member_id, household_id=actor.household_id, until=until, now=now)
         await session.flush()
@@ -222,7 +225,7 @@ async def _record(session: AsyncSession, order: RepairOrder, actor: Actor, now: 
 async def claim_warranty(
     session: AsyncSession, *, actor: Actor, order_id: UUID, reason: str, now: datetime
 ) -> RepairOrder:
-    """It broke again: the fifth waits until a second person of the office decides."""
+    """It broke again: what was kept waits until a second person of the office decides."""
     order = await queries.lock_order(session, actor, order_id)
     if actor.member_id != order.asked_by and not actor.has(Role.STAFF):
         raise NotAllowed
@@ -236,7 +239,7 @@ async def claim_warranty(
 async def decide_claim(
     session: AsyncSession, *, actor: Actor, order_id: UUID, is_upheld: bool, reason: str, now: datetime
 ) -> RepairOrder:
-    """Give the fifth back to who paid it, or let the team have it; by neither who claimed it nor who repaired."""
+    """Give what was kept back to who paid it, or let the team have it; by neither who claimed it nor who repaired."""
     order = await queries.lock_order(session, actor, order_id)
     if order.warranty != Warranty.CLAIMED:
         raise WarrantyOver
@@ -253,15 +256,16 @@ async def decide_claim(
     return order
 
 
-async def _rest(session: AsyncSession, order: RepairOrder) -> redemption.VoucherState:
+async def _rest(session: AsyncSession, order: RepairOrder) -> redemption.Voucher:
+    """The voucher, whose open pieces are what the warranty keeps."""
     assert order.voucher_id is not None, "ck_repair_order_agreed"
-    return (await redemption.voucher(session, order.community_id, order.voucher_id)).state
+    return await redemption.voucher(session, order.community_id, order.voucher_id)
 
 
 async def _give_back(session: AsyncSession, order: RepairOrder, actor: Actor, reason: str, now: datetime) -> None:
     """To who paid it. A claim that was decided late may find that the lock was let go, and that time was quicker."""
     assert order.voucher_id is not None, "ck_repair_order_agreed"
-    if await _rest(session, order) is redemption.VoucherState.LOCKED:
+    if (await _rest(session, order)).state is redemption.VoucherState.LOCKED:
         await redemption.unlock_voucher(
             session,
             order.community_id,
@@ -271,7 +275,7 @@ async def _give_back(session: AsyncSession, order: RepairOrder, actor: Actor, re
             actor_id=actor.member_id,
             now=now,
         )
-    if await _rest(session, order) in BACK:
+    if (await _rest(session, order)).state in BACK:
         # It ran out while it was locked, and went back when it was let go.
         return
     await redemption.cancel_voucher(
@@ -287,12 +291,13 @@ async def _give_back(session: AsyncSession, order: RepairOrder, actor: Actor, re
 
 
 async def _release(session: AsyncSession, order: RepairOrder, now: datetime) -> None:
-    """The last piece is the team's. The order's id is the device and names the scan, so that it happens once.
+    """What was kept is the team's. The order's id is the device and names the scan, so that it happens once.
 
     A piece that has gone back with its voucher is nobody's to have any more. One whose lock was let go is locked once more:
     what is not locked takes a code.
     """
-    state = await _rest(session, order)
+    rest = await _rest(session, order)
+    state = rest.state
     if state in BACK:
         order.warranty = Warranty.RETURNED
         return
@@ -302,7 +307,9 @@ async def _release(session: AsyncSession, order: RepairOrder, now: datetime) -> 
     if state is redemption.VoucherState.PART_USED:
         await _lock(session, order, redeemer_id=order.repairer_id, household_id=None, until=now + MOMENT, now=now)
     nonce = uuid.uuid5(order.order_id, "warranty")
-    await _redeem(session, order, None, 1, nonce=nonce, device_id=order.order_id, code_seq=None, now=now)
+    await _redeem(
+        session, order, None, rest.quantity_open, nonce=nonce, device_id=order.order_id, code_seq=None, now=now
+    )
 
 
 async def release_warranties(session: AsyncSession, now: datetime) -> int:

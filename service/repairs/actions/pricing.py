@@ -9,7 +9,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 import redemption
 from service import identity
-from service.communities import prices_on, setting
+from service.communities import prices_on, settings_on
 from service.households import discount_for
 from service.kit.access import Actor, Role
 from service.kit.clock import local_day
@@ -31,8 +31,7 @@ from service.repairs.rules import (
 )
 from service.repairs.tables import RepairOrder, RepairPart
 
-JOB_DAYS = 14
-"""How long a job may take; its voucher is locked to the end of it and a day more."""
+JOB_TERMS = ("voucher_grace_hours", "repair_job_days")
 UNDER_WAY = (RepairState.AGREED, RepairState.ON_WAY, RepairState.ON_SITE, RepairState.DONE)
 
 
@@ -124,7 +123,8 @@ async def agree(session: AsyncSession, *, actor: Actor, order_id: UUID, revision
     assert order.team_id is not None, "a quoted order has a team"
     assert order.repairer_id is not None, "a quoted order has a repairer"
     people = await identity.people_by_ids(session, actor.community_id, [order.asked_by, order.repairer_id])
-    grace = await setting(session, actor.community_id, "voucher_grace_hours", local_day(now))
+    # The voucher is locked to the end of the job and a day more.
+    terms = await settings_on(session, actor.community_id, JOB_TERMS, local_day(now))
     issued = await redemption.issue_voucher(
         session,
         actor.community_id,
@@ -136,7 +136,7 @@ async def agree(session: AsyncSession, *, actor: Actor, order_id: UUID, revision
         discount_class=order.entitlement_id.hex if order.entitlement_id else None,
         actor_id=actor.member_id,
         on_behalf_of=behalf,
-        grace_hours=grace,
+        grace_hours=terms["voucher_grace_hours"],
         now=now,
     )
     lock = await redemption.lock_voucher(
@@ -147,7 +147,7 @@ async def agree(session: AsyncSession, *, actor: Actor, order_id: UUID, revision
         merchant_id=order.team_id,
         redeemer_id=order.repairer_id,
         owner_group_of_redeemer=people[order.repairer_id].household_id,
-        until=now + timedelta(days=JOB_DAYS + 1),
+        until=now + timedelta(days=terms["repair_job_days"] + 1),
         reason="repair",
         actor_id=order.assigned_by or order.repairer_id,
         now=now,

@@ -272,7 +272,7 @@ async def uphold_claim(
     actor: NamedDependency[Actor],
     now: NamedDependency[datetime],
 ) -> Response[RepairOut]:
-    """The fifth goes back to who paid it."""
+    """What was kept goes back to who paid it."""
 
     async def act() -> RepairOrder:
         return await actions.decide_claim(
@@ -291,7 +291,7 @@ async def refuse_claim(
     actor: NamedDependency[Actor],
     now: NamedDependency[datetime],
 ) -> Response[RepairOut]:
-    """The fifth is the team's."""
+    """What was kept is the team's."""
 
     async def act() -> RepairOrder:
         return await actions.decide_claim(

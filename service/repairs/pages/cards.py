@@ -35,7 +35,7 @@ async def my_repairs(session: AsyncSession, actor: Actor, now: datetime) -> Mapp
 
 
 async def inbox(session: AsyncSession, actor: Actor, now: datetime) -> Sequence[InboxRow]:
-    """Orders that nobody was given yet, warranties to be decided, and fifths that could not be released."""
+    """Orders that nobody was given yet, warranties to be decided, and kept parts that could not be released."""
     del now
     if not actor.has(*DISPATCHERS):
         return []

@@ -303,7 +303,7 @@ async def uphold(
     actor: NamedDependency[Actor],
     now: NamedDependency[datetime],
 ) -> Redirect:
-    """The fifth goes back to who paid it."""
+    """What was kept goes back to who paid it."""
     return await _decide(request, session, actor, order_id, now, is_upheld=True)
 
 
@@ -315,7 +315,7 @@ async def dismiss(
     actor: NamedDependency[Actor],
     now: NamedDependency[datetime],
 ) -> Redirect:
-    """The fifth is the team's."""
+    """What was kept is the team's."""
     return await _decide(request, session, actor, order_id, now, is_upheld=False)
 
 

@@ -86,7 +86,7 @@ async def desk_list(
 
 
 async def not_released(session: AsyncSession, actor: Actor) -> Sequence[RepairOrder]:
-    """Orders whose fifth could not be released when its time came, the oldest first, a page at most."""
+    """Orders whose kept part could not be released when its time came, the oldest first, a page at most."""
     rows = await session.exec(
         select(RepairOrder)
         .where(

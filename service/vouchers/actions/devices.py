@@ -13,13 +13,13 @@ import sqlalchemy as sa
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 import redemption
-from redemption import CodeKeys, CodeVerdict, Terms
-from service.communities import organisation, settings_on
+from redemption import CodeKeys, CodeVerdict
+from service.communities import loss_month, offline_terms, organisation, settings_on
 from service.facts import VoucherUseReversed
 from service.identity import organisation_people, people_by_ids
 from service.kit import audit, outbox
 from service.kit.access import Actor, Role
-from service.kit.clock import day_begins, local_day
+from service.kit.clock import local_day
 from service.kit.ids import new_id
 from service.vouchers.rules import DeviceNotFound, DeviceSignatureWrong, ShopClosed, key_for
 from service.vouchers.uploads import RecordIn, UndoIn, is_signed
@@ -72,12 +72,6 @@ class Clerk:
     member_id: UUID
     name: str
     household_id: UUID | None
-
-
-def terms_of(now: datetime) -> Terms:
-    """What a phone may accept without us, and the month whose losses count."""
-    month_on = local_day(now).replace(day=1)
-    return Terms(month_on=month_on, month_began=day_begins(month_on))
 
 
 async def make_ticket(session: AsyncSession, *, actor: Actor, shop_id: UUID, now: datetime) -> tuple[str, datetime]:
@@ -235,8 +229,9 @@ async def sync(
             records.append(read_record(one, text, keys, clerks, community_id=community_id))
         else:
             records.append(_unread(text) if one is None else read_undo(one, text, limits))
+    terms = await offline_terms(session, community_id, now)
     answers = await redemption.sync_records(
-        session, community_id, device.device_id, records, terms=terms_of(now), is_brought=is_brought, now=now
+        session, community_id, device.device_id, records, terms=terms, is_brought=is_brought, now=now
     )
     told = {
         "community_id": community_id,
@@ -340,7 +335,7 @@ async def decide_review(
         nonce,
         is_agreed=is_agreed,
         actor_id=actor.member_id,
-        month_on=terms_of(now).month_on,
+        month_on=loss_month(now),
         now=now,
     )
     if back is not None:

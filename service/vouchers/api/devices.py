@@ -14,7 +14,7 @@ from litestar.params import JSONBody
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 import redemption
-from service.communities import organisation, setting
+from service.communities import offline_terms, organisation, setting
 from service.kit.access import PUBLIC
 from service.kit.clock import HOME_ZONE, local_day
 from service.kit.crypto import Keyring
@@ -51,7 +51,6 @@ Call = TypeVar("Call", bound=CallIn)
 Answer = TypeVar("Answer")
 SIGNED = {**PUBLIC, "authentication": "none", "exclude_from_csrf": True}
 """A phone's call: its signature says who it is, and no cookie counts."""
-SOFT_HOURS, HARD_HOURS = 24, 72
 WINDOW = timedelta(minutes=240)
 FAR = datetime(2999, 1, 1, tzinfo=UTC)
 YEAR = 365 * 24 * 3600
@@ -118,10 +117,12 @@ async def snapshot(request: AnyRequest, state: State, now: NamedDependency[datet
         said, device = await _call(request, session, SnapshotIn, now)
         if device.revoked_at is not None:
             raise redemption.DeviceRefused
-        lease = await _lease(session, keyring, device, said, now)
-    # The lease is committed by now: whoever scans elsewhere sees it, and the list waits for whoever had begun before.
+        terms = await offline_terms(session, said.community_id, now)
+        await redemption.tell_floor(session, said.community_id, device.device_id, terms=terms, now=now)
+        lease = await _lease(session, keyring, device, said, terms, now)
+    # Limits and lease are committed by now: whoever scans elsewhere sees it, and the list waits for whoever had begun before.
     async with transaction(sessions) as session:
-        told, leased = await _snapshot(session, keyring, device, said, lease, now)
+        told, leased = await _snapshot(session, keyring, device, said, lease, terms, now)
     if lease is not None:
         # The codes of days to come take a while, and nobody at a counter waits for them: the vouchers are let go of by now.
         vouchers = await asyncio.to_thread(
@@ -137,6 +138,7 @@ async def _snapshot(
     device: redemption.ShopDevice,
     said: SnapshotIn,
     lease: LeaseOut | None,
+    terms: redemption.Terms,
     now: datetime,
 ) -> tuple[SnapshotOut, Sequence[redemption.LeasedVoucher]]:
     """All but the leased vouchers, and these beside it."""
@@ -149,7 +151,6 @@ async def _snapshot(
     shop = await organisation(session, book, device.merchant_id)
     clerks = await phones.clerks_of(session, book, device.merchant_id, local_day(now))
     compare_fen = await setting(session, book, "voucher_compare_fen", local_day(now))
-    terms = phones.terms_of(now)
     found = SnapshotOut(
         server_time=milliseconds(now),
         community_id=book,
@@ -161,7 +162,7 @@ async def _snapshot(
         issuer_keys=_issuer_keys(keyring, now),
         revoked=[str(each) for each in revoked],
         revocation_mark=str(milliseconds(now)),
-        floor=FloorOut(terms.vouchers, terms.fen, terms.voucher_fen, SOFT_HOURS, HARD_HOURS),
+        floor=FloorOut(terms.vouchers, terms.fen, terms.voucher_fen, terms.soft_hours, terms.hard_hours),
         compare_fen=compare_fen,
         clerks=[ClerkOut(each.member_id, each.name) for each in clerks.values()],
     )
@@ -169,12 +170,19 @@ async def _snapshot(
 
 
 async def _lease(
-    session: AsyncSession, keyring: Keyring, device: redemption.ShopDevice, said: SnapshotIn, now: datetime
+    session: AsyncSession,
+    keyring: Keyring,
+    device: redemption.ShopDevice,
+    said: SnapshotIn,
+    terms: redemption.Terms,
+    now: datetime,
 ) -> LeaseOut | None:
     if not said.lease:
         return None
     try:
-        lease = await redemption.take_lease(session, said.community_id, device.device_id, lease_id=new_id(), now=now)
+        lease = await redemption.take_lease(
+            session, said.community_id, device.device_id, lease_id=new_id(), hours=terms.lease_hours, now=now
+        )
     except redemption.VoucherLeased:
         return None
     ends = milliseconds(lease.ends_at)

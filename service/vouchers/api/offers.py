@@ -11,7 +11,7 @@ from litestar.params import FromPath, FromQuery, JSONBody
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 import redemption
-from service.communities import setting
+from service.communities import settings_on
 from service.identity import person
 from service.kit.access import SIGNED_IN, Actor, Role, allow
 from service.kit.clock import local_day
@@ -41,7 +41,7 @@ from service.vouchers.queries.catalogue import VoucherCard, offers_for, voucher_
 from service.vouchers.queries.office import offer_of
 from service.vouchers.queries.paper import paper_code
 from service.vouchers.rules import Tab
-from service.vouchers.terms import terms_of
+from service.vouchers.terms import HABITS, terms_of
 
 AnyRequest = Request[Any, Any, Any]
 WRITERS = (Role.STAFF, Role.ADMIN)
@@ -292,8 +292,8 @@ async def draft(
     """Write an offer down as a draft."""
 
     async def work() -> OfferMade:
-        days = await setting(session, actor.community_id, "voucher_days", local_day(now))
-        terms = terms_of(new_id(), data, default_days=days)
+        habits = await settings_on(session, actor.community_id, HABITS, local_day(now))
+        terms = terms_of(new_id(), data, habits)
         await offering.draft_offer(session, actor=actor, terms=terms, now=now)
         return OfferMade(terms.offer_id)
 
@@ -313,8 +313,8 @@ async def redraft(
     await offer_of(session, actor.community_id, offer_id)
 
     async def work() -> None:
-        days = await setting(session, actor.community_id, "voucher_days", local_day(now))
-        await offering.draft_offer(session, actor=actor, terms=terms_of(offer_id, data, default_days=days), now=now)
+        habits = await settings_on(session, actor.community_id, HABITS, local_day(now))
+        await offering.draft_offer(session, actor=actor, terms=terms_of(offer_id, data, habits), now=now)
 
     return await once(request, session, actor, now, work, status=204)
 

@@ -13,7 +13,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 import redemption
 from redemption import CapPeriod, OfferKind, OfferState
-from service.communities import organisations_by_ids, setting
+from service.communities import organisations_by_ids, settings_on
 from service.households import care_tag
 from service.identity import people_by_ids
 from service.kit.access import Actor, Role, allow
@@ -29,7 +29,7 @@ from service.vouchers.payloads import OfferForm, PledgeForm, ReasonForm, TakeFor
 from service.vouchers.queries.catalogue import last_day_of
 from service.vouchers.queries.office import budgets, offer_of, offers_in, shops_and_sponsors
 from service.vouchers.rules import ROLES_ASKED, STARS_MOST, OfflineWay, Pledge, role_tag, stars_tag
-from service.vouchers.terms import fen_of, offer_in, terms_of
+from service.vouchers.terms import HABITS, fen_of, offer_in, terms_of
 
 AnyRequest = Request[Any, Any, Any]
 READERS = allow(Role.STAFF, Role.APPROVER, Role.FINANCE, Role.AUDITOR, Role.ADMIN)
@@ -71,6 +71,7 @@ async def offers_page(
 async def _choices(session: AsyncSession, actor: Actor, now: datetime) -> dict[str, Any]:
     """What the form offers to choose from, and what it begins with."""
     shops, sponsors = await shops_and_sponsors(session, actor.community_id)
+    habits = await settings_on(session, actor.community_id, HABITS, local_day(now))
     return {
         "shops": [(shop.organisation_id, shop.name) for shop in shops],
         "sponsors": [(each.organisation_id, each.name) for each in sponsors],
@@ -80,7 +81,8 @@ async def _choices(session: AsyncSession, actor: Actor, now: datetime) -> dict[s
         "role_choices": [(role.value, translate(f"role.{role}")) for role in ROLES_ASKED],
         "offline_choices": [(way.value, translate(f"offer.offline.{way}")) for way in OfflineWay],
         "star_choices": [(0, _("不看星级")), *((count, stars_said(count)) for count in range(1, STARS_MOST + 1))],
-        "days": await setting(session, actor.community_id, "voucher_days", local_day(now)),
+        "days": habits["voucher_days"],
+        "habits": habits,
     }
 
 
@@ -222,7 +224,7 @@ async def _write(
         request, "vouchers/desk_offer_form.html", title=_("兑换项目草稿"), begun=begun, action=action, **choices
     ):
         form = await form_of(request, OfferForm)
-        terms = terms_of(offer_id, offer_in(form), default_days=choices["days"])
+        terms = terms_of(offer_id, offer_in(form), choices["habits"])
 
         async def work() -> str:
             await offering.draft_offer(session, actor=actor, terms=terms, now=now)
