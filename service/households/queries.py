@@ -193,3 +193,29 @@ async def _kinds_on(
     for row in rows:
         kinds.setdefault(row.household_id, set()).add(kind_of(keyring(session), row).value)
     return {household_id: frozenset(held) for household_id, held in kinds.items()}
+
+
+async def kinds_on_days(
+    session: AsyncSession, community_id: int, asked: Collection[tuple[UUID, date]]
+) -> Mapping[tuple[UUID, date], frozenset[HouseholdKind]]:
+    """The classes of households on days, in one query for all of them."""
+    if not asked:
+        return {}
+    rows = await session.exec(
+        select(HouseholdClass).where(
+            col(HouseholdClass.community_id) == community_id,
+            col(HouseholdClass.household_id).in_({household_id for household_id, _ in asked}),
+            col(HouseholdClass.state) == ClassState.AGREED,
+        )
+    )
+    spans = [
+        (row.household_id, row.effective_from, row.effective_until, kind_of(keyring(session), row)) for row in rows
+    ]
+    return {
+        (home, day): frozenset(
+            kind
+            for household_id, begins, ends, kind in spans
+            if household_id == home and begins is not None and begins <= day and (ends is None or day < ends)
+        )
+        for home, day in asked
+    }

@@ -279,6 +279,24 @@ class MonthOut(msgspec.Struct, frozen=True):
     items: list[SheetOut]
 
 
+class ClassCountOut(msgspec.Struct, frozen=True):
+    """What was done for households of one class; `kind` may be "none", or "rest": small groups together."""
+
+    kind: str
+    households: int
+    jobs: int
+    cash_fen: int
+    payable_fen: int
+
+
+class ClassMonthOut(msgspec.Struct, frozen=True):
+    """A month that is over by class of household. Groups of fewer than three households stand in no line of their own."""
+
+    begins: date
+    until: date
+    items: list[ClassCountOut]
+
+
 class ReportForm(msgspec.Struct):
     """What is broken, typed into a page, with a photo where one was chosen."""
 

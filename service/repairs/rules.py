@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from enum import StrEnum
 from typing import ClassVar, Final
 
@@ -188,6 +188,14 @@ class OtherVoucher(Conflict):
     """The code that was shown is of another voucher than this job's."""
 
     code: ClassVar[str] = "repairs.other_voucher"
+
+
+@dataclass(eq=False)
+class MonthNotOver(Conflict):
+    """By class a month is told of when it is over: seen twice meanwhile, the difference would be one household."""
+
+    code: ClassVar[str] = "repairs.month_not_over"
+    until: date
 
 
 class OtherCard(Conflict):

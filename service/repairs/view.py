@@ -9,13 +9,18 @@ from litestar.datastructures import UploadFile
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 import redemption
+from service.households import counts_by_class
 from service.identity import people_by_ids
+from service.kit import audit
 from service.kit.access import Actor
+from service.kit.clock import local_day
 from service.kit.db import keyring
 from service.kit.issuers import code_keys
 from service.kit.photos import FILE_BYTES_MAX, MEDIA_TYPE, Photo, make_photo
 from service.repairs.payloads import (
     ChangeOut,
+    ClassCountOut,
+    ClassMonthOut,
     MonthOut,
     PartOut,
     PhotoOut,
@@ -27,8 +32,8 @@ from service.repairs.payloads import (
     repair_out,
 )
 from service.repairs.queries import orders as queries
-from service.repairs.queries.month import month_of, month_sheet
-from service.repairs.rules import OFFICE, PIECES, RepairState, Step
+from service.repairs.queries.month import month_jobs, month_of, month_sheet
+from service.repairs.rules import OFFICE, PIECES, MonthNotOver, RepairState, Step
 from service.repairs.tables import RepairLine, RepairOrder
 
 
@@ -126,6 +131,25 @@ async def month_out(session: AsyncSession, actor: Actor, day: date) -> MonthOut:
             for sheet in sheets
         ],
     )
+
+
+async def classes_out(session: AsyncSession, actor: Actor, day: date, now: datetime) -> ClassMonthOut:
+    """The month of a day by class of household, once it is over. The look leaves a line."""
+    first, until = month_of(day)
+    if until > local_day(now):
+        raise MonthNotOver(until)
+    found = await counts_by_class(session, actor.community_id, await month_jobs(session, actor, first, until))
+    audit.record(
+        session,
+        actor,
+        "repairs.classes_seen",
+        kind="repair",
+        id="month",
+        now=now,
+        detail={"month": first.isoformat()[:7]},
+    )
+    items = [ClassCountOut(each.kind, each.households, each.jobs, each.cash_fen, each.payable_fen) for each in found]
+    return ClassMonthOut(first, until, items)
 
 
 def photo_answer(content: bytes) -> Response[bytes]:

@@ -11,11 +11,11 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from service.kit.access import Actor, allow
 from service.kit.clock import local_day
 from service.repairs import actions
-from service.repairs.payloads import CandidateOut, CandidatesOut, MonthOut, SkillsIn
+from service.repairs.payloads import CandidateOut, CandidatesOut, ClassMonthOut, MonthOut, SkillsIn
 from service.repairs.queries import desk as queries
 from service.repairs.queries.orders import order_for
 from service.repairs.rules import DISPATCHERS
-from service.repairs.view import month_out
+from service.repairs.view import classes_out, month_out
 
 
 @get("/api/desk/repairs/{order_id:uuid}/candidates", opt=allow(*DISPATCHERS))
@@ -70,4 +70,15 @@ async def month(
     return await month_out(session, actor, day or local_day(now))
 
 
-HANDLERS = [candidates, write_skills, month]
+@get("/api/desk/repairs/month/classes", opt=allow(*DISPATCHERS))
+async def month_classes(
+    session: NamedDependency[AsyncSession],
+    actor: NamedDependency[Actor],
+    now: NamedDependency[datetime],
+    day: FromQuery[date],
+) -> ClassMonthOut:
+    """The month of a day, once it is over, by class of household: sums of three households and more. The look leaves a line."""
+    return await classes_out(session, actor, day, now)
+
+
+HANDLERS = [candidates, write_skills, month, month_classes]

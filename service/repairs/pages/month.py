@@ -15,7 +15,7 @@ from service.kit import audit
 from service.kit.access import Actor, allow
 from service.kit.clock import local_day
 from service.kit.export import Cell, csv_answer, csv_bytes
-from service.kit.i18n import _
+from service.kit.i18n import _, translate
 from service.kit.once import once_page
 from service.kit.pages import form_of, page, refill
 from service.kit.words import yuan
@@ -24,7 +24,7 @@ from service.repairs.pages.shared import AnyRequest, trades
 from service.repairs.payloads import SheetOut, SkillsForm
 from service.repairs.queries.desk import repairers
 from service.repairs.rules import DISPATCHERS
-from service.repairs.view import month_out
+from service.repairs.view import classes_out, month_out
 
 DISPATCH = allow(*DISPATCHERS)
 
@@ -49,6 +49,7 @@ async def month(
         before_url=f"/desk/repairs/month?day={before.replace(day=1).isoformat()}",
         next_url=f"/desk/repairs/month?day={sheet.until.isoformat()}" if sheet.until <= today else None,
         csv_url=f"/desk/repairs/month.csv?day={sheet.begins.isoformat()}",
+        classes_url=f"/desk/repairs/month/classes?day={sheet.begins.isoformat()}" if sheet.until <= today else None,
     )
 
 
@@ -81,6 +82,28 @@ def _line(line: SheetOut) -> Sequence[Cell]:
         yuan(line.cash_fen),
         yuan(line.payable_fen),
         line.claimed,
+    )
+
+
+@get("/desk/repairs/month/classes", opt=DISPATCH, include_in_schema=False)
+async def month_classes(
+    request: AnyRequest,
+    session: NamedDependency[AsyncSession],
+    actor: NamedDependency[Actor],
+    now: NamedDependency[datetime],
+    day: FromQuery[date],
+) -> Template:
+    """The same month by class of household, in sums of three households and more."""
+    sheet = await classes_out(session, actor, day, now)
+    others = {"none": _("没有类别"), "rest": _("其余（不足三户的合在一起）")}
+    names = {each.kind: others.get(each.kind) or translate(f"household.{each.kind}") for each in sheet.items}
+    return page(
+        request,
+        "repairs/month_classes.html",
+        title=_("维修月报：按家庭类别"),
+        sheet=sheet,
+        names=names,
+        month_url=f"/desk/repairs/month?day={sheet.begins.isoformat()}",
     )
 
 
@@ -122,4 +145,4 @@ async def write_skills(
         return await once_page(request, session, actor, now, work)
 
 
-HANDLERS = [month, month_file, skills, write_skills]
+HANDLERS = [month, month_file, month_classes, skills, write_skills]

@@ -9,8 +9,10 @@ import sqlalchemy as sa
 from sqlmodel import col
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from service.households import Job
+from service.identity import people_by_ids
 from service.kit.access import Actor
-from service.kit.clock import FIRST_DAY, LAST_DAY, day_begins
+from service.kit.clock import FIRST_DAY, LAST_DAY, day_begins, local_day
 from service.kit.refusals import Invalid
 from service.repairs.rules import RepairState
 from service.repairs.tables import RepairOrder
@@ -32,6 +34,42 @@ class Sheet:
     cash_fen: int
     payable_fen: int
     claimed: int
+
+
+async def month_jobs(session: AsyncSession, actor: Actor, first: date, until: date) -> Sequence[Job]:
+    """Every accepted order from a day until before another, with the resident's household as it is, and the day of its price."""
+    rows = await session.execute(
+        sa.select(
+            col(RepairOrder.asked_by),
+            col(RepairOrder.priced_on),
+            col(RepairOrder.posted_at),
+            col(RepairOrder.entitlement_id),
+            col(RepairOrder.cash_fen),
+            col(RepairOrder.payable_fen),
+        ).where(*_accepted(actor, first, until))
+    )
+    found = rows.all()
+    people = await people_by_ids(session, actor.community_id, {row.asked_by for row in found})
+    return [
+        Job(
+            people[row.asked_by].household_id,
+            row.asked_by,
+            row.priced_on or local_day(row.posted_at),
+            row.entitlement_id,
+            row.cash_fen,
+            row.payable_fen,
+        )
+        for row in found
+    ]
+
+
+def _accepted(actor: Actor, first: date, until: date) -> tuple[sa.ColumnElement[bool], ...]:
+    return (
+        col(RepairOrder.community_id) == actor.community_id,
+        col(RepairOrder.state) == RepairState.ACCEPTED,
+        col(RepairOrder.accepted_at) >= day_begins(first),
+        col(RepairOrder.accepted_at) < day_begins(until),
+    )
 
 
 def month_of(day: date) -> tuple[date, date]:
@@ -62,12 +100,7 @@ async def month_sheet(session: AsyncSession, actor: Actor, first: date, until: d
             sa.cast(sa.func.sum(payable), sa.BigInteger),
             counted(col(RepairOrder.claimed_by).is_not(None)),
         )
-        .where(
-            col(RepairOrder.community_id) == actor.community_id,
-            col(RepairOrder.state) == RepairState.ACCEPTED,
-            col(RepairOrder.accepted_at) >= day_begins(first),
-            col(RepairOrder.accepted_at) < day_begins(until),
-        )
+        .where(*_accepted(actor, first, until))
         .group_by(col(RepairOrder.repairer_id))
         .order_by(jobs.desc(), col(RepairOrder.repairer_id))
     )
