@@ -19,18 +19,15 @@ from service.kit.issuers import code_keys
 from service.kit.photos import FILE_BYTES_MAX, MEDIA_TYPE, Photo, make_photo
 from service.repairs.payloads import (
     ChangeOut,
-    ClassCountOut,
-    ClassMonthOut,
-    MonthOut,
     PartOut,
     PhotoOut,
     RepairDetailOut,
     RepairOut,
     RepairsOut,
-    SheetOut,
     line_out,
     repair_out,
 )
+from service.repairs.payloads_month import ClassCountOut, ClassMonthOut, MonthOut, SheetOut
 from service.repairs.queries import orders as queries
 from service.repairs.queries.month import month_jobs, month_of, month_sheet
 from service.repairs.rules import OFFICE, PIECES, MonthNotOver, RepairState, Step

@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from tests.vectors.limits import limits
 from tests.vectors.undos import undo_record, undos
 
 HERE = Path(__file__).with_suffix(".json")
@@ -200,20 +201,6 @@ EDGES: list[Case] = [
     case("an odd floor, halved", SIGNED, "floor_count", {"server_at": NOON - DAY, "floor.vouchers": 3, "queue.count": 1}),
     case("the price of one is not halved", SIGNED, "accepted", {"server_at": NOON - DAY, "offers.12.value_fen": 3000}),
     case("a floor of nothing", SIGNED, "floor_count", {"floor.vouchers": 0}),
-    case("another community's count", SIGNED, "accepted", {"floor.vouchers": 5, "queue.count": 4}),
-    case("another community's count, full", SIGNED, "floor_count", {"floor.vouchers": 5, "queue.count": 5}),
-    case("a higher count", SIGNED, "accepted", {"floor.vouchers": 40, "queue.count": 39}),
-    case("another community's sum", SIGNED, "accepted", {"floor.fen": 5000, "queue.fen": 4000}),
-    case("another community's sum and a fen", SIGNED, "floor_fen", {"floor.fen": 5000, "queue.fen": 4001}),
-    case("another community's price", SIGNED, "accepted", {"floor.voucher_fen": 1000}),
-    case("another community's price and a fen", SIGNED, "too_dear", {"floor.voucher_fen": 999}),
-    case("a sum below the price of one", SIGNED, "floor_fen", {"floor.fen": 999}),
-    case("six hours", SIGNED, "floor_fen", {"floor.soft_hours": 6, "server_at": NOON - 6 * HOUR, "queue.fen": 15_000}),
-    case("before six hours", SIGNED, "accepted", {"floor.soft_hours": 6, "server_at": NOON - 6 * HOUR + 1, "queue.fen": 15_000}),
-    case("a soft limit of nothing", SIGNED, "floor_count", {"floor.soft_hours": 0, "server_at": NOON, "queue.count": 10}),
-    case("a hard limit of twelve hours", LEASED, "too_long_offline", {"floor.hard_hours": 12, "server_at": NOON - 12 * HOUR}),
-    case("a millisecond before twelve hours", LEASED, "accepted", {"floor.hard_hours": 12, "server_at": NOON - 12 * HOUR + 1}),
-    case("a hard limit before the soft one", SIGNED, "too_long_offline", {"floor.hard_hours": 12, "server_at": NOON - 13 * HOUR}),
     case("leased work goes on after 24 hours", LEASED, "accepted", {"server_at": NOON - DAY}),
     case("a voucher of class 0 in the list", LEASED, "online_only", voucher=ONLINE),
     case(
@@ -384,7 +371,7 @@ def everything() -> dict[str, Any]:
     return {
         "state": STATE,
         "scans": SCANS,
-        "judge": from_faults() + EDGES + weekdays(),
+        "judge": from_faults() + EDGES + [case(*one) for one in limits(NOON)] + weekdays(),
         "undo": undos(clash),
         "time": times(),
         "record": records(),

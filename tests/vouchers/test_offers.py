@@ -208,7 +208,7 @@ async def test_numbers_of_an_offer_and_a_pledge_are_told_what_they_may_be(wu, qi
 async def test_the_office_says_what_is_good_without_a_network(wu, li, give, town):
     shops = [str(town.organisations[name]) for name in ("barbershop", "bakery")]
     await give(li, 100)
-    for way, said in (("leased", "只限一家店"), ("roaming", "整张券不超过 30 元"), ("online_only", "要有网络")):
+    for way, said in (("leased", "只限一家店"), ("roaming", "整张券不超过社区定的上限"), ("online_only", "要有网络")):
         address = await drafted(wu, town, offline=way, shops=shops[:1], payable_yuan="15.00", _key=way)
         assert said in (await wu.get(address)).text
         chosen = (await wu.get(f"{address}/edit")).text.partition('name="offline"')[2].partition("</select>")[0]
@@ -222,8 +222,8 @@ async def test_what_cannot_be_taken_without_a_network_is_refused_on_its_field(wu
     shops = [str(town.organisations[name]) for name in ("barbershop", "bakery")]
     for wrong, said in (
         ({"offline": "leased", "shops": shops}, "只能在一家店用"),
-        ({"offline": "roaming", "payable_yuan": "30.01"}, "不能超过 30 元"),
-        ({"offline": "roaming", "payable_yuan": "15.01", "pieces": "2"}, "全部份数加起来不能超过 30 元"),
+        ({"offline": "roaming", "payable_yuan": "30.01"}, "不能超过社区定的上限"),
+        ({"offline": "roaming", "payable_yuan": "15.01", "pieces": "2"}, "全部份数加起来不能超过社区定的上限"),
         ({"offline": "roaming", "is_giftable": "1", "payable_yuan": "1.00"}, "能送人的券"),
         ({"offline": "everywhere"}, "没有网络时"),
     ):

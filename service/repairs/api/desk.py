@@ -11,7 +11,8 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from service.kit.access import Actor, allow
 from service.kit.clock import local_day
 from service.repairs import actions
-from service.repairs.payloads import CandidateOut, CandidatesOut, ClassMonthOut, MonthOut, SkillsIn
+from service.repairs.payloads import CandidateOut, CandidatesOut, SkillsIn
+from service.repairs.payloads_month import ClassMonthOut, MonthOut
 from service.repairs.queries import desk as queries
 from service.repairs.queries.orders import order_for
 from service.repairs.rules import DISPATCHERS

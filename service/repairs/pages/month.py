@@ -21,7 +21,8 @@ from service.kit.pages import form_of, page, refill
 from service.kit.words import yuan
 from service.repairs import actions
 from service.repairs.pages.shared import AnyRequest, trades
-from service.repairs.payloads import SheetOut, SkillsForm
+from service.repairs.payloads import SkillsForm
+from service.repairs.payloads_month import SheetOut
 from service.repairs.queries.desk import repairers
 from service.repairs.rules import DISPATCHERS
 from service.repairs.view import classes_out, month_out
