@@ -99,6 +99,7 @@ SELECT community_id, device_id, gen_random_uuid(), 1, sha256(''), '{}', 1, merch
 INSERT INTO redemption.offline_review (community_id, device_id, nonce, merchant_id, state, opened_at, due_at)
 SELECT community_id, device_id, nonce, merchant_id, 'open', now(), now() FROM redemption.offline_record LIMIT 1;
 INSERT INTO redemption.strike SELECT community_id, device_id, nonce, merchant_id, now() FROM redemption.offline_record LIMIT 1;
+INSERT INTO redemption.device_floor SELECT community_id, device_id, now(), 20, 30000, 3000 FROM redemption.lease LIMIT 1;
 INSERT INTO redemption.loss_month SELECT community_id, '2026-01-01', 0, 1, NULL FROM redemption.offline_record LIMIT 1;
 INSERT INTO redemption.bank_file (community_id, file_id, number, line_count, fen, made_by, made_at,
                                   voided_by, voided_at, void_reason)
