@@ -74,6 +74,7 @@ from service.identity.queries_cards import (
 )
 from service.identity.rules import (
     NAME_LENGTH_MAX,
+    PIN_TRIES,
     CardLocked,
     CardUnknown,
     NewPerson,
@@ -87,6 +88,7 @@ from service.identity.rules import (
 
 __all__ = [
     "NAME_LENGTH_MAX",
+    "PIN_TRIES",
     "Card",
     "CardLocked",
     "CardUnknown",

@@ -61,7 +61,7 @@ async def test_only_a_month_that_is_over_and_only_with_a_line_of_the_look(app, c
 
     assert (seen.status_code, seen.json()["items"]) == (200, [])
     assert "孤寡" not in page.text
-    assert (await zheng.get(PATH, params=month)).status_code == 403
+    assert (await jobs.clients["li"].get(PATH, params=month)).status_code == 403
     async with app.state.engine.connect() as connection:
         lines = await connection.exec_driver_sql("SELECT actor_id FROM audit WHERE action = 'repairs.classes_seen'")
         assert [row.actor_id for row in lines] == [wu.actor.member_id] * 2
