@@ -23,7 +23,7 @@ from pgqueuer.db import AsyncpgDriver
 from pgqueuer.models import Job
 from pgqueuer.queries import Queries
 from pgqueuer.types import JobId, QueueExecutionMode
-from sqlmodel import col
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from service import facts
@@ -32,7 +32,6 @@ from service.kit.db import Sessions, is_connection_trouble, open_connection, raw
 from service.kit.manifest import Manifest, Reader, Subscriber, Timed, TimedWork, Watch
 from service.kit.outbox import Fact
 from service.kit.read_only import ReadOnly, is_about_writing
-from service.kit.tables import Outbox
 
 os.environ.setdefault("PGQUEUER_SCHEMA", "jobs")
 
@@ -45,6 +44,19 @@ TIMED_ROUNDS_MAX = 1000
 PARKED_SHOWN = 1000
 RETRIES_MAX = 8
 """Over about five minutes; then the delivery is parked until somebody looks."""
+
+_TAKE = sa.text("""
+WITH waiting AS MATERIALIZED (
+    SELECT o.community_id, o.outbox_id FROM outbox o WHERE o.relayed_at IS NULL
+     ORDER BY o.outbox_id LIMIT :limit FOR UPDATE SKIP LOCKED
+), taken AS (
+    UPDATE outbox o SET relayed_at = :now FROM waiting w
+     WHERE o.community_id = w.community_id AND o.outbox_id = w.outbox_id
+    RETURNING o.outbox_id, o.fact, o.payload
+)
+SELECT t.fact, t.payload FROM taken t ORDER BY t.outbox_id
+""").columns(sa.column("fact", sa.Text), sa.column("payload", JSONB))
+"""The facts that wait, the oldest first; whoever takes them marks them, in the transaction that queues them."""
 
 log = structlog.get_logger("linli.worker")
 
@@ -136,19 +148,7 @@ class Worker:
         """Hand one batch of facts to the queue; answers how many."""
         now = self.clock()
         async with transaction(self.sessions) as session:
-            rows = (
-                (
-                    await session.execute(
-                        sa.select(Outbox)
-                        .where(col(Outbox.relayed_at).is_(None))
-                        .order_by(col(Outbox.outbox_id))
-                        .limit(RELAY_BATCH)
-                        .with_for_update(skip_locked=True)
-                    )
-                )
-                .scalars()
-                .all()
-            )
+            rows = (await session.execute(_TAKE, {"limit": RELAY_BATCH, "now": now})).all()
             if not rows:
                 return 0
             # What is not known here goes alone: a worker of another release may know it, or it is parked.
@@ -159,8 +159,6 @@ class Worker:
             ]
             groups = [read[at : at + TOLD_TOGETHER] for at in range(0, len(read), TOLD_TOGETHER)]
             await _enqueue(session, alone + [("facts", msgspec.json.encode(group)) for group in groups])
-            for row in rows:
-                row.relayed_at = now
         return len(rows)
 
     async def tell(self, told: Told) -> None:
