@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pydantic import ValidationError
 
 from migrations.runner import MigrationBusyError
-from service.cli import between, books, copies, openings, pausing, sealing, serving, setting_up
+from service.cli import between, books, copies, openings, pausing, sealing, setting_up, starting
 from service.cli.places import CommandRefused
 from service.kit.db import is_connection_trouble
 from service.kit.i18n import current_locale
@@ -21,7 +21,7 @@ def parser() -> argparse.ArgumentParser:
     """Every command and its options."""
     top = argparse.ArgumentParser(prog="linli", description="邻里 Linli: a volunteer time bank for communities.")
     commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    for module in (serving, setting_up, books, between, openings, sealing, copies, pausing):
+    for module in (starting, setting_up, books, between, openings, sealing, copies, pausing):
         module.add_to(commands)
     return top
 

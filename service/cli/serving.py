@@ -7,7 +7,6 @@ import signal
 from datetime import UTC, datetime
 from pathlib import Path
 from types import FrameType
-from typing import Any
 from urllib.parse import urlsplit
 
 import uvicorn
@@ -27,23 +26,6 @@ from service.kit.read_only import ReadOnly
 from service.kit.settings import Settings
 from service.slices import manifests
 from service.worker import Worker
-
-
-def add_to(commands: Any) -> None:
-    """The commands of this module."""
-    dev = commands.add_parser("run", help="start with everything that is needed, and a demo in an empty database")
-    dev.add_argument("--port", type=int)
-    dev.add_argument(
-        "--tls", action="store_true", help="HTTPS with a certificate made here, so that phones may use the camera"
-    )
-    dev.add_argument("--no-demo", action="store_true", help="leave an empty database empty")
-    dev.set_defaults(do=run_here)
-    serve = commands.add_parser("serve", help="serve pages and API, as a service manager would start it")
-    serve.add_argument("--port", type=int)
-    serve.set_defaults(do=serve_only)
-    worker = commands.add_parser("worker", help="deliver facts and do timed work, without pages")
-    worker.add_argument("--retry", action="store_true", help="first put what was parked back into the queue")
-    worker.set_defaults(do=work_only)
 
 
 def run_here(chosen: argparse.Namespace) -> int:
