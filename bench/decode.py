@@ -1,11 +1,13 @@
 """How often the scanner's own decoder reads each kind of code off the frame of a cheap phone's camera.
 
-    ./dev bench decode [--frames N] [--seed S] [--only LETTERS] [--effort N]
+    ./dev bench decode [--frames N] [--seed S] [--only LETTERS] [--second N] [--plain]
 
 The codes are those of bench/codes.py, drawn as they are shown and printed. A frame: tilted by 0 to 35 degrees, turned by any
 angle, on a grey ground, blurred by 0.9 to 1.5 pixels, noise of 12, contrast 0.55, a shade of 40 % across, JPEG of quality 60. Each
-is decoded by the npm package that the scanner's page uses, with the options of a live frame or with more effort. One line for each
-kind and each number of camera pixels per module of the untilted code.
+is read by the module that the scanner's worker uses (service/assets/src/reader.js), or with --plain by the npm package alone. One
+line for each kind and each number of camera pixels per module of the untilted code: how many are read off one frame, whichever
+of the reader's turns it falls on; how many within one second of so many frames, in which the phone is held as it is and only
+light, blur, noise and place differ; and what a try costs.
 """
 
 import argparse
@@ -18,6 +20,7 @@ import shutil
 import subprocess
 import tempfile
 from pathlib import Path
+from typing import Any
 
 from PIL import Image, ImageChops, ImageFilter
 
@@ -37,14 +40,18 @@ import { createRequire } from 'node:module';
 import { pathToFileURL } from 'node:url';
 const require = createRequire(process.argv[1] + '/package.json');
 const decodeQR = (await import(pathToFileURL(require.resolve('qr/decode.js')))).default;
-const options = JSON.parse(process.argv[2]);
+const { read } = await import(pathToFileURL(process.argv[1] + '/src/reader.js'));
+const plain = process.argv[2] === 'plain';
+let turn = 0;
 for (const line of readFileSync(0, 'utf8').trim().split('\\n')) {
   const { file, width, height } = JSON.parse(line);
   let text = null;
   const began = performance.now();
   try {
-    text = decodeQR({ width, height, data: new Uint8ClampedArray(readFileSync(file)) }, options);
+    const picture = { width, height, data: new Uint8ClampedArray(readFileSync(file)) };
+    text = plain ? decodeQR(picture) : read(picture, turn);
   } catch { /* none */ }
+  turn += 1;
   console.log(JSON.stringify({ text, ms: performance.now() - began }));
 }
 """
@@ -89,10 +96,10 @@ def seen(size: float, lot: random.Random) -> list[tuple[float, float]]:
     return corners
 
 
-def frame(code: Image.Image, size: float, lot: random.Random) -> Image.Image:
-    """What a cheap phone's camera makes of it."""
+def frame(code: Image.Image, size: float, held: int, lot: random.Random) -> Image.Image:
+    """What a cheap phone's camera makes of it. `held` stands for how the phone is held."""
     width = math.ceil(size * 1.8)
-    corners = [(x + width / 2 + lot.uniform(-5, 5), y + width / 2) for x, y in seen(size, lot)]
+    corners = [(x + width / 2 + lot.uniform(-5, 5), y + width / 2) for x, y in seen(size, random.Random(held))]
     side = code.width
     rows: list[list[float]] = []
     for (x, y), (u, v) in zip(corners, ((0, 0), (side, 0), (side, side), (0, side)), strict=True):
@@ -117,42 +124,54 @@ def frame(code: Image.Image, size: float, lot: random.Random) -> Image.Image:
     return Image.open(kept).convert("RGBA")
 
 
+def told(code: Image.Image, size: float, frames: int, second: int, lot: random.Random, way: str) -> list[dict[str, Any]]:
+    """The answer to each frame; so many after each other are of one second."""
+    with tempfile.TemporaryDirectory(prefix="linli-bench-") as folder:
+        asked, held = [], 0
+        for number in range(frames * second):
+            held = held if number % second else lot.getrandbits(32)
+            made = frame(code, size, held, lot)
+            file = Path(folder) / str(number)
+            file.write_bytes(made.tobytes())
+            asked.append(json.dumps({"file": str(file), "width": made.width, "height": made.height}))
+        done = subprocess.run(
+            [shutil.which("node") or "node", "--input-type=module", "-e", DECODER, str(ASSETS), way],
+            input="\n".join(asked),
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+    return [json.loads(line) for line in done.stdout.splitlines()]
+
+
 def main() -> None:
     words = argparse.ArgumentParser(description=(__doc__ or "").split("\n", 1)[0])
-    words.add_argument("--frames", type=int, default=50)
+    words.add_argument("--frames", type=int, default=50, help="ways of holding the phone")
     words.add_argument("--seed", type=int, default=1)
     words.add_argument("--only", default="RPCS", help="letters of the kinds")
-    words.add_argument("--effort", type=int, default=0, help="hypotheses the decoder tries; 0 as the live camera does")
+    words.add_argument("--second", type=int, default=4, help="frames in a second")
+    words.add_argument("--plain", action="store_true", help="the npm package alone")
     chosen = words.parse_args()
-    lot, options = random.Random(chosen.seed), json.dumps({"effort": chosen.effort} if chosen.effort else {})
+    lot = random.Random(chosen.seed)
     for name, code, ecc in kinds():
         if name.split()[1][0] not in chosen.only:
             continue
         text = redemption.code_url(ORIGIN, code)
         picture, modules = drawn(text, ecc)
         for pixels in PIXELS_PER_MODULE:
-            with tempfile.TemporaryDirectory(prefix="linli-bench-") as folder:
-                asked = []
-                for number in range(chosen.frames):
-                    made = frame(picture, pixels * modules, lot)
-                    file = Path(folder) / str(number)
-                    file.write_bytes(made.tobytes())
-                    asked.append(json.dumps({"file": str(file), "width": made.width, "height": made.height}))
-                told = subprocess.run(
-                    [shutil.which("node") or "node", "--input-type=module", "-e", DECODER, str(ASSETS), options],
-                    input="\n".join(asked),
-                    capture_output=True,
-                    text=True,
-                    check=True,
-                )
-            answers = [json.loads(line) for line in told.stdout.splitlines()]
-            read = sum(each["text"] == text for each in answers)
+            way = "plain" if chosen.plain else "reader"
+            answers = told(picture, pixels * modules, chosen.frames, chosen.second, lot, way)
+            is_read = [each["text"] == text for each in answers]
+            seconds = [any(is_read[at : at + chosen.second]) for at in range(0, len(is_read), chosen.second)]
             wrong = sum(each["text"] not in (text, None) for each in answers)
-            middle = sorted(each["ms"] for each in answers)[len(answers) // 2]
+            taken = sorted(each["ms"] for each in answers)
             without_quiet = round(pixels * (modules - 2 * QUIET_MODULES))
             print(
-                f"{name}: {pixels:g} pixels a module ({without_quiet} wide): {100 * read / len(answers):.0f} % read, "
-                f"{wrong} wrong, {middle:.0f} ms"
+                f"{name}: {pixels:g} pixels a module ({without_quiet} wide): "
+                f"{100 * sum(is_read) / len(is_read):.0f} % of frames, "
+                f"{100 * sum(seconds) / len(seconds):.0f} % of seconds, {wrong} wrong, "
+                f"{taken[len(taken) // 2]:.0f} ms a try, one in twenty {taken[round(len(taken) * 0.95) - 1]:.0f}",
+                flush=True,
             )
 
 

@@ -40,18 +40,20 @@ def qr_svg(text: str, *, ecc: ErrorCorrection = "M", title: str = "", css_class:
     words = f'role="img"><title>{escape(title)}</title>' if title else 'aria-hidden="true">'
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" class="{escape(css_class)}" viewBox="0 0 {size} {size}" '
-        f'shape-rendering="crispEdges" {words}<path fill="#fff" d="M0 0h{size}v{size}H0z"/><path d="{_runs(matrix)}"/></svg>'
+        f'shape-rendering="crispEdges" {words}<path fill="#fff" d="M0 0h{size}v{size}H0z"/><path stroke="#000" d="{_runs(matrix)}"/></svg>'
     )
 
 
 def _runs(matrix: list[list[bool]]) -> str:
-    """One closed strip for each run of dark modules in a row."""
+    """One line through the middle of each run of dark modules, as wide as a module; from one to the next by the distance."""
     parts: list[str] = []
     for y, row in enumerate(matrix, start=QUIET_MODULES):
-        x = QUIET_MODULES
+        gap, move = QUIET_MODULES, f"M{{}} {y}.5h"
         for dark, run in groupby(row):
             length = len(list(run))
-            if dark:
-                parts.append(f"M{x} {y}h{length}v1h-{length}z")
-            x += length
+            if not dark:
+                gap += length
+                continue
+            parts += (move.format(gap), str(length))
+            gap, move = 0, "m{} 0h"
     return "".join(parts)

@@ -42,6 +42,8 @@ class Outcome:
     """Records left on the phones at the end."""
     offline_ms: list[float] = field(default_factory=list)
     """How long each verdict took, from the code to the colour, while the phone knew that there is no network."""
+    online_ms: list[float] = field(default_factory=list)
+    """The same where the server said yes."""
 
     def said(self) -> dict[str, object]:
         """For people and programs."""
@@ -55,6 +57,9 @@ class Outcome:
             "offline_verdicts": len(self.offline_ms),
             "offline_p50_ms": round(statistics.median(self.offline_ms), 1) if self.offline_ms else None,
             "offline_p95_ms": round(ninety_fifth(self.offline_ms), 1),
+            "online_verdicts": len(self.online_ms),
+            "online_p50_ms": round(statistics.median(self.online_ms), 1) if self.online_ms else None,
+            "online_p95_ms": round(ninety_fifth(self.online_ms), 1),
         }
 
 
@@ -126,6 +131,8 @@ class Rounds:
         self.outcome.colours[colour] += 1
         if own and knew and colour == "offline":
             self.outcome.offline_ms.append(page.evaluate(TOOK))
+        if own and colour == "ok":
+            self.outcome.online_ms.append(page.evaluate(TOOK))
         return colour
 
     def _read_books(self, vouchers: list[str]) -> None:

@@ -121,13 +121,16 @@ def test_the_camera_reads_on_with_the_server_dead(
         chen.page.goto(f"{visit.live.origin}/vouchers/{voucher}")
         camera.show(chen.page.locator("#voucher-code .qr svg").screenshot())
         line.become(State.CUT)
+        throttle = int(os.environ.get("LINLI_CAMERA_THROTTLE", "1"))
+        barber.context.new_cdp_session(barber).send("Emulation.setCPUThrottlingRate", {"rate": throttle})
         barber.goto(f"{behind.origin}/shop")
         barber.wait_for_function(FILMING)
         live_ms = barber.evaluate("() => performance.now()")
         shown(barber, "offline", "已离线保存", "理发一次")
         assert live_ms <= 3000, f"the camera was live after {live_ms:.0f} ms"
         if kept := os.environ.get("LINLI_CAMERA_OUTCOME"):
-            Path(kept).write_text(json.dumps({"camera_live_ms": round(live_ms)}))
+            took_ms = barber.evaluate("() => performance.getEntriesByName('verdict').at(-1).duration")
+            Path(kept).write_text(json.dumps({"camera_live_ms": round(live_ms), "camera_verdict_ms": round(took_ms)}))
 
 
 FILMING = "() => document.querySelector('video').currentTime > 0"

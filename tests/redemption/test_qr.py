@@ -30,12 +30,15 @@ def drawn(svg: str) -> list[list[bool]]:
     """The modules that the SVG's path paints, quiet zone and all."""
     size = int(re.findall(r'viewBox="0 0 (\d+) \d+"', svg)[0])
     modules = [[False] * size for _ in range(size)]
-    runs = re.findall(r"M(\d+) (\d+)h(\d+)v1h-(\d+)z", svg)
-    for x, y, length, back in runs:
-        assert length == back
-        for step in range(int(length)):
-            modules[int(y)][int(x) + step] = True
-    assert "".join(f"M{x} {y}h{length}v1h-{length}z" for x, y, length, _ in runs) in svg
+    path = re.findall(r'<path stroke="#000" d="([^"]*)"/>', svg)[0]
+    rows = re.findall(r"M(\d+) (\d+)\.5h(\d+)((?:m\d+ 0h\d+)*)", path)
+    assert "".join(f"M{x} {y}.5h{length}{more}" for x, y, length, more in rows) == path
+    for x, y, length, more in rows:
+        at = int(x)
+        for gap, run in [("0", length), *re.findall(r"m(\d+) 0h(\d+)", more)]:
+            at += int(gap)
+            modules[int(y)][at : at + int(run)] = [True] * int(run)
+            at += int(run)
     return modules
 
 

@@ -1,12 +1,15 @@
-import decodeQR from 'qr/decode.js';
+import { read } from './reader.js';
 
 // A still photo may take its time; a camera frame must not, the next one is already waiting.
+let turn = 0;
+
 self.onmessage = ({ data: { id, width, height, pixels, still } }) => {
   let text = null;
   try {
-    text = decodeQR({ width, height, data: new Uint8ClampedArray(pixels) }, still ? { effort: 8, timeLimit: 1500 } : {});
+    text = read({ width, height, data: new Uint8ClampedArray(pixels) }, turn, still);
   } catch {
-    // No code in this picture: the usual case.
+    // Not a picture that can be read: the next one is.
   }
+  turn += 1;
   self.postMessage({ id, text });
 };
