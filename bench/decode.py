@@ -124,7 +124,9 @@ def frame(code: Image.Image, size: float, held: int, lot: random.Random) -> Imag
     return Image.open(kept).convert("RGBA")
 
 
-def told(code: Image.Image, size: float, frames: int, second: int, lot: random.Random, way: str) -> list[dict[str, Any]]:
+def told(
+    code: Image.Image, size: float, frames: int, second: int, lot: random.Random, way: str
+) -> list[dict[str, Any]]:
     """The answer to each frame; so many after each other are of one second."""
     with tempfile.TemporaryDirectory(prefix="linli-bench-") as folder:
         asked, held = [], 0

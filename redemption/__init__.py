@@ -150,6 +150,8 @@ from redemption.statements import (
     vouchers_of,
 )
 from redemption.tokens import (
+    STEP_SECONDS,
+    WINDOW_STEPS,
     CodeKeys,
     CodeVerdict,
     ReadCode,
@@ -207,10 +209,12 @@ __all__ = [
     "OVER",
     "REDEEM_ORDER",
     "SETTLEMENT_STEPS",
+    "STEP_SECONDS",
     "TRANSITIONS",
     "USABLE",
     "USED_UP",
     "WATCH",
+    "WINDOW_STEPS",
     "Adjustment",
     "AdjustmentCause",
     "Alarm",

@@ -40,7 +40,8 @@ def qr_svg(text: str, *, ecc: ErrorCorrection = "M", title: str = "", css_class:
     words = f'role="img"><title>{escape(title)}</title>' if title else 'aria-hidden="true">'
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" class="{escape(css_class)}" viewBox="0 0 {size} {size}" '
-        f'shape-rendering="crispEdges" {words}<path fill="#fff" d="M0 0h{size}v{size}H0z"/><path stroke="#000" d="{_runs(matrix)}"/></svg>'
+        f'shape-rendering="crispEdges" {words}<path fill="#fff" d="M0 0h{size}v{size}H0z"/>'
+        f'<path stroke="#000" d="{_runs(matrix)}"/></svg>'
     )
 
 

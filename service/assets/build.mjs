@@ -9,7 +9,7 @@ import { icon } from './icons.mjs';
 const here = dirname(fileURLToPath(import.meta.url));
 const out = resolve(process.env.LINLI_STATIC_OUT ?? join(here, '..', 'static'));
 const entries = ['app.css', 'print.css', 'app.js', 'desk.js', 'scan.js', 'scan-worker.js', 'checkin.js', 'job.js', 'kiosk.js', 'export.js', 'voucher.js',
-  'shop/worker.js', 'shop-device.js', 'shop-enrol.js', 'shop-today.js', 'shop-here.js', 'shop-use.js', 'leave.js'];
+  'shop/worker.js', 'shop-device.js', 'shop-enrol.js', 'shop-today.js', 'shop-here.js', 'shop-use.js', 'leave.js', 'wallet.js', 'wallet-shell.js'];
 const copied = ['icon.svg'];
 const iconSizes = [180, 192, 512];
 

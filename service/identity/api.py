@@ -10,14 +10,14 @@ from litestar.params import FromPath, JSONBody
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from service.identity import actions_sign_in as ways_in
-from service.identity.browsers import device_of, session_cookie
+from service.identity.browsers import device_of, session_cookies
 from service.identity.histories import sessions_of
 from service.identity.payloads import Activating, ChangingSecret, Me, SessionOut, Sessions, SignIn
 from service.kit.access import PUBLIC, SIGNED_IN, Actor
 from service.kit.clock import Clock
 from service.kit.crypto import Keyring
 from service.kit.db import sessions_of_app
-from service.kit.edge import SESSION_COOKIE
+from service.kit.edge import SESSION_COOKIE, WALLET_COOKIE
 from service.kit.pace import network_of
 
 AnyRequest = Request[Any, Any, Any]
@@ -37,7 +37,7 @@ async def sign_in(request: AnyRequest, data: JSONBody[SignIn], state: State) -> 
         now=cast("Clock", state.clock)(),
         community_id=data.community_id,
     )
-    return Response(None, status_code=204, cookies=[session_cookie(state, entrance, is_shared=data.shared)])
+    return Response(None, status_code=204, cookies=session_cookies(request, state, entrance, is_shared=data.shared))
 
 
 @post("/api/activation", opt=PUBLIC, status_code=204)
@@ -53,7 +53,7 @@ async def activate(request: AnyRequest, data: JSONBody[Activating], state: State
         is_shared=data.shared,
         now=cast("Clock", state.clock)(),
     )
-    return Response(None, status_code=204, cookies=[session_cookie(state, entrance, is_shared=data.shared)])
+    return Response(None, status_code=204, cookies=session_cookies(request, state, entrance, is_shared=data.shared))
 
 
 @put("/api/me/secret", opt=SIGNED_IN, status_code=204)
@@ -77,6 +77,7 @@ async def sign_out(
     await ways_in.end_session(session, actor=actor, session_id=actor.session_id, now=cast("Clock", state.clock)())
     answer = Response(None, status_code=204)
     answer.delete_cookie(SESSION_COOKIE)
+    answer.delete_cookie(WALLET_COOKIE)
     return answer
 
 

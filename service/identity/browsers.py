@@ -6,7 +6,7 @@ from litestar import Request
 from litestar.datastructures import Cookie, State
 
 from service.identity.actions_sign_in import OWN_DEVICE_DAYS, Entrance
-from service.kit.edge import SESSION_COOKIE
+from service.kit.edge import SESSION_COOKIE, WALLET_COOKIE
 
 AnyRequest = Request[Any, Any, Any]
 
@@ -29,9 +29,12 @@ def device_of(request: AnyRequest) -> str:
     return "?"
 
 
-def session_cookie(state: State, entrance: Entrance, *, is_shared: bool) -> Cookie:
-    """The session in the browser: unreadable to scripts, sent to this site only; a shared device forgets it when it closes."""
-    return Cookie(
+def session_cookies(request: AnyRequest, state: State, entrance: Entrance, *, is_shared: bool) -> list[Cookie]:
+    """The session in the browser: unreadable to scripts, sent to this site only; a shared device forgets it when it closes.
+
+    What the browser keeps for when there is no network is of the session before, and ends with it.
+    """
+    opened = Cookie(
         key=SESSION_COOKIE,
         value=entrance.cookie,
         max_age=None if is_shared else OWN_DEVICE_DAYS * 86_400,
@@ -40,3 +43,5 @@ def session_cookie(state: State, entrance: Entrance, *, is_shared: bool) -> Cook
         samesite="lax",
         path="/",
     )
+    ended = Cookie(key=WALLET_COOKIE, value="", max_age=0, path="/")
+    return [opened, ended] if WALLET_COOKIE in request.cookies else [opened]

@@ -11,7 +11,7 @@ from litestar.response import Redirect, Template
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from service.identity import actions_sign_in as ways_in
-from service.identity.browsers import device_of, session_cookie
+from service.identity.browsers import device_of, session_cookies
 from service.identity.histories import sessions_of
 from service.identity.payloads import ActivateForm, ChangeSecretForm, NumberForm, SecretForm
 from service.identity.queries import person
@@ -20,7 +20,7 @@ from service.kit.access import PUBLIC, SIGNED_IN, Actor
 from service.kit.clock import Clock
 from service.kit.crypto import Keyring
 from service.kit.db import sessions_of_app
-from service.kit.edge import SESSION_COOKIE
+from service.kit.edge import SESSION_COOKIE, WALLET_COOKIE
 from service.kit.i18n import _
 from service.kit.pace import network_of
 from service.kit.pages import form_of, go, page, refill, safe_path
@@ -64,7 +64,7 @@ async def sign_in_secret(request: AnyRequest, state: State) -> Redirect | Templa
         except ChooseCommunity as several:
             shown = {"number": number, "next": path, "choices": list(several.communities.items())}
             return page(request, "identity/secret.html", title=_("选社区"), status_code=409, **shown)
-    return Redirect(path, status_code=303, cookies=[session_cookie(state, entrance, is_shared=form.shared)])
+    return Redirect(path, status_code=303, cookies=session_cookies(request, state, entrance, is_shared=form.shared))
 
 
 @post("/sign-out", opt=SIGNED_IN, include_in_schema=False)
@@ -73,6 +73,7 @@ async def sign_out(session: NamedDependency[AsyncSession], actor: NamedDependenc
     await ways_in.end_session(session, actor=actor, session_id=actor.session_id, now=cast("Clock", state.clock)())
     answer = Redirect("/", status_code=303)
     answer.delete_cookie(SESSION_COOKIE)
+    answer.delete_cookie(WALLET_COOKIE)
     return answer
 
 
@@ -114,7 +115,7 @@ async def activate(request: AnyRequest, state: State) -> Redirect:
             is_shared=form.shared,
             now=now,
         )
-    return Redirect("/", status_code=303, cookies=[session_cookie(state, entrance, is_shared=form.shared)])
+    return Redirect("/", status_code=303, cookies=session_cookies(request, state, entrance, is_shared=form.shared))
 
 
 @get("/me", opt=SIGNED_IN, include_in_schema=False)

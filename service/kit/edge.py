@@ -19,6 +19,8 @@ from service.kit.pace import Paces, TooFast
 from service.kit.problems import Again, answer, wants_json
 
 SESSION_COOKIE = "linli_session"
+WALLET_COOKIE = "linli_wallet"
+"""Which session the vouchers belong to that this browser keeps for when there is no network. Scripts read it; it opens nothing."""
 DEVICE_COOKIE = "linli_device"
 FORM_KEPT_BYTES, FORM_KEPT_FIELDS = 65_536, 500
 """A form up to this size is handed back to whoever was too fast."""

@@ -19,6 +19,9 @@ from service.vouchers.api import (
     settlements,
     staff,
 )
+from service.vouchers.api import (
+    kept as kept_api,
+)
 from service.vouchers.pages import cards as cards_pages
 from service.vouchers.pages import (
     code,
@@ -38,6 +41,7 @@ from service.vouchers.pages import (
     resident,
     shop,
     statements,
+    wallet,
 )
 from service.vouchers.pages import desk_uses as desk_uses_pages
 from service.vouchers.queries.inbox import (
@@ -72,6 +76,10 @@ MANIFEST = Manifest(
         resident.give,
         resident.print_page,
         resident.print_again,
+        kept_api.kept,
+        wallet.shell_page,
+        wallet.worker_script,
+        wallet.web_manifest,
         code.code_page,
         shop.scanner_page,
         shop.choose_page,

@@ -1,3 +1,4 @@
+import './wallet/guard.js';
 import { expire, said, say } from './toast.js';
 
 // One press, one act. The button works at once, a second press is dropped, and after eight seconds we say so and let go:

@@ -1,30 +1,40 @@
 """The scanner as an app of the phone: its worker, what the worker keeps, and the pages that make a phone a device of the shop."""
 
-import hashlib
-import json
 from datetime import datetime
 from typing import Any
-from urllib.parse import urlencode
 
-from litestar import MediaType, Request, Response, get
+from litestar import Request, Response, get
 from litestar.di import NamedDependency
 from litestar.params import FromPath, FromQuery
 from litestar.response import Redirect, Template
 
 import redemption
 from service.kit.access import PUBLIC, Actor, allow
-from service.kit.i18n import _, current_locale
-from service.kit.pages import STATIC, asset, common, go, page
+from service.kit.i18n import _
+from service.kit.pages import go, page
 from service.vouchers.browser import COUNTER
+from service.vouchers.shells import (
+    UNASKED,
+    Kept,
+    app_answer,
+    drawn,
+    look_of,
+    shell_answer,
+    worker_answer,
+)
 
 AnyRequest = Request[Any, Any, Any]
-UNASKED = {**PUBLIC, "authentication": "none"}
-"""What the phone keeps is drawn for nobody, whoever asks."""
 SHELLS = {"/shop": "scan", "/shop/today": "today"}
 """Pages that open without a network, and what each is called."""
 FILES = ("app.css", "app.js", "scan.js", "shop-here.js", "scan-worker.js", "shop-today.js", "icon.svg")
 """What these pages are made of."""
-RELEASE_LETTERS = 16
+KEPT = Kept(
+    scope="/shop",
+    prefix="linli-shop-",
+    routes={f"^{path}$": f"/shop/shell/{name}" for path, name in SHELLS.items()},
+    files=FILES,
+    patience_ms=1500,
+)
 
 UNDO_WORDS = tuple(reason for reason in redemption.UNDO_REASONS if reason != "storage")
 """Why the phone does not take a scan back."""
@@ -96,28 +106,22 @@ ENROL_WORDS = ("needs_https", "needs_newer", "send_first", "storage", "no_answer
 
 
 def worker_url(request: AnyRequest) -> str:
-    """The worker for this reader's language and size: another look is another worker."""
-    shown = common(request)
-    look = {name: str(shown[name]) for name in ("locale", "mode", "size")}
-    return f"/shop/worker.js?{urlencode(look)}"
+    """The scanner's worker for this reader."""
+    return f"/shop/worker.js?{look_of(request)}"
 
 
 def _shell(request: AnyRequest, name: str) -> str:
-    """One page as the phone keeps it: no person, no shop, no token; only the reader's language and size."""
-    context = {
-        **common(request),
-        "csrf_input": "",
-        "form_key": "",
-        "path": f"/shop/shell/{name}",
-        "worker_url": worker_url(request),
-        "read_only": False,
-    }
+    context: dict[str, Any] = {"worker_url": worker_url(request)}
     if name == "scan":
         context |= scanner_context() | {"title": _("扫码核销"), "is_shell": True}
     else:
         context |= {"title": _("今天的账"), "offline_words": QUEUE_WORDS}
     template = "vouchers/scanner.html" if name == "scan" else "vouchers/today_shell.html"
-    return str(request.app.template_engine.get_template(template).render(**context))  # type: ignore[union-attr] # the app has one
+    return drawn(request, f"/shop/shell/{name}", template, **context)
+
+
+def _shells(request: AnyRequest) -> list[str]:
+    return [_shell(request, name) for name in SHELLS.values()]
 
 
 def scanner_context() -> dict[str, Any]:
@@ -137,55 +141,24 @@ def scanner_context() -> dict[str, Any]:
     }
 
 
-def _release(request: AnyRequest) -> str:
-    """Names exactly these pages with exactly these files: a change in either is another release."""
-    text = (STATIC / "manifest.json").read_text() + "".join(_shell(request, name) for name in SHELLS.values())
-    return hashlib.sha256(text.encode()).hexdigest()[:RELEASE_LETTERS]
-
-
 @get("/shop/shell/{name:str}", opt=UNASKED, include_in_schema=False, sync_to_thread=False)
 def shell_page(request: AnyRequest, name: FromPath[str]) -> Response[str] | Redirect:
-    """A page for the phone to keep. Anybody may read it; nothing in it is about anybody."""
+    """A page for the phone to keep."""
     if name not in SHELLS.values():
         return go("/shop")
-    headers = {"linli-release": _release(request), "cache-control": "no-store"}
-    return Response(_shell(request, name), media_type=MediaType.HTML, headers=headers)
+    return shell_answer(_shell(request, name), _shells(request))
 
 
 @get("/shop/worker.js", opt=UNASKED, include_in_schema=False, sync_to_thread=False)
 def worker_script(request: AnyRequest) -> Response[str]:
-    """The page's worker with its release written into it, so that a new release is a new worker."""
-    kept = {
-        "release": _release(request),
-        "pages": {path: f"/shop/shell/{name}" for path, name in SHELLS.items()},
-        "files": [asset(name) for name in FILES],
-    }
-    source = (STATIC / asset("shop/worker.js").removeprefix("/static/")).read_text()
-    return Response(
-        f"self.LINLI = {json.dumps(kept)};\n{source}",
-        media_type="text/javascript; charset=utf-8",
-        headers={"service-worker-allowed": "/shop", "cache-control": "no-cache"},
-    )
+    """The scanner's worker."""
+    return worker_answer(KEPT, _shells(request))
 
 
 @get("/shop/manifest.webmanifest", opt=UNASKED, include_in_schema=False, sync_to_thread=False)
 def web_manifest() -> Response[dict[str, object]]:
     """How the scanner stands on the phone's home screen."""
-    icons = [{"src": asset(f"icon-{size}.png"), "sizes": f"{size}x{size}", "type": "image/png"} for size in (192, 512)]
-    described: dict[str, object] = {
-        "id": "/shop",
-        "name": _("扫码核销"),
-        "short_name": _("扫码"),
-        "lang": current_locale.get(),
-        "start_url": "/shop",
-        "scope": "/shop",
-        "display": "standalone",
-        "orientation": "portrait",
-        "background_color": "#111111",
-        "theme_color": "#0a5443",
-        "icons": [{"src": asset("icon.svg"), "sizes": "any", "type": "image/svg+xml"}, *icons],
-    }
-    return Response(described, media_type="application/manifest+json", headers={"cache-control": "no-cache"})
+    return app_answer("/shop", _("扫码核销"), _("扫码"), background="#111111")
 
 
 @get("/shop/device", opt=allow(*COUNTER), include_in_schema=False)

@@ -26,6 +26,7 @@ from service.kit.pages import form_of, page, refill
 from service.kit.paging import decode_cursor, encode_cursor
 from service.vouchers.actions import taking
 from service.vouchers.browser import voucher_cursor, voucher_mark
+from service.vouchers.pages.wallet import wallet_worker
 from service.vouchers.payloads import CancelForm, GiveForm, TakeForm
 from service.vouchers.queries.catalogue import VoucherCard, offer_for, offers_for, voucher_for, vouchers_for
 from service.vouchers.queries.paper import paper_code
@@ -138,7 +139,7 @@ async def confirm(
     """Say yes to what is reserved."""
     card = await voucher_for(session, actor, voucher_id, now=now)
     key = str((await request.form()).get("_key") or "")
-    shown = await _shown(session, state, actor, card, now)
+    shown = await _shown(request, session, state, actor, card, now)
     with refill(request, "vouchers/voucher.html", title=card.title, **cast("dict[str, Any]", shown)):
 
         async def work() -> str:
@@ -182,6 +183,7 @@ async def vouchers_page(
         title=_("券包"),
         tab=tab.value,
         tab_items=views(tab),
+        wallet_worker=wallet_worker(request),
         vouchers=found,
         next_url=f"/vouchers?tab={tab}&after={cursor}" if cursor else None,
         first_url=f"/vouchers?tab={tab}" if after else None,
@@ -201,7 +203,7 @@ def shown_code(state: State, actor: Actor, card: VoucherCard, now: datetime) -> 
 
 
 async def _shown(
-    session: AsyncSession, state: State, actor: Actor, card: VoucherCard, now: datetime
+    request: AnyRequest, session: AsyncSession, state: State, actor: Actor, card: VoucherCard, now: datetime
 ) -> dict[str, object]:
     renews = await setting(session, actor.community_id, "voucher_code_seconds", local_day(now))
     return {
@@ -209,6 +211,7 @@ async def _shown(
         "svg": shown_code(state, actor, card, now) if card.is_usable else "",
         "short_code": redemption.in_groups(card.short_code),
         "poll_seconds": min(POLL_SECONDS, renews),
+        "wallet_worker": wallet_worker(request),
     }
 
 
@@ -223,7 +226,7 @@ async def voucher_page(
 ) -> Template:
     """One voucher: the code to show, or when and where it was used."""
     card = await voucher_for(session, actor, voucher_id, now=now)
-    shown = await _shown(session, state, actor, card, now)
+    shown = await _shown(request, session, state, actor, card, now)
     return page(request, "vouchers/voucher.html", title=card.title, **cast("dict[str, Any]", shown))
 
 
@@ -244,7 +247,7 @@ async def voucher_code(
     headers = {"etag": etag, "cache-control": "private, no-cache"}
     if request.headers.get("if-none-match") == etag:
         return Response(None, status_code=304, headers=headers)
-    shown = await _shown(session, state, actor, card, now)
+    shown = await _shown(request, session, state, actor, card, now)
     part = page(request, "vouchers/code.html", **cast("dict[str, Any]", shown))
     part.headers.update(headers)
     return part

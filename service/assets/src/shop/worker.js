@@ -1,9 +1,9 @@
-// The shop's pages without a network. The server writes self.LINLI before this text: the release, its pages and its files.
+// Pages without a network: the shop's, and with another list the wallet's. The server writes self.LINLI before this text: the
+// release, which addresses open which kept page, and the files.
 // A release is kept whole or not at all; what a person sees with the network is never kept.
-const { release, pages, files } = self.LINLI;
-const PREFIX = 'linli-shop-';
-const CACHE = PREFIX + release;
-const PATIENCE_MS = 1500;
+const { release, prefix, routes, files, patience } = self.LINLI;
+const CACHE = prefix + release;
+const SHELLS = [...new Set(routes.map(([, shell]) => shell))];
 const GONE = [502, 503, 504];
 
 // The page must be of the release whose files are kept: in the middle of an upgrade it may not be, and the next visit tries again.
@@ -14,11 +14,11 @@ async function page(url) {
 }
 
 async function fill() {
-  const found = await Promise.all(Object.values(pages).map(page));
+  const found = await Promise.all(SHELLS.map(page));
   const cache = await caches.open(CACHE);
   try {
     await cache.addAll(files);
-    await Promise.all(Object.values(pages).map((url, place) => cache.put(url, found[place])));
+    await Promise.all(SHELLS.map((url, place) => cache.put(url, found[place])));
   } catch (problem) {
     await caches.delete(CACHE);
     throw problem;
@@ -27,11 +27,11 @@ async function fill() {
 
 // A page that is still open may ask for a file of the release before: two are kept, the one before and this one.
 async function tidy() {
-  const ours = (await caches.keys()).filter((name) => name.startsWith(PREFIX) && name !== CACHE);
+  const ours = (await caches.keys()).filter((name) => name.startsWith(prefix) && name !== CACHE);
   await Promise.all(ours.slice(0, -1).map((name) => caches.delete(name)));
 }
 
-const later = () => new Promise((_, reject) => { setTimeout(() => reject(new Error('slow')), PATIENCE_MS); });
+const later = () => new Promise((_, reject) => { setTimeout(() => reject(new Error('slow')), patience); });
 
 async function opened(request, shell) {
   try {
@@ -53,7 +53,7 @@ self.addEventListener('activate', (event) => event.waitUntil(tidy().then(() => s
 self.addEventListener('fetch', (event) => {
   const url = new URL(event.request.url);
   if (event.request.method !== 'GET' || url.origin !== self.location.origin) return;
-  const shell = event.request.mode === 'navigate' ? pages[url.pathname] : undefined;
+  const shell = event.request.mode === 'navigate' ? routes.find(([path]) => new RegExp(path).test(url.pathname))?.[1] : undefined;
   if (shell) event.respondWith(opened(event.request, shell));
-  else if (url.pathname.startsWith('/static/') || Object.values(pages).includes(url.pathname)) event.respondWith(kept(event.request));
+  else if (url.pathname.startsWith('/static/') || SHELLS.includes(url.pathname)) event.respondWith(kept(event.request));
 });
