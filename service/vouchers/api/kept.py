@@ -28,8 +28,9 @@ async def kept(
     actor: NamedDependency[Actor],
     now: NamedDependency[datetime],
 ) -> Response[KeptOut]:
-    """One's own vouchers with the seeds of at most a day, as sensitive as their codes. The cookie says to which session they
-    belong and is gone when it ends; a shared device gets nothing.
+    """One's own vouchers with the seeds of at most a day, as sensitive as their codes.
+
+    The cookie says to which session they belong and is gone when it ends; a shared device gets nothing.
     """
     keys = code_keys(cast("Keyring", state.keyring), now)
     found = await kept_for(session, keys, actor, now)
