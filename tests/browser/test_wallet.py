@@ -97,6 +97,11 @@ def test_a_code_in_the_cellar(far: tuple[Visitor, PhoneLine], visit: Visitor, wa
     page.locator("[data-open]").click()
     expect(page.locator("[data-qr] svg")).to_be_visible()
     shot(page, f"wallet-code.{way}")
+    page.locator("[data-enlarge]").click()
+    expect(page.locator(".full [data-qr] svg")).to_be_visible()
+    shot(page, f"wallet-large.{way}")
+    page.keyboard.press("Escape")
+    expect(page.locator(".full")).to_have_count(0)
     said = [chen.code(voucher)]
     visit.live.clock.now += timedelta(minutes=1)
     said.append(chen.code(voucher))

@@ -19,7 +19,6 @@ const RELOAD_AFTER_MS = 30_000;
 const SVG = 'http://www.w3.org/2000/svg';
 
 const part = (name, root = document) => root.querySelector(`[data-${name}]`);
-const language = document.documentElement.lang;
 let timer = 0;
 let drawing = 0;
 
@@ -92,8 +91,6 @@ async function one(voucher, wallet) {
   if (code) part('qr', box).prepend(draw(code));
 }
 
-const said = (at) => new Date(at).toLocaleString(language, { month: 'numeric', day: 'numeric', hour: '2-digit', minute: '2-digit', timeZone: 'Asia/Shanghai' });
-
 async function show() {
   clearTimeout(timer);
   const turn = drawing += 1;
@@ -105,7 +102,7 @@ async function show() {
   part('one').hidden = !voucher;
   part('list').hidden = Boolean(voucher);
   part('wipe').hidden = !wallet.vouchers;
-  part('age').textContent = wallet.vouchers ? say('age', { time: said(wallet.server_time) }) : '';
+  part('age').textContent = wallet.vouchers ? say('age', { time: wallet.said }) : '';
   if (!wallet.vouchers) {
     part('qr').querySelector('svg')?.remove();
     nothing(say(wallet.reason === 'over' ? 'over' : 'gone'));

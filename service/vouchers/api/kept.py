@@ -36,12 +36,13 @@ async def kept(
     found = await kept_for(session, keys, actor, now)
     at = _ms(now)
     if found is None:
-        nothing = Response(KeptOut(None, at, at, "", 0, []))
+        nothing = Response(KeptOut(None, at, "", at, "", 0, []))
         nothing.delete_cookie(WALLET_COOKIE)
         return nothing
     answer = KeptOut(
         session=found.mark,
         server_time=at,
+        said=when(now),
         until=_ms(found.until),
         origin=redemption.code_url(state.settings.origin, ""),
         first_window=found.first_window,

@@ -31,6 +31,8 @@ class KeptOut(msgspec.Struct):
 
     session: str | None
     server_time: int
+    said: str
+    """The same in the reader's words."""
     until: int
     origin: str
     first_window: int
