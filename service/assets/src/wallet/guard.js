@@ -16,7 +16,8 @@ function held() {
 // Said before anything is written: what is written without it is never shown.
 export const hold = (session) => localStorage.setItem(NAME, session);
 
-export const isHeld = (session) => Boolean(session) && session === mark() && session === held();
+// Whether anything is kept that this session may see; asked before the storage is opened, for opening would make it anew.
+export const holds = () => Boolean(mark()) && mark() === held();
 
 // Not shown from this moment on, and deleted as soon as no page has it open; the next page tries again.
 export function wipe() {

@@ -1,5 +1,5 @@
 // The vouchers that this phone keeps for when there is no network: one row of one IndexedDB, of one session, for at most a day.
-import { hold, isHeld, mark, wipe } from './guard.js';
+import { hold, holds, mark, wipe } from './guard.js';
 
 const NAME = 'linli-wallet';
 const SKEW_MS = 120_000;
@@ -56,14 +56,14 @@ export async function sync() {
 }
 
 // This phone has heard that these vouchers cannot be used: they go at once, whatever the network does next.
-export const heard = (ids) => change((row) => row && {
+export const heard = async (ids) => holds() && change((row) => row && {
   ...row, heard_at: Date.now(), vouchers: row.vouchers.filter((voucher) => !ids.includes(voucher.id)),
 });
 
 // What may be shown now, with the time by the server's clock; nothing of another session, nothing after its time.
 export async function kept() {
-  const row = await within('readonly', (rows) => asked(rows.get('wallet'))).catch(() => null);
-  if (!row || !isHeld(row.session)) return { reason: 'none' };
+  const row = holds() ? await within('readonly', (rows) => asked(rows.get('wallet'))).catch(() => null) : null;
+  if (!row || !holds() || row.session !== mark()) return { reason: 'none' };
   const now = Date.now() - row.skew;
   // A clock that was put back would keep the day from ending.
   if (now >= row.until || now + SKEW_MS < row.last) {
