@@ -164,7 +164,7 @@ SELECT v.voucher_id, v.offer_id, o.title, o.kind, o.rules, o.weekdays, o.usable_
   JOIN redemption.offer o ON o.community_id = v.community_id AND o.offer_id = v.offer_id
   LEFT JOIN LATERAL (SELECT x.received_at, x.merchant_id FROM redemption.use x
                       WHERE x.community_id = v.community_id AND x.voucher_id = v.voucher_id
-                        AND x.state <> 'REVERSED' AND x.bearer IS NULL
+                        AND x.state NOT IN ('REVERSED', 'ADJUSTED') AND x.bearer IS NULL
                       ORDER BY x.seq DESC LIMIT 1) u ON true
  WHERE v.community_id = :book
 """
@@ -279,14 +279,14 @@ async def takings(
 async def takings_sums(
     session: AsyncSession, book: int, merchant_id: UUID, *, received_from: datetime, received_until: datetime
 ) -> Sums:
-    """What counts of a shop's uses in a period, reversed ones left out."""
+    """What counts of a shop's uses in a period, without those that were taken back or corrected."""
     found = await rows(
         session,
         """
         SELECT count(*) AS count, coalesce(sum(points + subsidy_points), 0)::bigint AS points,
                coalesce(sum(payable_fen), 0)::bigint AS payable_fen, coalesce(sum(cash_fen), 0)::bigint AS cash_fen
           FROM redemption.use
-         WHERE community_id = :book AND merchant_id = :merchant_id AND state <> 'REVERSED'
+         WHERE community_id = :book AND merchant_id = :merchant_id AND state NOT IN ('REVERSED', 'ADJUSTED')
            AND received_at >= :received_from AND received_at < :received_until
         """,
         book=book,

@@ -45,6 +45,7 @@ _CHECKS: Final[dict[str, str]] = {
                           WHERE e.community_id = v.community_id AND e.voucher_id = v.voucher_id) AS refunded
                  FROM redemption.use u
                 WHERE u.community_id = v.community_id AND u.voucher_id = v.voucher_id AND u.state IN ('REVERSED', 'ADJUSTED')
+                  AND u.bearer IS NULL
                   AND EXISTS (SELECT FROM redemption.settlement_line l
                                WHERE l.community_id = u.community_id AND l.voucher_id = u.voucher_id AND l.use_seq = u.seq)) r
          WHERE v.quantity_returned < r.refunded
@@ -118,7 +119,7 @@ _CHECKS: Final[dict[str, str]] = {
           LEFT JOIN redemption.use u ON u.community_id = o.community_id AND u.device_id = o.device_id
                AND u.nonce = coalesce(o.undoes, o.nonce)
          WHERE o.reason = 'undone'
-           AND (u.state <> 'REVERSED' OR (o.undoes IS NULL AND NOT EXISTS (
+           AND (u.state NOT IN ('REVERSED', 'ADJUSTED') OR (o.undoes IS NULL AND NOT EXISTS (
                 SELECT FROM redemption.offline_record b
                  WHERE b.community_id = o.community_id AND b.device_id = o.device_id AND b.undoes = o.nonce
                    AND b.reason = 'undone')))

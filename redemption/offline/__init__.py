@@ -19,20 +19,20 @@ from redemption.offline.devices import (
     take_lease,
     tell_floor,
 )
+from redemption.offline.reviews import (
+    Review,
+    ReviewMark,
+    UndoneUse,
+    decide_review,
+    propose_review,
+    review,
+    review_reasons,
+    reviews,
+)
 from redemption.offline.rules import ORDER as OFFLINE_REASONS
 from redemption.offline.rules import RECORD_KEYS, record_hash
 from redemption.offline.rules import UNDO_ORDER as UNDO_REASONS
-from redemption.offline.sync import (
-    LossMonth,
-    Review,
-    Terms,
-    UndoneUse,
-    decide_review,
-    losses,
-    propose_review,
-    reviews,
-    sync_records,
-)
+from redemption.offline.sync import LossMonth, Terms, losses, sync_records
 from redemption.offline.tickets import new_ticket, read_ticket
 
 __all__ = [
@@ -45,6 +45,7 @@ __all__ = [
     "LeasedVoucher",
     "LossMonth",
     "Review",
+    "ReviewMark",
     "RoamingOffer",
     "ShopDevice",
     "Terms",
@@ -63,6 +64,8 @@ __all__ = [
     "read_ticket",
     "record_hash",
     "return_lease",
+    "review",
+    "review_reasons",
     "reviews",
     "revoked_since",
     "roaming_offers",

@@ -103,9 +103,14 @@ async def tell_floor(session: AsyncSession, book: int, device_id: UUID, *, terms
     await act(session, "tell_floor", book, device_id, terms.vouchers, terms.fen, terms.voucher_fen, aware(now))
 
 
-async def return_lease(session: AsyncSession, book: int, device_id: UUID, *, seq: int | None, now: datetime) -> None:
-    """Give a phone's lease back. `seq` is the number of its last record: refused while one of them waits on the phone."""
-    await act(session, "return_lease", book, device_id, seq, aware(now))
+async def return_lease(
+    session: AsyncSession, book: int, device_id: UUID, *, seq: int | None, lease_id: UUID | None = None, now: datetime
+) -> None:
+    """Give a phone's lease back. `seq` is the number of its last record: refused while one of them waits on the phone.
+
+    Whoever names the lease ends that one or nothing: what was sent of an earlier lease and comes late ends no later one.
+    """
+    await act(session, "return_lease", book, device_id, seq, aware(now), lease_id)
 
 
 async def break_lease(
@@ -162,7 +167,8 @@ async def revoked_since(session: AsyncSession, book: int, *, after: datetime | N
            AND v.expires_at > :now AND v.changed_at > coalesce(CAST(:after AS timestamptz), '-infinity') - interval '10 minutes'
          UNION
         SELECT v.voucher_id FROM redemption.voucher v
-          JOIN (SELECT s.community_id, s.member_id FROM redemption.strike s WHERE s.community_id = :book
+          JOIN (SELECT s.community_id, s.member_id FROM redemption.strike s
+                 WHERE s.community_id = :book AND s.withdrawn_at IS NULL
                  GROUP BY s.community_id, s.member_id
                 HAVING count(*) >= 2
                    AND max(s.at) > coalesce(CAST(:after AS timestamptz), '-infinity') - interval '10 minutes') struck

@@ -13,7 +13,6 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from redemption.calls import act, aware, rows
 from redemption.letters import new_short_code
-from redemption.rules import ReviewState
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,47 +54,6 @@ class Terms:
 
 
 @dataclass(frozen=True, slots=True)
-class Review:
-    """A record that people look at, and how far they are."""
-
-    device_id: UUID
-    nonce: UUID
-    label: str
-    merchant_id: UUID
-    voucher_id: int | None
-    title: str | None
-    quantity: int
-    value_fen: int
-    clerk_id: UUID | None
-    scanned_at: datetime
-    received_at: datetime
-    reason: str
-    flags: tuple[str, ...]
-    state: ReviewState
-    due_at: datetime
-    is_paid: bool | None
-    note: str | None
-    proposed_by: UUID | None
-    proposed_at: datetime | None
-    decided_by: UUID | None
-    decided_at: datetime | None
-    undone_at: datetime | None
-    """When the phone took the scan back, by its own trusted time."""
-    is_undo: bool
-    """It takes a scan back that is used already: not paid means that the use is taken back."""
-
-
-@dataclass(frozen=True, slots=True)
-class UndoneUse:
-    """A use that a decision took back."""
-
-    voucher_id: int
-    seq: int
-    member_id: UUID
-    merchant_id: UUID
-
-
-@dataclass(frozen=True, slots=True)
 class LossMonth:
     """What the fund has borne of conflicts in one month, of what it may. `is_alarming` from half on."""
 
@@ -117,6 +75,7 @@ async def sync_records(
     records: Sequence[Mapping[str, Any]],
     *,
     terms: Terms,
+    written: int | None = None,
     is_brought: bool = False,
     now: datetime,
 ) -> Sequence[Mapping[str, Any]]:
@@ -126,79 +85,14 @@ async def sync_records(
     unknown, malformed; nothing when the code was good at that time), `code_seq`, `is_clerk` and the clerk's household as `group`.
     One that takes an earlier scan back (rules.UNDO_KEYS) has `undoes` and the limits `minutes` and `per_day` instead.
     A record that could not be read at all has `is_unread`, `nonce` and `hash`, and gets no answer.
+    `written` is how far the phone's log went when it sent them: what has a higher number was scanned later than now.
     `is_brought` by people for a phone that is dead: then the phone has not heard of us by it.
     """
     told = json.dumps([{**each, "short_code": new_short_code()} if "undoes" in each else each for each in records])
-    limits = json.loads(terms.as_json()) | ({"is_brought": True} if is_brought else {})
+    limits = json.loads(terms.as_json()) | ({"is_brought": True} if is_brought else {}) | {"written": written}
     _, detail = await act(session, "sync_records", book, device_id, told, aware(now), json.dumps(limits))
     answers: Sequence[Mapping[str, Any]] = detail["answers"]
     return answers
-
-
-async def propose_review(
-    session: AsyncSession,
-    book: int,
-    device_id: UUID,
-    nonce: UUID,
-    *,
-    is_paid: bool,
-    note: str,
-    actor_id: UUID,
-    now: datetime,
-) -> None:
-    """Say what should become of a held record: the shop is paid, or not. Another person decides."""
-    await act(session, "propose_review", book, device_id, nonce, is_paid, note, actor_id, aware(now))
-
-
-async def decide_review(
-    session: AsyncSession,
-    book: int,
-    device_id: UUID,
-    nonce: UUID,
-    *,
-    is_agreed: bool,
-    actor_id: UUID,
-    month_on: date,
-    now: datetime,
-) -> UndoneUse | None:
-    """Do what was proposed, by somebody else; or put it back. What is paid comes out of the voucher, else out of the fund.
-
-    Answers with the use that was taken back when an undo was agreed to.
-    """
-    short_code = new_short_code()
-    _, detail = await act(
-        session, "decide_review", book, device_id, nonce, is_agreed, actor_id, aware(now), month_on, short_code
-    )
-    if "reversed_seq" not in detail:
-        return None
-    return UndoneUse(
-        int(detail["voucher_id"]), detail["reversed_seq"], UUID(detail["member_id"]), UUID(detail["merchant_id"])
-    )
-
-
-async def reviews(session: AsyncSession, book: int, *, is_open: bool = True, limit: int = 200) -> tuple[Review, ...]:
-    """Held records, the one that is due first at the top; or those that were decided, the newest first."""
-    found = await rows(
-        session,
-        """
-        SELECT r.device_id, r.nonce, coalesce(d.label, '') AS label, r.merchant_id, o.voucher_id, f.title, o.quantity, o.value_fen,
-               o.clerk_id, o.scanned_at, o.received_at, o.reason, o.flags, r.state, r.due_at, r.is_paid, r.note, r.proposed_by,
-               r.proposed_at, r.decided_by, r.decided_at, o.undoes IS NOT NULL AS is_undo,
-               (SELECT min(back.scanned_at) FROM redemption.offline_record back
-                 WHERE back.community_id = o.community_id AND back.device_id = o.device_id AND back.undoes = o.nonce) AS undone_at
-          FROM redemption.offline_review r
-          JOIN redemption.offline_record o ON o.community_id = r.community_id AND o.device_id = r.device_id AND o.nonce = r.nonce
-          JOIN redemption.device d ON d.community_id = r.community_id AND d.device_id = r.device_id
-          LEFT JOIN redemption.voucher v ON v.community_id = o.community_id AND v.voucher_id = o.voucher_id
-          LEFT JOIN redemption.offer f ON f.community_id = v.community_id AND f.offer_id = v.offer_id
-         WHERE r.community_id = :book AND (r.state <> 'decided') = :is_open
-         ORDER BY CASE WHEN :is_open THEN r.due_at END, r.decided_at DESC, r.nonce LIMIT :limit
-        """,
-        book=book,
-        is_open=is_open,
-        limit=limit,
-    )
-    return tuple(Review(**{**row, "flags": tuple(row["flags"]), "state": ReviewState(row["state"])}) for row in found)
 
 
 async def losses(session: AsyncSession, book: int, *, limit: int = 12) -> tuple[LossMonth, ...]:

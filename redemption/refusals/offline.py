@@ -67,6 +67,13 @@ class ReviewDecided(RedemptionRefusal):
 
 
 @dataclass(eq=False)
+class ReviewShopsOwn(RedemptionRefusal):
+    """The phone should have known for a day, or its shop took all of the voucher itself: the shop bears it."""
+
+    code = "redemption.review_shops_own"
+
+
+@dataclass(eq=False)
 class ReviewUnpayable(RedemptionRefusal):
     """It names no voucher of ours, so nobody can be paid for one."""
 

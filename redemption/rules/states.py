@@ -130,6 +130,8 @@ class AdjustmentCause(StrEnum):
 
     DISPUTE = "dispute"
     WARRANTY = "warranty"
+    UNDONE = "undone"
+    """The shop's phone took the scan back, and the word came when the use was settled. Only by a held record."""
 
 
 class AlarmRule(StrEnum):

@@ -49,7 +49,8 @@ BEGIN
     ELSIF EXISTS (SELECT FROM redemption.adjustment a
                    WHERE a.community_id = p_community AND a.voucher_id = v_line.voucher_id AND a.use_seq = v_line.use_seq AND a.state <> 'refused') THEN
         RETURN redemption.said('already_adjusted');
-    ELSIF v_use.state <> 'SETTLED' OR v_use.bearer IS NOT NULL THEN
+    ELSIF v_use.state <> 'SETTLED' OR v_use.bearer IS NOT NULL OR p_cause = 'undone' THEN
+        -- What a conflict paid is taken back where its phone said so: by two people, of the held record.
         RETURN redemption.said('not_adjustable', jsonb_build_object('state', v_use.state));
     END IF;
     INSERT INTO redemption.adjustment (community_id, adjustment_id, settlement_id, line_no, voucher_id, use_seq, merchant_id, cause, state,

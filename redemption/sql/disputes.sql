@@ -15,8 +15,10 @@ DECLARE
 BEGIN
     SELECT * INTO v_use FROM redemption.use u
      WHERE u.community_id = p_line.community_id AND u.voucher_id = p_line.voucher_id AND u.seq = p_line.use_seq FOR NO KEY UPDATE;
-    IF v_use.state <> 'SETTLED' OR v_use.bearer IS NOT NULL THEN
+    IF v_use.state <> 'SETTLED' THEN
         RETURN redemption.said('already_reversed', jsonb_build_object('voucher_id', p_line.voucher_id, 'seq', p_line.use_seq, 'state', v_use.state));
+    ELSIF v_use.bearer IS NOT NULL THEN
+        RETURN redemption.reverse_conflict(v_voucher, v_use, p_state, p_reason, p_actor, p_second, p_now);
     ELSIF v_voucher.state IN ('FROZEN', 'LOCKED', 'CANCEL_PENDING', 'RESERVED') THEN
         RETURN redemption.said(redemption.state_refusal(v_voucher), jsonb_build_object('voucher_id', p_line.voucher_id));
     END IF;

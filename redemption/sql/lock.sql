@@ -12,6 +12,7 @@ CREATE FUNCTION redemption.take_lock(
 DECLARE
     v_request jsonb := jsonb_build_object('voucher', p_voucher_id, 'merchant', p_merchant);
     v_voucher redemption.voucher;
+    v_scope_at timestamptz;
     v_before redemption.verdict;
     v_detail jsonb := jsonb_build_object('voucher_id', p_voucher_id, 'token', gen_random_uuid(), 'until', p_until);
 BEGIN
@@ -22,12 +23,15 @@ BEGIN
     IF v_before.code IS NOT NULL THEN
         RETURN v_before;
     END IF;
+    -- Whoever was paid a part in this moment may keep the rest, also a shop that has left since, and what ran out in the lock before.
+    SELECT v_voucher.issued_at INTO v_scope_at FROM redemption.use u
+     WHERE u.community_id = p_community AND u.voucher_id = p_voucher_id AND u.merchant_id = p_merchant
+       AND u.state = 'ACCEPTED' AND u.received_at = p_now LIMIT 1;
+    IF v_scope_at IS NOT NULL THEN
+        v_voucher.expires_at := greatest(v_voucher.expires_at, p_until);
+    END IF;
     v_before := redemption.redeem_refusal(v_voucher, p_code_seq, p_merchant, p_owner_group_of_redeemer, p_redeemer, 1, p_now,
-                                          coalesce(p_device, '00000000-0000-0000-0000-000000000000'),
-                                          -- Whoever was paid a part in this moment may keep the rest, also a shop that has left since.
-                                          (SELECT v_voucher.issued_at FROM redemption.use u
-                                            WHERE u.community_id = p_community AND u.voucher_id = p_voucher_id AND u.merchant_id = p_merchant
-                                              AND u.state = 'ACCEPTED' AND u.received_at = p_now LIMIT 1));
+                                          coalesce(p_device, '00000000-0000-0000-0000-000000000000'), v_scope_at);
     IF v_before.code IS NOT NULL THEN
         RETURN v_before;
     ELSIF coalesce(p_reason, '') = '' THEN
@@ -136,9 +140,13 @@ DECLARE
     v_voucher redemption.voucher;
     v_scan redemption.verdict;
     v_again redemption.verdict;
+    v_expires_at timestamptz;
+    v_due_at timestamptz;
 BEGIN
     SELECT * INTO v_voucher FROM redemption.voucher v
      WHERE v.community_id = p_community AND v.voucher_id = p_voucher_id FOR NO KEY UPDATE;
+    v_expires_at := v_voucher.expires_at;
+    v_due_at := v_voucher.due_at;
     IF v_voucher.state = 'LOCKED' AND v_voucher.lock_token = p_token THEN
         IF redemption.change_waiting(v_voucher) IS NOT NULL THEN
             RETURN redemption.said('change_waits', jsonb_build_object('change_id', redemption.change_waiting(v_voucher)));
@@ -172,6 +180,9 @@ BEGIN
             IF v_scan.code <> 'redeemed' THEN
                 RAISE EXCEPTION USING ERRCODE = 'LL001', MESSAGE = 'not redeemed';
             END IF;
+            -- The lock kept in time what was used by it. What is left has the days it had.
+            UPDATE redemption.voucher v SET expires_at = v_expires_at, due_at = v_due_at
+             WHERE v.community_id = p_community AND v.voucher_id = p_voucher_id;
         EXCEPTION WHEN SQLSTATE 'LL001' THEN
             -- The voucher stays locked; the answer says why.
             NULL;

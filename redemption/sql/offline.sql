@@ -113,6 +113,11 @@ BEGIN
         ON CONFLICT ON CONSTRAINT pk_lease_offer DO UPDATE SET lease_id = excluded.lease_id
      WHERE NOT EXISTS (SELECT FROM redemption.lease l
                         WHERE l.community_id = p_community AND l.lease_id = held.lease_id AND l.state = 'out' AND l.ends_at > p_now);
+    -- What the phone may do is kept beyond the lease's end: its records come later.
+    INSERT INTO redemption.lease_cover (community_id, lease_id, offer_id, covered_at)
+    SELECT o.community_id, o.lease_id, o.offer_id, p_now FROM redemption.lease_offer o
+     WHERE o.community_id = p_community AND o.lease_id = v_lease.lease_id
+        ON CONFLICT DO NOTHING;
     RETURN redemption.said('done', redemption.lease_detail(v_lease));
 END $$;
 
@@ -152,8 +157,11 @@ BEGIN
     RETURN redemption.said('done');
 END $$;
 
--- The holder gives its lease back, or hands it to another phone of its shop, once every record it made has been uploaded.
-CREATE FUNCTION redemption.return_lease(p_community bigint, p_device uuid, p_seq bigint, p_now timestamptz) RETURNS redemption.verdict
+-- The holder gives its lease back, or hands it to another phone of its shop, once every record it made has been uploaded. p_lease names it:
+-- what was said of an earlier one and comes late ends no later one. Without it the one that is out is meant.
+CREATE FUNCTION redemption.return_lease(
+    p_community bigint, p_device uuid, p_seq bigint, p_now timestamptz, p_lease uuid DEFAULT NULL
+) RETURNS redemption.verdict
     LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     v_device redemption.device;
@@ -166,7 +174,8 @@ BEGIN
         RETURN redemption.said('records_waiting', jsonb_build_object('uploaded', v_device.log_seq));
     END IF;
     UPDATE redemption.lease l SET state = 'returned', ended_at = p_now
-     WHERE l.community_id = p_community AND l.device_id = p_device AND l.state = 'out' RETURNING * INTO v_lease;
+     WHERE l.community_id = p_community AND l.device_id = p_device AND l.state = 'out' AND l.lease_id = coalesce(p_lease, l.lease_id)
+    RETURNING * INTO v_lease;
     DELETE FROM redemption.lease_offer o WHERE o.community_id = p_community AND o.lease_id = v_lease.lease_id;
     RETURN redemption.said('done', jsonb_build_object('lease_id', v_lease.lease_id));
 END $$;

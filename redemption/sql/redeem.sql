@@ -37,7 +37,8 @@ BEGIN
     IF v_code = 'used' THEN
         RETURN redemption.said('used', (
             SELECT redemption.use_detail(p_voucher, u) FROM redemption.use u
-             WHERE u.community_id = p_voucher.community_id AND u.voucher_id = p_voucher.voucher_id AND u.state <> 'REVERSED' AND u.bearer IS NULL
+             WHERE u.community_id = p_voucher.community_id AND u.voucher_id = p_voucher.voucher_id AND u.bearer IS NULL
+               AND u.state NOT IN ('REVERSED', 'ADJUSTED')
              ORDER BY u.seq DESC LIMIT 1));
     ELSIF v_code IS NOT NULL THEN
         RETURN redemption.said(v_code, jsonb_build_object('voucher_id', p_voucher.voucher_id, 'changed_at', p_voucher.changed_at));
@@ -148,6 +149,13 @@ CREATE FUNCTION redemption.voucher_by_code(p_community bigint, p_code text) RETU
      WHERE v.community_id = p_community AND v.short_code = upper(regexp_replace(p_code, '[\s-]', '', 'g'))
 $$;
 
+-- How many uses of a device were taken back in the last day.
+CREATE FUNCTION redemption.reversals_today(p_community bigint, p_device uuid, p_now timestamptz) RETURNS bigint
+    LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT count(*) FROM redemption.use u
+     WHERE u.community_id = p_community AND u.device_id = p_device AND u.reversed_at >= p_now - interval '24 hours'
+$$;
+
 CREATE FUNCTION redemption.reversal_refusal(
     p_voucher redemption.voucher, p_use redemption.use, p_as_owner boolean, p_reason text, p_actor uuid, p_now timestamptz,
     p_reversible_minutes int, p_reversals_per_day int
@@ -170,9 +178,7 @@ BEGIN
         RETURN redemption.said('reversal_too_late', v_detail || jsonb_build_object('received_at', p_use.received_at));
     ELSIF p_voucher.state NOT IN ('USED', 'PART_USED') THEN
         RETURN redemption.said(coalesce(redemption.state_refusal(p_voucher), 'state_wrong'), v_detail);
-    ELSIF (SELECT count(*) FROM redemption.use u
-            WHERE u.community_id = p_use.community_id AND u.device_id = p_use.device_id
-              AND u.reversed_at >= p_now - interval '24 hours') >= p_reversals_per_day THEN
+    ELSIF redemption.reversals_today(p_use.community_id, p_use.device_id, p_now) >= p_reversals_per_day THEN
         RETURN redemption.said('too_many_reversals', v_detail);
     END IF;
     RETURN NULL;

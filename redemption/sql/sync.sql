@@ -78,7 +78,11 @@ BEGIN
          WHERE l.community_id = p_device.community_id AND l.lease_id = (p_record ->> 'lease')::uuid AND l.device_id = p_device.device_id;
         IF v_lease.state = 'broken' THEN
             RETURN redemption.concluded('review', 'lease_broken');
-        ELSIF v_lease.lease_id IS NULL THEN
+        ELSIF v_lease.lease_id IS NULL OR NOT EXISTS (
+            SELECT FROM redemption.lease_cover c
+             WHERE c.community_id = p_device.community_id AND c.lease_id = v_lease.lease_id AND c.offer_id = p_voucher.offer_id
+               AND c.covered_at <= p_scanned) THEN
+            -- A lease of something else is none: another phone may have had this offer at that time.
             RETURN redemption.concluded('conflict', 'lease_unknown', 'merchant');
         ELSIF p_scanned < v_lease.granted_at OR p_scanned >= least(v_lease.ends_at, v_lease.ended_at) THEN
             RETURN redemption.concluded('conflict', 'lease_over', 'merchant');
@@ -228,7 +232,7 @@ DECLARE
           FROM redemption.merchant m
           JOIN redemption.use u ON u.community_id = m.community_id AND u.merchant_id = m.merchant_id
            AND u.received_at >= (p_terms ->> 'month_began')::timestamptz
-         WHERE m.community_id = p_community AND u.state <> 'REVERSED' AND u.bearer IS NULL);
+         WHERE m.community_id = p_community AND u.state NOT IN ('REVERSED', 'ADJUSTED') AND u.bearer IS NULL);
 BEGIN
     UPDATE redemption.loss_month m SET allowed_fen = greatest(m.allowed_fen, (p_terms ->> 'fen')::bigint,
                                                               floor(v_redeemed * (p_terms ->> 'loss_millionths')::bigint / 1000000)::bigint)
@@ -277,14 +281,15 @@ END $$;
 
 -- A record that annuls an earlier one of the same phone, made at p_at. What we had not used yet is never used: neither what has not come
 -- nor what people have not decided. What we had is taken back as a clerk would at the counter, by the same limits, and in time if it was
--- when the phone did it. What then cannot be taken back any more, because it is paid, settled or a lost phone's, people look at. The caller
--- holds the voucher.
+-- when the phone did it; so is what was paid for as a conflict. What then cannot be taken back any more, because it is settled or a lost
+-- phone's, people look at. The caller holds the voucher, and the month's losses.
 CREATE FUNCTION redemption.undo_record(p_device redemption.device, p_record jsonb, p_at timestamptz, p_now timestamptz) RETURNS jsonb
     LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     v_use redemption.use;
     v_earlier redemption.offline_record;
     v_minutes int := (p_record ->> 'minutes')::int;
+    v_voucher redemption.voucher;
     v_back redemption.verdict;
 BEGIN
     SELECT * INTO v_use FROM redemption.use u
@@ -302,6 +307,20 @@ BEGIN
         RETURN redemption.concluded('accepted', 'undone');
     ELSIF p_at >= v_use.received_at + make_interval(mins => v_minutes) THEN
         RETURN redemption.concluded('conflict', 'undo_late', 'merchant');
+    ELSIF p_device.revoked_at IS NULL AND v_use.state = 'CONFLICT' THEN
+        IF redemption.reversals_today(p_device.community_id, p_device.device_id, p_now) < (p_record ->> 'per_day')::int THEN
+            SELECT * INTO v_voucher FROM redemption.voucher v WHERE v.community_id = v_use.community_id AND v.voucher_id = v_use.voucher_id;
+            BEGIN
+                v_back := redemption.reverse_conflict(v_voucher, v_use, 'REVERSED', 'undone on the phone', v_use.clerk_id, NULL, p_now);
+                IF v_back.code IS NULL THEN
+                    RETURN redemption.concluded('accepted', 'undone') || jsonb_build_object('reversed_seq', v_use.seq);
+                END IF;
+                RAISE EXCEPTION USING ERRCODE = 'LR001', MESSAGE = 'not reversed';
+            EXCEPTION WHEN SQLSTATE 'LR001' THEN
+                -- Nothing of it stays, and people look at it.
+                NULL;
+            END;
+        END IF;
     ELSIF p_device.revoked_at IS NULL THEN
         -- As long as it took to reach us is not the clerk's delay.
         v_back := redemption.reverse_use(
@@ -336,7 +355,7 @@ DECLARE
     v_nonce uuid := (p_record ->> 'nonce')::uuid;
     v_voucher redemption.voucher;
     v_claimed timestamptz := to_timestamp((p_record ->> 'trusted_at')::numeric / 1000);
-    v_scanned timestamptz := redemption.scanned_at(v_claimed, p_device.log_at, p_now);
+    v_scanned timestamptz := redemption.scanned_at(redemption.believed_at(p_device, (p_record ->> 'seq')::bigint, v_claimed), p_device.log_at, p_now);
     v_heard timestamptz := redemption.heard_at(p_device, p_record ->> 'mono', v_scanned);
     v_use redemption.use;
     v_said jsonb;
@@ -360,7 +379,7 @@ BEGIN
         v_said := redemption.apply_record(p_device, p_record, v_voucher, v_said, v_scanned, p_now, p_terms);
     END IF;
     INSERT INTO redemption.offline_record (community_id, device_id, nonce, seq, hash, text, voucher_id, quantity, merchant_id, clerk_id, lease_id,
-                                           offline_class, scanned_at, claimed_at, received_at, flags, verdict, reason, bearer, use_seq, value_fen, undoes)
+                                           offline_class, scanned_at, claimed_at, received_at, flags, verdict, reason, bearer, use_seq, value_fen, undoes, heard_at)
     VALUES (p_device.community_id, p_device.device_id, v_nonce, (p_record ->> 'seq')::bigint, decode(p_record ->> 'hash', 'hex'), p_record ->> 'text',
             (p_record ->> 'voucher')::bigint, (p_record ->> 'quantity')::int, p_device.merchant_id, (p_record ->> 'clerk')::uuid,
             (p_record ->> 'lease')::uuid, CASE WHEN p_record ->> 'undoes' IS NULL AND v_said ->> 'reason' <> 'undone' THEN v_voucher.offline_class END,
@@ -368,7 +387,7 @@ BEGIN
             v_said ->> 'verdict', v_said ->> 'reason', v_said ->> 'bearer', (v_said ->> 'use_seq')::int,
             CASE WHEN v_said ->> 'reason' IN ('undone', 'undo_late') THEN 0
                  ELSE coalesce(redemption.value_fen(v_voucher), 0) * (p_record ->> 'quantity')::int END,
-            (p_record ->> 'undoes')::uuid);
+            (p_record ->> 'undoes')::uuid, v_heard);
     IF v_said ->> 'verdict' = 'review' THEN
         INSERT INTO redemption.offline_review (community_id, device_id, nonce, merchant_id, state, opened_at, due_at)
         VALUES (p_device.community_id, p_device.device_id, v_nonce, p_device.merchant_id, 'open', p_now,
@@ -392,7 +411,8 @@ $$;
 CREATE FUNCTION redemption.class_for(p_community bigint, p_member uuid, p_class int) RETURNS int
     LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     SELECT CASE WHEN p_class > 0 AND (
-                     (SELECT count(*) FROM redemption.strike s WHERE s.community_id = p_community AND s.member_id = p_member) >= 2
+                     (SELECT count(*) FROM redemption.strike s
+                       WHERE s.community_id = p_community AND s.member_id = p_member AND s.withdrawn_at IS NULL) >= 2
                      OR redemption.available(p_community, redemption.account('owed', p_member), 'point') < 0)
                 THEN 0 ELSE p_class END
 $$;
@@ -423,6 +443,7 @@ DECLARE
     v_place int := 0;
     v_until int := 0;
     v_together jsonb[];
+    v_written bigint := CASE WHEN p_terms ->> 'is_brought' IS NULL THEN (p_terms ->> 'written')::bigint END;
 BEGIN
     PERFORM FROM redemption.voucher v
       WHERE v.community_id = p_community AND v.voucher_id = ANY (ARRAY(SELECT (r ->> 'voucher')::bigint FROM jsonb_array_elements(p_records) r))
@@ -435,7 +456,9 @@ BEGIN
     v_skipped := v_skipped || encode(v_device.log_skipped, 'hex');
     INSERT INTO redemption.loss_month (community_id, began_on, lost_fen, allowed_fen)
     VALUES (p_community, (p_terms ->> 'month_on')::date, 0, (p_terms ->> 'fen')::bigint) ON CONFLICT DO NOTHING;
-    PERFORM FROM redemption.loss_month m WHERE m.community_id = p_community AND m.began_on = (p_terms ->> 'month_on')::date FOR NO KEY UPDATE;
+    -- This month's and the last one's: what is taken back may be of either.
+    PERFORM FROM redemption.loss_month m
+      WHERE m.community_id = p_community AND m.began_on >= (p_terms ->> 'month_on')::date - interval '1 month' ORDER BY m.began_on FOR NO KEY UPDATE;
     -- What the phone took back itself: told by this upload, or by one that came before its scan.
     v_undone := ARRAY(
         SELECT (r ->> 'undoes') || ' ' || (r ->> 'voucher') FROM jsonb_array_elements(p_records) r WHERE r ->> 'undoes' IS NOT NULL
@@ -470,7 +493,8 @@ BEGIN
             v_record := v_record || '{"is_undone": true}';
         END IF;
         IF v_plain.ends[v_place] > greatest(v_place, v_until) AND NOT v_flags && '{gap,fork,clock_back}' AND v_plain.scanned[v_place]
-               = redemption.scanned_at(to_timestamp((v_record ->> 'trusted_at')::numeric / 1000), v_device.log_at, p_now) THEN
+               = redemption.scanned_at(redemption.believed_at(v_device, (v_record ->> 'seq')::bigint,
+                                                              to_timestamp((v_record ->> 'trusted_at')::numeric / 1000)), v_device.log_at, p_now) THEN
             v_until := v_plain.ends[v_place];
             v_together := redemption.merge_plain(v_device, v_records[v_place:v_until], v_plain.scanned[v_place:v_until], p_now);
             IF v_together IS NOT NULL THEN
@@ -507,7 +531,10 @@ BEGIN
        SET log_seq = v_device.log_seq, log_hash = v_device.log_hash, log_at = v_device.log_at,
            -- What people bring for a dead phone does not say that the phone heard us.
            seen_at = CASE WHEN p_terms ->> 'is_brought' IS NULL THEN p_now ELSE d.seen_at END,
-           log_skipped = decode(v_skipped[cardinality(v_skipped)], 'hex')
+           log_skipped = decode(v_skipped[cardinality(v_skipped)], 'hex'),
+           -- How far its log went when it sent this: what has a higher number was written later.
+           said_seq = CASE WHEN v_written IS NULL THEN d.said_seq ELSE greatest(v_written, v_device.log_seq) END,
+           said_at = CASE WHEN v_written IS NULL THEN d.said_at ELSE p_now END
      WHERE d.community_id = p_community AND d.device_id = p_device;
     RETURN redemption.said('done', jsonb_build_object('answers', to_jsonb(v_answers)));
 END $$;

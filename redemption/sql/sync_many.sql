@@ -9,6 +9,12 @@ CREATE FUNCTION redemption.scanned_at(p_claimed timestamptz, p_log_at timestampt
     SELECT least(p_now, greatest(p_claimed, p_log_at))
 $$;
 
+-- The phone's word for when it wrote a record, but what it wrote after it had last told us how far its log goes is not from before that.
+CREATE FUNCTION redemption.believed_at(p_device redemption.device, p_seq bigint, p_claimed timestamptz) RETURNS timestamptz
+    LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT CASE WHEN p_seq > p_device.said_seq THEN p_claimed + greatest(interval '0', p_device.said_at - p_claimed) ELSE p_claimed END
+$$;
+
 -- When the phone had last heard of us before a scan.
 CREATE FUNCTION redemption.heard_at(p_device redemption.device, p_mono text, p_scanned timestamptz) RETURNS timestamptz
     LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
@@ -33,7 +39,8 @@ AS $$
 BEGIN
     WITH sent AS MATERIALIZED (
         SELECT r.place::int AS place, r.value AS record, (r.value ->> 'nonce')::uuid AS nonce, (r.value ->> 'voucher')::bigint AS voucher_id,
-               (r.value ->> 'quantity')::int AS quantity, to_timestamp((r.value ->> 'trusted_at')::numeric / 1000) AS claimed,
+               (r.value ->> 'quantity')::int AS quantity,
+               redemption.believed_at(p_device, (r.value ->> 'seq')::bigint, to_timestamp((r.value ->> 'trusted_at')::numeric / 1000)) AS claimed,
                r.value ->> 'undoes' IS NULL AND r.value ->> 'is_unread' IS NULL
                AND NOT coalesce((r.value ->> 'nonce') || ' ' || (r.value ->> 'voucher') = ANY (p_undone), true)
                AND NOT r.value -> 'flags' ?| '{gap,fork,clock_back}' AS is_scan
@@ -162,12 +169,12 @@ BEGIN
           FROM changed c ORDER BY c.j
     ), kept AS (
         INSERT INTO redemption.offline_record (community_id, device_id, nonce, seq, hash, text, voucher_id, quantity, merchant_id, clerk_id, lease_id,
-                                               offline_class, scanned_at, claimed_at, received_at, flags, verdict, reason, use_seq, value_fen)
+                                               offline_class, scanned_at, claimed_at, received_at, flags, verdict, reason, use_seq, value_fen, heard_at)
         SELECT p_device.community_id, p_device.device_id, c.nonce, (c.record ->> 'seq')::bigint, decode(c.record ->> 'hash', 'hex'), c.record ->> 'text',
                (c.voucher).voucher_id, c.quantity, p_device.merchant_id, c.clerk_id, (c.record ->> 'lease')::uuid, (c.voucher).offline_class,
                c.scanned, to_timestamp((c.record ->> 'trusted_at')::numeric / 1000), p_now,
                ARRAY(SELECT jsonb_array_elements_text(c.record -> 'flags')), 'accepted', 'accepted', (c.voucher).use_seq,
-               redemption.value_fen(c.voucher) * c.quantity
+               redemption.value_fen(c.voucher) * c.quantity, redemption.heard_at(p_device, c.record ->> 'mono', c.scanned)
           FROM changed c ORDER BY c.j
     )
     SELECT array_agg(redemption.concluded('accepted', 'accepted') || d.detail

@@ -80,6 +80,19 @@ lease_offer = Table(
 )
 """Which lease an offer is under: one at most, however many shops there are. One whose time is over counts as none."""
 
+lease_cover = Table(
+    "lease_cover",
+    metadata,
+    community(),
+    identifier("lease_id"),
+    identifier("offer_id"),
+    instant("covered_at"),
+    primary("lease_cover", "lease_id", "offer_id"),
+    refers("lease_cover", "lease", ("lease_id",), "lease"),
+    refers("lease_cover", "offer", ("offer_id",), "offer"),
+)
+"""Append-only: since when a lease had an offer under it. Kept beyond its end, for records that come late are judged by it."""
+
 offline_record = Table(
     "offline_record",
     metadata,
@@ -105,6 +118,7 @@ offline_record = Table(
     count("use_seq", nullable=True),
     amount("value_fen"),
     identifier("undoes", nullable=True),
+    instant("heard_at", nullable=True),
     primary("offline_record", "device_id", "nonce"),
     refers("offline_record", "device", ("device_id",), "device"),
     one_of("offline_record", "verdict", RecordVerdict),
@@ -127,7 +141,8 @@ offline_record = Table(
 """One scan without a network, as the phone wrote it, and what was made of it: kept for ever, so that the same gets
 the same answer.
 
-claimed_at is the phone's own word, scanned_at what we take for the time of the scan. The reason is a word of sql/sync.sql.
+claimed_at is the phone's own word, scanned_at what we take for the time of the scan, heard_at when it had last heard of us.
+The reason is a word of sql/sync.sql.
 A record with `undoes` annuls the earlier one of that nonce: both stay."""
 
 offline_review = Table(
@@ -192,11 +207,14 @@ strike = Table(
     identifier("nonce"),
     identifier("member_id"),
     instant("at"),
+    instant("withdrawn_at", nullable=True),
     primary("strike", "device_id", "nonce"),
     refers("strike", "record", ("device_id", "nonce"), "offline_record"),
     Index("ix_strike_member", "community_id", "member_id"),
 )
-"""A member's voucher was used at two shops without a network. After the second, theirs are good online only."""
+"""A member's voucher was used at two shops without a network. After the second, theirs are good online only.
+
+One whose use was taken back is withdrawn and counts no more."""
 
 loss_month = Table(
     "loss_month",

@@ -270,10 +270,13 @@ device = Table(
     Column("log_hash", LargeBinary, nullable=True),
     instant("log_at", nullable=True),
     Column("log_skipped", LargeBinary, nullable=True),
+    Column("said_seq", BigInteger, nullable=True),
+    instant("said_at", nullable=True),
     primary("device", "device_id"),
     refers("device", "merchant", ("merchant_id",), "merchant"),
     one_of("device", "kind", DeviceKind),
     check("device", "log_seq", "log_seq >= 0"),
+    check("device", "said", "(said_seq IS NULL) = (said_at IS NULL)"),
     check("device", "enrolled", "kind <> 'enrolled' OR (merchant_id IS NOT NULL AND public_key IS NOT NULL)"),
 )
 

@@ -171,6 +171,7 @@ MANIFEST = Manifest(
         desk_devices.revoke,
         desk_devices.break_lease,
         desk_limited.limited_page,
+        desk_held.held_csv,
         desk_held.held_page,
         desk_held.propose,
         desk_held.decide,

@@ -91,6 +91,9 @@ SELECT community_id, gen_random_uuid(), merchant_id, device_id, 'out', now(), no
   FROM redemption.device WHERE kind = 'enrolled' LIMIT 1;
 INSERT INTO redemption.lease_offer
 SELECT l.community_id, o.offer_id, l.lease_id FROM redemption.lease l JOIN redemption.offer o USING (community_id) LIMIT 1;
+INSERT INTO redemption.lease_cover
+SELECT l.community_id, l.lease_id, o.offer_id, l.granted_at
+  FROM redemption.lease l JOIN redemption.offer o USING (community_id) LIMIT 1;
 INSERT INTO redemption.offline_record (community_id, device_id, nonce, seq, hash, text, quantity, merchant_id, scanned_at,
                                        claimed_at, received_at, flags, verdict, reason, value_fen)
 SELECT community_id, device_id, gen_random_uuid(), 1, sha256(''), '{}', 1, merchant_id, now(), now(), now(), '{}', 'review',

@@ -152,6 +152,7 @@ class Phone:
                 self.device_id,
                 self.queue if records is None else records,
                 terms=terms,
+                written=self.seq,
                 now=market.now,
             )
         answered = {each["nonce"] for each in answers}

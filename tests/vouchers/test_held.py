@@ -5,26 +5,39 @@ from uuid import UUID, uuid4
 import pytest
 
 import redemption
+from tests.audits.test_approvals import one_household, plant
 from tests.cast import client_of
+from tests.vouchers.conftest import as_owner
 from tests.vouchers.phone import Phone
 
 PAGE = "/desk/held"
 
 
 @pytest.fixture
-async def held(app, clock, town, li, wu, barber, give, offer_of):
-    """The address of a held record: somebody unknown scanned Li's haircut with the barber's phone."""
-    await give(li, 100)
-    offer_id = await offer_of(offline_class=redemption.OfflineClass.LEASED)
-    voucher = (await li.post(f"/api/offers/{offer_id}/vouchers", json={})).json()
-    ticket = (await wu.post("/api/device-tickets", json={"shop": str(town.organisations["barbershop"])})).json()
-    async with client_of(app, None) as anonymous:
-        phone = Phone(anonymous, clock, barber.actor.member_id)
-        phone.device_id = UUID((await phone.enrol(ticket["ticket"])).json()["device_id"])
-        await phone.snapshot()
-        [said] = (await phone.call("sync", records=[phone.scan(voucher, clerk=str(uuid4()))])).json()["verdicts"]
-    assert said["verdict"] == "review"
-    return f"{PAGE}/{phone.device_id}/{said['nonce']}"
+def hold(app, clock, town, li, wu, barber, give, offer_of):
+    """Somebody unknown scans Li's haircut with the barber's phone, so often: the addresses of what is held."""
+
+    async def hold(times: int = 1) -> list[str]:
+        await give(li, 100)
+        offer_id = await offer_of(offline_class=redemption.OfflineClass.LEASED)
+        voucher = (await li.post(f"/api/offers/{offer_id}/vouchers", json={})).json()
+        ticket = (await wu.post("/api/device-tickets", json={"shop": str(town.organisations["barbershop"])})).json()
+        async with client_of(app, None) as anonymous:
+            phone = Phone(anonymous, clock, barber.actor.member_id)
+            phone.device_id = UUID((await phone.enrol(ticket["ticket"])).json()["device_id"])
+            await phone.snapshot()
+            records = [phone.scan(voucher, clerk=str(uuid4())) for _ in range(times)]
+            said = (await phone.call("sync", records=records)).json()["verdicts"]
+        assert {each["verdict"] for each in said} == {"review"}
+        return [f"{PAGE}/{phone.device_id}/{each['nonce']}" for each in said]
+
+    return hold
+
+
+@pytest.fixture
+async def held(hold):
+    """The address of one held record."""
+    return (await hold())[0]
 
 
 async def test_one_writes_and_another_decides(held, wu, feng, he, zhou):
@@ -55,3 +68,37 @@ async def test_one_writes_and_another_decides(held, wu, feng, he, zhou):
     assert "不付给店里" in decided
     late = await feng.post(f"{held}/decide", data={"is_agreed": "no", "_key": "f"})
     assert late.status_code == 409
+
+
+async def test_who_serves_at_the_shop_says_nothing(held, app, town, wu, barber):
+    """The shop's own people do not say that it is paid."""
+    await as_owner(app, town, wu)
+    refused = await wu.post(f"{held}/propose", data={"is_paid": "yes", "note": "监控里看得到", "_key": "x"})
+    assert refused.status_code == 409
+    assert "您自己在这家店做事" in refused.text
+
+
+async def test_who_lives_with_the_member_says_nothing(held, li, wu, town_database):
+    await plant(town_database, *one_household(li, wu))
+    refused = await wu.post(f"{held}/propose", data={"is_paid": "yes", "note": "监控里看得到", "_key": "x"})
+    assert refused.status_code == 409
+    assert "自己家的券" in refused.text
+
+
+async def test_a_page_at_a_time_by_shop_and_reason_and_as_a_file(hold, wu, feng, town):
+    """Fifty to a page however many wait; the next page begins where this one ended."""
+    await hold(61)
+    first = (await wu.get("/api/offline-reviews")).json()
+    second = (await wu.get(f"/api/offline-reviews?after={first['next']}")).json()
+    assert (len(first["items"]), len(second["items"]), second["next"]) == (50, 11, None)
+    assert len({each["nonce"] for each in first["items"] + second["items"]}) == 61
+    shop = town.organisations["barbershop"]
+    assert len((await wu.get(f"/api/offline-reviews?shop={shop}&reason=clerk_unknown")).json()["items"]) == 50
+    assert (await wu.get("/api/offline-reviews?reason=forged")).json()["items"] == []
+    assert (await wu.get(f"/api/offline-reviews?shop={uuid4()}")).json()["items"] == []
+    page = (await feng.get(PAGE)).text
+    assert f"{PAGE}?after=" in page
+    assert page.count('class="card narrow"') == 50
+    file = await feng.get(f"{PAGE}.csv")
+    assert len(file.text.strip().splitlines()) == 62
+    assert (await wu.get("/api/offline-reviews?after=x")).status_code == 422

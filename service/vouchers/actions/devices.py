@@ -14,10 +14,9 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 import redemption
 from redemption import CodeKeys, CodeVerdict
-from service.communities import loss_month, offline_terms, organisation, settings_on
-from service.facts import VoucherUseReversed
+from service.communities import offline_terms, organisation, settings_on
 from service.identity import organisation_people, people_by_ids
-from service.kit import audit, outbox
+from service.kit import audit
 from service.kit.access import Actor, Role
 from service.kit.clock import local_day
 from service.kit.ids import new_id
@@ -214,6 +213,7 @@ async def sync(
     community_id: int,
     keys: CodeKeys,
     texts: Sequence[str],
+    written: int | None = None,
     is_brought: bool = False,
     now: datetime,
 ) -> tuple[Sequence[Mapping[str, Any]], list[int]]:
@@ -231,7 +231,14 @@ async def sync(
             records.append(_unread(text) if one is None else read_undo(one, text, limits))
     terms = await offline_terms(session, community_id, now)
     answers = await redemption.sync_records(
-        session, community_id, device.device_id, records, terms=terms, is_brought=is_brought, now=now
+        session,
+        community_id,
+        device.device_id,
+        records,
+        terms=terms,
+        written=written,
+        is_brought=is_brought,
+        now=now,
     )
     told = {
         "community_id": community_id,
@@ -292,66 +299,3 @@ async def _own(
     if found is None or (shops is not None and found.merchant_id not in shops):
         raise DeviceNotFound
     return found
-
-
-async def propose_review(
-    session: AsyncSession, *, actor: Actor, device_id: UUID, nonce: UUID, is_paid: bool, note: str, now: datetime
-) -> None:
-    """Say whether the shop should be paid for a held record; somebody of finance decides."""
-    audit.record(
-        session, actor, "vouchers.review_proposed", kind="device", id=device_id, now=now, detail={"is_paid": is_paid}
-    )
-    await session.flush()
-    await redemption.propose_review(
-        session,
-        actor.community_id,
-        device_id,
-        nonce,
-        is_paid=is_paid,
-        note=note,
-        actor_id=actor.member_id,
-        now=now,
-    )
-
-
-async def decide_review(
-    session: AsyncSession, *, actor: Actor, device_id: UUID, nonce: UUID, is_agreed: bool, now: datetime
-) -> None:
-    """Do what was proposed, as the second person, or put it back."""
-    audit.record(
-        session,
-        actor,
-        "vouchers.review_decided",
-        kind="device",
-        id=device_id,
-        now=now,
-        detail={"is_agreed": is_agreed},
-    )
-    await session.flush()
-    back = await redemption.decide_review(
-        session,
-        actor.community_id,
-        device_id,
-        nonce,
-        is_agreed=is_agreed,
-        actor_id=actor.member_id,
-        month_on=loss_month(now),
-        now=now,
-    )
-    if back is not None:
-        audit.record(
-            session,
-            actor,
-            "vouchers.use_reversed",
-            kind="voucher",
-            id=back.voucher_id,
-            now=now,
-            detail={"shop": back.merchant_id.hex, "seq": back.seq},
-        )
-        fact = VoucherUseReversed(
-            community_id=actor.community_id,
-            voucher_id=back.voucher_id,
-            member_id=back.member_id,
-            merchant_id=back.merchant_id,
-        )
-        outbox.record(session, fact, now=now)

@@ -262,6 +262,7 @@ async def sync(
         community_id=said.community_id,
         keys=code_keys(cast("Keyring", state.keyring), now),
         texts=said.records,
+        written=said.written,
         is_brought=is_old,
         now=now,
     )
@@ -275,5 +276,7 @@ async def lease(
 ) -> LeaseDone:
     """Give the lease back, so that another phone of the shop can have it: all vouchers work online at once."""
     said, device = await _call(request, session, LeaseIn, now)
-    await redemption.return_lease(session, said.community_id, device.device_id, seq=said.seq, now=now)
+    await redemption.return_lease(
+        session, said.community_id, device.device_id, seq=said.seq, lease_id=said.lease, now=now
+    )
     return LeaseDone(milliseconds(now))

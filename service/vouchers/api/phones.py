@@ -1,13 +1,13 @@
 """What the office and a shop's owner do about phones, and about what they uploaded, as JSON."""
 
 from datetime import datetime
-from typing import Any, cast
+from typing import Any, Literal, cast
 from uuid import UUID
 
 from litestar import Request, Response, get, post
 from litestar.datastructures import State
 from litestar.di import NamedDependency
-from litestar.params import FromPath, JSONBody
+from litestar.params import FromPath, FromQuery, JSONBody
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from service.kit.access import Actor, Role, allow
@@ -18,6 +18,7 @@ from service.kit.issuers import code_keys
 from service.kit.once import once
 from service.vouchers.actions import devices as phones
 from service.vouchers.actions import exports
+from service.vouchers.actions import reviews as reviewing
 from service.vouchers.payloads.devices import (
     EXPORT_BYTES_MAX,
     DecisionIn,
@@ -155,9 +156,18 @@ async def break_lease(
 
 
 @get("/api/offline-reviews", opt=OFFICE)
-async def reviews(session: NamedDependency[AsyncSession], actor: NamedDependency[Actor]) -> OfflineReviewsOut:
-    """Records that wait for people, the one that is due first at the top."""
-    found = await held_records(session, actor.community_id)
+async def reviews(
+    session: NamedDependency[AsyncSession],
+    actor: NamedDependency[Actor],
+    view: FromQuery[Literal["waiting", "decided"]] = "waiting",
+    shop: FromQuery[UUID | None] = None,
+    reason: FromQuery[str | None] = None,
+    after: FromQuery[str | None] = None,
+) -> OfflineReviewsOut:
+    """Records that wait for people, the one that is due first at the top; or those that were decided, the newest first."""
+    found = await held_records(
+        session, actor.community_id, is_open=view == "waiting", shop_id=shop, reason=reason, after=after
+    )
     return OfflineReviewsOut(
         [
             OfflineReviewOut(
@@ -183,7 +193,8 @@ async def reviews(session: NamedDependency[AsyncSession], actor: NamedDependency
                 is_undo=each.is_undo,
             )
             for each in found.reviews
-        ]
+        ],
+        found.next,
     )
 
 
@@ -200,7 +211,7 @@ async def propose(
     """Say whether the shop should be paid."""
 
     async def work() -> None:
-        await phones.propose_review(
+        await reviewing.propose_review(
             session,
             actor=actor,
             device_id=device_id,
@@ -226,7 +237,7 @@ async def decide(
     """Do what was proposed, as the second person, or put it back."""
 
     async def work() -> None:
-        await phones.decide_review(
+        await reviewing.decide_review(
             session, actor=actor, device_id=device_id, nonce=nonce, is_agreed=data.is_agreed, now=now
         )
 

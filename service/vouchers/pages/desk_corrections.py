@@ -24,6 +24,8 @@ from service.vouchers.payloads.corrections import CorrectionIn
 
 AnyRequest = Request[Any, Any, Any]
 TEMPLATE = "vouchers/desk_correction.html"
+CAUSES = (AdjustmentCause.DISPUTE, AdjustmentCause.WARRANTY)
+"""What a person proposes; the third comes from a held record."""
 CORRECTABLE = (
     redemption.SettlementState.CONFIRMED,
     redemption.SettlementState.APPROVED,
@@ -51,7 +53,7 @@ async def _shown(session: AsyncSession, actor: Actor, settlement_id: UUID, line_
         "line": line,
         "corrections": ours,
         "people": await people_by_ids(session, actor.community_id, who),
-        "causes": [(each.value, translate(f"adjustment.cause.{each}")) for each in AdjustmentCause],
+        "causes": [(each.value, translate(f"adjustment.cause.{each}")) for each in CAUSES],
         "is_correctable": statement.state in CORRECTABLE and line.kind != "adjustment" and not line.dispute_state,
         "may_propose": is_free and actor.has(Role.FINANCE),
         "may_decide": actor.has(Role.FINANCE, Role.APPROVER),

@@ -57,9 +57,10 @@ class SnapshotIn(CallIn, forbid_unknown_fields=True):
 
 
 class SyncIn(CallIn, forbid_unknown_fields=True):
-    """Records in the order of their numbers, each the text that was hashed."""
+    """Records in the order of their numbers, each the text that was hashed; and how far the phone's log goes by now."""
 
     records: Annotated[list[Record], msgspec.Meta(max_length=RECORDS_MOST)]
+    written: Annotated[int, msgspec.Meta(ge=0, le=2**53)] | None = None
 
 
 class ExportIn(msgspec.Struct):
@@ -69,10 +70,11 @@ class ExportIn(msgspec.Struct):
 
 
 class LeaseIn(CallIn, forbid_unknown_fields=True):
-    """Gives the lease back, after the last record, number `seq`, was uploaded."""
+    """Gives a lease back, after the last record, number `seq`, was uploaded. One that is named is ended, or none is."""
 
     act: Literal["hand_over", "return"]
     seq: Annotated[int, msgspec.Meta(ge=0, le=2**53)] | None = None
+    lease: UUID | None = None
 
 
 class LeaseOut(msgspec.Struct):
@@ -270,9 +272,10 @@ class OfflineReviewOut(msgspec.Struct):
 
 
 class OfflineReviewsOut(msgspec.Struct):
-    """Records that wait for people."""
+    """A page of records that wait for people, or that were decided."""
 
     items: list[OfflineReviewOut]
+    next: str | None
 
 
 class ProposalIn(msgspec.Struct):

@@ -180,16 +180,16 @@ class Counter:
             return self.scan(voucher, device, nonce, shop, clerk, None, None, pieces, now)
         assert voucher.lock_until is not None
         before = (voucher.state, voucher.token, voucher.lock_until, voucher.expires_at, voucher.due_at)
-        until = voucher.lock_until
         voucher.state, voucher.token, voucher.lock_until = ("PART_USED" if voucher.used else "ISSUED"), None, None
-        voucher.expires_at, voucher.due_at = max(voucher.expires_at, until), max(voucher.due_at, until)
+        voucher.expires_at = max(voucher.expires_at, before[2])
         said = self.scan(voucher, device, nonce, shop, clerk, None, None, pieces, now)
         if said == "leased" and 1 <= pieces <= voucher.open:
             # Whoever got the lease after the lock was not given this voucher.
             self.take(voucher, device, nonce, shop, clerk, pieces, now)
             said = "redeemed"
         if said != "redeemed":
-            voucher.state, voucher.token, voucher.lock_until, voucher.expires_at, voucher.due_at = before
+            voucher.state, voucher.token, voucher.lock_until = before[:3]
+        voucher.expires_at, voucher.due_at = before[3:]
         return said
 
     def lock_refusal(self, voucher: Voucher, shop: UUID, clerk: UUID, now: datetime) -> Said:
@@ -339,9 +339,7 @@ class Counter:
             return "reversal_too_late"
         if voucher.state not in ("USED", "PART_USED"):
             return REFUSED_AS.get(voucher.state, "state_wrong")
-        since = now - DAY
-        all_of_it = [u for (device, _), (_, u) in self.world.scans.items() if device == use.device]
-        if sum(u.reversed_at is not None and u.reversed_at >= since for u in all_of_it) >= most:
+        if self.taken_back_today(use.device, now) >= most:
             return "too_many_reversals"
         use.state, use.reversed_at = "REVERSED", now
         voucher.used -= use.quantity
@@ -350,6 +348,11 @@ class Counter:
         voucher.changed_at = voucher.renewed_at = now
         self.world.pay_shop(voucher, use.merchant, use.quantity, -1)
         return "done"
+
+    def taken_back_today(self, device: UUID, now: datetime) -> int:
+        """How many uses of a device were taken back in the last day."""
+        back = [use.reversed_at for (where, _), (_, use) in self.world.scans.items() if where == device]
+        return sum(at is not None and at >= now - DAY for at in back)
 
     def correct(self, voucher: Voucher, use: Use, now: datetime) -> Said:
         """Two people take back a use that its shop has confirmed; the pieces are not used again."""

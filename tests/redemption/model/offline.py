@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from tests.redemption.model.counter import Counter, Said
-from tests.redemption.model.things import DAY, Device, Lease, Record, Use, Voucher, member, owed
+from tests.redemption.model.conflicts import FLOOR_FEN, Conflicts, month_of
+from tests.redemption.model.counter import Said
+from tests.redemption.model.things import DAY, REFUSED_AS, Device, Lease, Record, Use, Voucher
 
 Concluded = tuple[str, str, str | None]
 """Verdict, reason and who pays."""
 HOUR, EVER = timedelta(hours=1), 10**6
-FLOOR_VOUCHERS, FLOOR_FEN, FLOOR_VOUCHER_FEN = 20, 30_000, 3_000
-FUND = ("fund:charity", "fen")
+FLOOR_VOUCHERS, FLOOR_VOUCHER_FEN = 20, 3_000
 
 
 @dataclass
-class Phones(Counter):
+class Phones(Conflicts):
     """The whole model."""
 
     def add_device(self, device_id: UUID, shop: UUID, now: datetime) -> None:
@@ -49,6 +49,8 @@ class Phones(Counter):
         for offer in offers:
             if world.lease_on(offer, now) is None:
                 world.leased[offer.id] = own
+            if world.leased[offer.id] is own:
+                own.covers.setdefault(offer.id, now)
         return "done"
 
     def lease_out(self, device: Device) -> Lease | None:
@@ -83,8 +85,8 @@ class Phones(Counter):
             lease.state, lease.ended_at = state, now
             self.world.leased = {offer: held for offer, held in self.world.leased.items() if held is not lease}
 
-    def sync(self, device: Device, records: list[dict[str, Any]], now: datetime) -> list[Concluded]:
-        """The answer to each record, in order."""
+    def sync(self, device: Device, records: list[dict[str, Any]], written: int, now: datetime) -> list[Concluded]:
+        """The answer to each record, in order, from a phone that has written so many."""
         self.world.lost.setdefault(month_of(now), [0, FLOOR_FEN])
         seen_at, answers = device.seen_at or device.registered_at, []
         undone = {(each["undoes"], each["voucher"]) for each in records if "undoes" in each}
@@ -106,7 +108,8 @@ class Phones(Counter):
             if record["seq"] > device.log_seq:
                 device.log_seq, device.log_hash = record["seq"], record["hash"]
             device.log_at = max(device.log_at or kept.scanned_at, kept.scanned_at)
-        device.seen_at = now
+        device.seen_at = device.said_at = now
+        device.said_seq = max(written, device.log_seq)
         return answers
 
     def _chain_flags(self, device: Device, record: dict[str, Any]) -> list[str]:
@@ -121,7 +124,8 @@ class Phones(Counter):
     ) -> Record:
         voucher = self.world.vouchers.get(record["voucher"])
         claimed = datetime.fromtimestamp(record["trusted_at"] / 1000, now.tzinfo)
-        scanned = min(now, max(claimed, device.log_at or claimed))
+        said_at = device.said_at if device.said_at and record["seq"] > device.said_seq else claimed
+        scanned = min(now, max(claimed, device.log_at or claimed, said_at))
         heard = min(seen_at, scanned) if record["mono"] is None else scanned - timedelta(milliseconds=record["mono"])
         said: Concluded
         known = self.world.scans.get((device.id, record["nonce"]))
@@ -140,12 +144,13 @@ class Phones(Counter):
                 said = self._apply(device, record, voucher, said, now)
         if said[1] in ("used_elsewhere", "used_online"):
             assert voucher is not None
-            self.world.strikes[voucher.pays] += 1
+            self._strike(voucher, device.id, record["nonce"])
         is_undo, is_undone = "undoes" in record, said[1] == "undone"
         is_worth_nothing = is_undone or said[1] == "undo_late"
         return Record(
             record["nonce"],
             record["seq"],
+            record["voucher"],
             voucher,
             record["quantity"],
             device.shop,
@@ -154,6 +159,7 @@ class Phones(Counter):
             voucher.offer.value_fen * record["quantity"] if voucher and not is_worth_nothing else 0,
             scanned,
             now,
+            heard,
             *said,
             review="open" if said[0] == "review" else None,
             undoes=(record["undoes"], record["voucher"]) if "undoes" in record else None,
@@ -168,7 +174,7 @@ class Phones(Counter):
         if voucher is None or use is None:
             if earlier is None or earlier.reason == "undone":
                 return undone
-            is_same = (earlier.voucher.id if earlier.voucher else None) == record["voucher"]
+            is_same = earlier.voucher_id == record["voucher"]
             return undone if is_same and self._undo_held(device, earlier) else late
         if voucher.id != record["voucher"] or use.clerk != UUID(record["clerk"]):
             return late
@@ -176,7 +182,11 @@ class Phones(Counter):
             return undone
         if at >= use.received_at + HOUR:
             return late
-        if not device.is_revoked:
+        if not device.is_revoked and use.state == "CONFLICT":
+            if self.taken_back_today(device.id, now) < 3:
+                self._reverse_conflict(voucher, use, "REVERSED", now)
+                return undone
+        elif not device.is_revoked:
             said = self.reverse(voucher, use.seq, UUID(record["clerk"]), now, as_owner=False, hours=EVER)
             if said == "done":
                 return undone
@@ -208,15 +218,25 @@ class Phones(Counter):
             return ("conflict", "own_voucher", "merchant")
         if voucher.offline_class == 0:
             return ("conflict", "online_only", "merchant")
-        if voucher.offline_class == 1:
-            lease = self.world.leases.get(UUID(record["lease"])) if record["lease"] else None
-            if lease is None or lease.phone != device.id:
-                return ("conflict", "lease_unknown", "merchant")
-            if lease.state == "broken":
-                return ("review", "lease_broken", None)
-            if not lease.granted_at <= scanned < min(lease.ends_at, lease.ended_at or lease.ends_at):
-                return ("conflict", "lease_over", "merchant")
+        if voucher.offline_class == 1 and (said := self._lease_fault(device, record, voucher, scanned)):
+            return said
         return ("conflict", "expired", "merchant") if scanned >= voucher.expires_at else ("none", "", None)
+
+    def _lease_fault(
+        self, device: Device, record: dict[str, Any], voucher: Voucher, scanned: datetime
+    ) -> Concluded | None:
+        """Whether the phone had the lease of this very offer then."""
+        lease = self.world.leases.get(UUID(record["lease"])) if record["lease"] else None
+        if lease is None or lease.phone != device.id:
+            return ("conflict", "lease_unknown", "merchant")
+        if lease.state == "broken":
+            return ("review", "lease_broken", None)
+        covered_at = lease.covers.get(voucher.offer.id)
+        if covered_at is None or scanned < covered_at:
+            return ("conflict", "lease_unknown", "merchant")
+        if not lease.granted_at <= scanned < min(lease.ends_at, lease.ended_at or lease.ends_at):
+            return ("conflict", "lease_over", "merchant")
+        return None
 
     def _judge(
         self, device: Device, record: dict[str, Any], voucher: Voucher, scanned: datetime, heard: datetime
@@ -278,48 +298,6 @@ class Phones(Counter):
             self._pay_conflict(voucher, device.id, record["nonce"], device.shop, clerk, pieces, said[2], now, by_member)
         return said
 
-    def _take_loss(self, fen: int, now: datetime) -> bool:
-        began = datetime(now.year, now.month, 1, tzinfo=now.tzinfo)
-        redeemed = sum(
-            voucher.offer.value_fen * use.quantity
-            for voucher, use in self.world.scans.values()
-            if use.received_at >= began and use.state != "REVERSED" and use.bearer is None
-        )
-        month = self.world.lost[month_of(now)]
-        month[1] = max(month[1], FLOOR_FEN, redeemed // 1000)
-        if month[0] + fen > month[1]:
-            return False
-        month[0] += fen
-        return True
-
-    def _pay_conflict(
-        self,
-        voucher: Voucher,
-        device: UUID,
-        nonce: str,
-        shop: UUID,
-        clerk: UUID,
-        pieces: int,
-        bearer: str,
-        now: datetime,
-        by_member: bool,
-    ) -> None:
-        """The shop is paid all the same: by the member's points and what they owe, the fund's fen, the account of losses."""
-        purses, offer, payer = self.world.purses, voucher.offer, voucher.pays
-        points, fen = 100 * pieces * offer.points, pieces * offer.payable_fen
-        has = min(points, max(0, purses[member(payer)])) if by_member else 0
-        purses[member(payer)] -= has
-        purses[owed(payer) if by_member else ("loss:offline", "point")] -= points - has
-        purses["loss:offline", "point"] -= 100 * pieces * offer.subsidy
-        of_fund = min(fen, max(0, purses[FUND]))
-        purses[FUND] -= of_fund
-        purses["loss:offline", "fen"] -= fen - of_fund
-        self.world.pay_shop(voucher, shop, pieces)
-        seq = len(voucher.uses) + 1
-        self.world.add_use(
-            voucher, Use(seq, device, nonce, shop, clerk, pieces, "CONFLICT", bearer, now, is_offline=True)
-        )
-
     def decide(self, device: Device, record: Record, now: datetime, *, is_paid: bool) -> Said:
         """Two people look at a held record and agree."""
         if record.review is None:
@@ -330,44 +308,61 @@ class Phones(Counter):
             return "review_unpayable"
         nonce = record.undoes[0] if record.undoes else record.nonce
         used, use = self.world.scans.get((device.id, nonce), (None, None))
-        if record.undoes and use and not is_paid and use.state not in ("ACCEPTED", "REVERSED", "ADJUSTED"):
-            return "use_settled"
         if used and use:
             is_over = is_paid or not record.undoes or use.state in ("REVERSED", "ADJUSTED")
-            if not is_over:
-                said = self.reverse(used, use.seq, use.clerk, now, as_owner=True, hours=EVER, most=EVER)
-                if said != "done":
-                    return said
+            said = "done" if is_over else self._undo_by_two(used, use, now)
+        elif is_paid and record.voucher is not None:
+            said = self._pay_held(device, record, record.voucher, now)
+        else:
+            said = "done"
+        if said == "done":
             record.review, record.is_paid = "decided", is_paid
+        return said
+
+    def _undo_by_two(self, voucher: Voucher, use: Use, now: datetime) -> Said:
+        """What a phone took back and could not be taken back by itself."""
+        if use.state == "ACCEPTED":
+            return self.reverse(voucher, use.seq, use.clerk, now, as_owner=True, hours=EVER, most=EVER)
+        if use.state == "CONFLICT":
+            self._reverse_conflict(voucher, use, "REVERSED", now)
             return "done"
-        record.review, record.is_paid = "decided", is_paid
-        voucher = record.voucher
-        if is_paid and voucher is not None:
-            if voucher.state in ("ISSUED", "PART_USED") and voucher.open >= record.quantity:
-                self.take(voucher, device.id, record.nonce, record.shop, record.clerk, record.quantity, now)
-            else:
-                month = self.world.lost.setdefault(month_of(now), [0, 0])
-                month[0] += record.value_fen
-                month[1] = max(month[1], month[0])
-                self._pay_conflict(
-                    voucher,
-                    device.id,
-                    record.nonce,
-                    record.shop,
-                    record.clerk,
-                    record.quantity,
-                    "fund",
-                    now,
-                    by_member=False,
-                )
+        if use.bearer is not None:
+            self._reverse_conflict(voucher, use, "ADJUSTED", now)
+            return "done"
+        return self.correct(voucher, use, now)
+
+    def _pay_held(self, device: Device, record: Record, voucher: Voucher, now: datetime) -> Said:
+        """Two people believe the shop: out of the voucher, or by the table of who pays."""
+        stale = is_stale(voucher.changed_at, record.scanned_at, record.heard_at)
+        if voucher.state in ("FROZEN", "VOID", "CANCELLED") and stale:
+            return "review_shops_own"
+        if voucher.state in ("FROZEN", "LOCKED", "RESERVED"):
+            return REFUSED_AS[voucher.state]
+        shop, clerk, pieces = record.shop, record.clerk, record.quantity
+        if voucher.open >= pieces:
+            self.take(voucher, device.id, record.nonce, shop, clerk, pieces, now)
+            return "done"
+        stood = [use for use in voucher.uses if use.state not in ("REVERSED", "ADJUSTED")]
+        here = sum(use.quantity for use in stood if use.device == device.id)
+        bearer, is_strike = "member", False
+        if voucher.state == "VOID":
+            bearer = "fund"
+        elif voucher.state not in ("CANCELLED", "EXPIRED"):
+            if here and here + pieces > voucher.total:
+                return "review_shops_own"
+            is_strike = any(use.device != device.id and use.bearer is None for use in stood)
+            bearer = "fund" if is_strike else "member"
+        if bearer == "fund":
+            month = self.world.lost.setdefault(month_of(now), [0, 0])
+            month[0] += record.value_fen
+            month[1] = max(month[1], month[0])
+        by_member = voucher.state != "VOID"
+        self._pay_conflict(voucher, device.id, record.nonce, shop, clerk, pieces, bearer, now, by_member)
+        if is_strike:
+            self._strike(voucher, device.id, record.nonce)
         return "done"
 
 
 def is_stale(happened: datetime, scanned: datetime, heard: datetime) -> bool:
     """Whether the phone should have known: a day before, and it had heard from us since."""
     return happened + DAY <= scanned and heard >= happened
-
-
-def month_of(now: datetime) -> date:
-    """The month whose losses count."""
-    return date(now.year, now.month, 1)

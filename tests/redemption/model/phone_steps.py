@@ -107,7 +107,7 @@ async def sync(story: Story) -> None:
     before = [record for whose, record in story.history if whose is phone]
     if before and lot.random() < 0.3:
         records += [lot.choice(before) for _ in range(3)]
-    expected = story.model.sync(story.model.world.devices[phone.device_id], records, story.now)
+    expected = story.model.sync(story.model.world.devices[phone.device_id], records, phone.seq, story.now)
     answers = await phone.sync(market, records, terms=story.terms)
     found = [(each["verdict"], each["reason"], each["bearer"]) for each in answers]
     assert found == expected, (found, expected)

@@ -16,7 +16,8 @@ import ledger
 import redemption
 from redemption import OfflineClass, Terms
 from tests.redemption.market import Market, account, some_id
-from tests.redemption.model.offline import Phones, month_of
+from tests.redemption.model.conflicts import month_of
+from tests.redemption.model.offline import Phones
 from tests.redemption.model.things import Offer, Voucher, member
 from tests.redemption.phones import Phone, Record
 

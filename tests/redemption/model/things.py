@@ -62,6 +62,9 @@ class Use:
     received_at: datetime
     is_offline: bool
     reversed_at: datetime | None = None
+    paid_by: dict[Purse, int] = field(default_factory=dict)
+    """A conflict: what it took of whom."""
+    is_strike: bool = False
 
 
 @dataclass
@@ -118,6 +121,8 @@ class Lease:
     state: str = "out"
     ended_at: datetime | None = None
     is_frozen: bool = False
+    covers: dict[UUID, datetime] = field(default_factory=dict)
+    """Since when it had which offers under it."""
 
     def is_out(self, now: datetime) -> bool:
         """Whether it keeps others away."""
@@ -130,6 +135,8 @@ class Record:
 
     nonce: str
     seq: int
+    voucher_id: int
+    """What the phone says, whether there is such a voucher or not."""
     voucher: Voucher | None
     quantity: int
     shop: UUID
@@ -138,6 +145,7 @@ class Record:
     value_fen: int
     scanned_at: datetime
     received_at: datetime
+    heard_at: datetime
     verdict: str
     reason: str
     bearer: str | None
@@ -157,6 +165,9 @@ class Device:
     log_seq: int = 0
     log_hash: str = "0" * 64
     log_at: datetime | None = None
+    said_seq: int = 0
+    said_at: datetime | None = None
+    """How far its log went when it last said so."""
     is_revoked: bool = False
     records: dict[str, Record] = field(default_factory=dict)
 

@@ -92,15 +92,19 @@ export async function refresh() {
 
 // From here on this phone takes nothing that needs the lease, whether the server hears of it now or later.
 export async function giveBack(isAgain = false) {
-  const seq = await within(['kept'], 'readwrite', async ({ kept: rows }) => {
-    const [head, found, resting] = (await Promise.all(['head', 'snapshot', 'resting'].map((name) => asked(rows.get(name))))).map((row) => row?.value);
+  const said = await within(['kept'], 'readwrite', async ({ kept: rows }) => {
+    const [head, found, resting, before] = (await Promise.all(['head', 'snapshot', 'resting', 'returned'].map((name) => asked(rows.get(name)))))
+      .map((row) => row?.value);
     if (isAgain && resting !== OWED) return null;
+    // Named, so that this, come late, ends no lease that is taken after it.
+    const lease = found?.lease?.id ?? before ?? null;
     await asked(rows.put({ name: 'resting', value: OWED }));
+    await asked(rows.put({ name: 'returned', value: lease }));
     if (found) await asked(rows.put({ name: 'snapshot', value: { ...found, lease: null } }));
-    return head?.seq ?? 0;
+    return { seq: head?.seq ?? 0, lease };
   });
-  if (seq === null) return null;
-  const answer = await call('/api/devices/lease', { act: 'return', seq });
+  if (said === null) return null;
+  const answer = await call('/api/devices/lease', { act: 'return', ...said });
   if (answer.done) {
     await within(['kept'], 'readwrite', async ({ kept: rows }) => {
       if ((await asked(rows.get('resting')))?.value === OWED) await asked(rows.put({ name: 'resting', value: true }));

@@ -66,7 +66,9 @@ const settle = (rows, verdicts) => within(['log', 'told', 'used'], 'readwrite', 
 async function send() {
   const rows = (await waiting()).slice(0, size);
   if (!rows.length) return false;
-  const { status, answer } = await call('/api/devices/sync', { records: rows.map((row) => row.text) });
+  // How far the log goes: what comes later was scanned later than this call.
+  const written = (await kept('head'))?.seq ?? 0;
+  const { status, answer } = await call('/api/devices/sync', { records: rows.map((row) => row.text), written });
   if (status === 200 && Array.isArray(answer.verdicts)) {
     const settled = await settle(rows, answer.verdicts);
     const unread = (answer.unread ?? []).map((place) => rows[place]).filter(Boolean);
