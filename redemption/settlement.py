@@ -174,9 +174,10 @@ async def confirm_settlement(
 
 async def approve_settlement(
     session: AsyncSession, book: int, settlement_id: UUID, *, key: UUID, actor_id: UUID, now: datetime
-) -> None:
-    """A second person, never the one who closed it, lets the batch be paid."""
-    await act(session, "approve_settlement", book, key, settlement_id, actor_id, aware(now))
+) -> bool:
+    """A second person, never the one who closed it, lets the batch be paid; false when the same key had done it before."""
+    replayed, _ = await act(session, "approve_settlement", book, key, settlement_id, actor_id, aware(now))
+    return not replayed
 
 
 _SETTLEMENT = """

@@ -195,6 +195,21 @@ async def test_deciding_a_line_twice_at_once_is_written_down_once(app, town, use
             assert (await connection.exec_driver_sql(f"SELECT count(*) FROM {written}")).scalar_one() == 1
 
 
+async def test_approving_twice_at_once_is_written_down_once(app, town, used, qian, feng, barber, town_database):
+    await as_owner(app, town, barber)
+    [item] = await closed(qian)
+    await barber.post(f"/api/shop/settlements/{item['settlement_id']}/confirmation")
+    answers = await all_at_once(
+        town_database,
+        [feng.post(f"/api/settlements/{item['settlement_id']}/approval") for _ in range(2)],
+        holding="SELECT FROM redemption.settlement FOR UPDATE",
+    )
+    assert [answer.status_code for answer in answers] == [200, 200]
+    async with app.state.engine.connect() as connection:
+        written = "SELECT count(*) FROM audit WHERE action = 'vouchers.settlement_approved'"
+        assert (await connection.exec_driver_sql(written)).scalar_one() == 1
+
+
 async def test_steps_cannot_be_skipped(used, qian, feng):
     [item] = await closed(qian)
     address = f"/api/settlements/{item['settlement_id']}"

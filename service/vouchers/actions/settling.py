@@ -174,11 +174,10 @@ async def disputed_line(
 
 
 async def approve(session: AsyncSession, *, actor: Actor, settlement_id: UUID, now: datetime) -> None:
-    """A second person lets the statement be paid; whoever closed it may not."""
-    audit.record(session, actor, "vouchers.settlement_approved", kind="settlement", id=settlement_id, now=now)
+    """A second person lets the statement be paid; whoever closed it may not. Pressed twice it is written down once."""
     # After each payment that came back it is approved anew, and that is another approval than the one before.
     paid = len(await redemption.payments(session, actor.community_id, settlement_id))
-    await redemption.approve_settlement(
+    is_new = await redemption.approve_settlement(
         session,
         actor.community_id,
         settlement_id,
@@ -186,6 +185,8 @@ async def approve(session: AsyncSession, *, actor: Actor, settlement_id: UUID, n
         actor_id=actor.member_id,
         now=now,
     )
+    if is_new:
+        audit.record(session, actor, "vouchers.settlement_approved", kind="settlement", id=settlement_id, now=now)
 
 
 async def found(session: AsyncSession, community_id: int, settlement_id: UUID) -> redemption.Settlement:

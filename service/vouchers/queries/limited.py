@@ -83,7 +83,8 @@ WITH bounds AS (
       FROM redemption.voucher v, bounds b WHERE v.community_id = b.book AND v.state = 'FROZEN'
      UNION ALL
     SELECT 'member_online', NULL, s.member_id, NULL, NULL, (array_agg(s.at ORDER BY s.at))[2], NULL, NULL
-      FROM redemption.strike s, bounds b WHERE s.community_id = b.book GROUP BY s.member_id HAVING count(*) >= 2
+      FROM redemption.strike s, bounds b WHERE s.community_id = b.book AND s.withdrawn_at IS NULL
+     GROUP BY s.member_id HAVING count(*) >= 2
      UNION ALL
     SELECT 'shop_leaving', NULL, NULL, NULL, p.merchant_id, coalesce(p.locked_at, p.agreed_at), p.leaves_at, p.reason
       FROM redemption.departure p, bounds b WHERE p.community_id = b.book AND p.state IN ('LEAVING', 'LOCKED')

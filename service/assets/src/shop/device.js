@@ -96,8 +96,8 @@ export async function giveBack(isAgain = false) {
     const [head, found, resting, before] = (await Promise.all(['head', 'snapshot', 'resting', 'returned'].map((name) => asked(rows.get(name)))))
       .map((row) => row?.value);
     if (isAgain && resting !== OWED) return null;
-    // Named, so that this, come late, ends no lease that is taken after it.
-    const lease = found?.lease?.id ?? before ?? null;
+    // Named, so that this, come late, ends no lease that is taken after it. Asked again it is the one of the first time.
+    const lease = (isAgain ? before : found?.lease?.id) ?? null;
     await asked(rows.put({ name: 'resting', value: OWED }));
     await asked(rows.put({ name: 'returned', value: lease }));
     if (found) await asked(rows.put({ name: 'snapshot', value: { ...found, lease: null } }));
