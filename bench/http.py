@@ -201,7 +201,10 @@ class Bench:
         yield from itertools.repeat(f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\n{cookie}\r\n".encode())
 
     def scanning(self, number: int) -> Iterator[bytes]:
-        """A fresh voucher each time, off its printed code."""
+        """A fresh voucher each time, off the code that its member's phone shows at that moment.
+
+        A code on paper goes a longer way and never together with others (service/vouchers/sql/static.sql).
+        """
         keys = redemption.CodeKeys(self.keyring.current, self.keyring.keys("voucher"))
         cookies = {
             SESSION_COOKIE: self.town.clerks[number],
@@ -213,7 +216,8 @@ class Bench:
             f"X-CSRFToken: {self.token}\r\nCookie: {'; '.join(f'{k}={v}' for k, v in cookies.items())}\r\n"
         )
         for voucher in self.vouchers:
-            code = redemption.printed_code(keys, community_id=COMMUNITY, voucher_id=voucher, code_seq=1)
+            now = datetime.now(UTC)
+            code = redemption.phone_code(keys, community_id=COMMUNITY, voucher_id=voucher, code_seq=1, now=now)
             body = json.dumps({"nonce": str(uuid4()), "code": code})
             yield f"{head}Content-Length: {len(body)}\r\n\r\n{body}".encode()
 
