@@ -1,5 +1,6 @@
 """Proposing that an account may owe, or that a debt is forgiven; deciding it; taking a proposal back."""
 
+from contextlib import suppress
 from datetime import datetime
 from uuid import UUID
 
@@ -156,9 +157,12 @@ async def _write_off(session: AsyncSession, actor: Actor, request: DebtRequest, 
 async def _end_conflict(session: AsyncSession, actor: Actor, request: DebtRequest, now: datetime) -> None:
     """Pay or forgive what is owed for vouchers used twice, never more than was proposed, nor paid more than there is.
 
-    The person's proposals are locked, and nothing else makes such a debt smaller: what is read as owed is owed when it is
-    posted, or more. That the points are still there the ledger says.
+    The person's proposals are locked. Allowing the same limit again changes nothing and takes the book's head: an undo of
+    what is owed for waits until this is posted, and finds what is too much. That the points are still there the ledger says.
     """
+    before = await queries.allowance(session, actor.community_id, request.member_id)
+    with suppress(ledger.AccountNotFound, ledger.AccountClosed):  # the head is taken all the same
+        await _limit(session, actor, request.member_id, before.limit, now)
     owed, has = await queries.conflict_debt(session, actor.community_id, request.member_id)
     is_paid = request.step == DebtStep.COLLECT
     amount = min(owed, request.hundredths, has) if is_paid else min(owed, request.hundredths)

@@ -99,6 +99,24 @@ async def test_paid_and_forgiven_at_once_it_ends_at_nothing(app, owes, li, wu, f
     assert (await balances(app, li))[0] == 0
 
 
+async def test_paid_while_it_is_being_undone_it_is_not_paid_twice(app, owes, li, wu, feng, clock):
+    """Whoever pays waits for the book, and reads what is owed afterwards."""
+    await owes(li, 6, has=6)
+    confirm = f"/api/debts/{(await asked(wu, li, 'collect')).json()['request_id']}/confirmation"
+    async with app.state.sessions.begin() as session:
+        legs = (ledger.Leg(chart.ISSUED, chart.owed(li.actor.member_id), chart.POINT, 600),)
+        undone = ledger.Journal(f"undone:{new_id()}", Reason.VOUCHER_USE_REVERSED, legs, None)
+        await ledger.post(session, HERE, undone, now=clock.now)
+        paying = asyncio.create_task(feng.post(confirm))
+        await asyncio.sleep(0.5)
+        assert not paying.done()
+
+    answer = await paying
+
+    assert answer.json()["code"] == "debts.nothing_owed"
+    assert await balances(app, li) == (0, 600)
+
+
 async def test_by_forms_and_nobody_elses(owes, li, wu, feng, stranger_staff, app):
     await owes(li, 3, has=5)
     form = {"member_id": str(li.actor.member_id), "way": "collect", "note": "本人来还", "_key": "c"}
