@@ -4,10 +4,16 @@ CREATE TABLE static_use (
     community_id bigint NOT NULL,
     device_id uuid NOT NULL,
     nonce uuid NOT NULL,
+    member_id uuid NOT NULL,
+    used_at timestamptz NOT NULL,
+    fen bigint NOT NULL,
     is_typed boolean NOT NULL,
     is_compared boolean NOT NULL,
-    CONSTRAINT pk_static_use PRIMARY KEY (community_id, device_id, nonce)
+    CONSTRAINT pk_static_use PRIMARY KEY (community_id, device_id, nonce),
+    CONSTRAINT fk_static_use_member FOREIGN KEY (community_id, member_id) REFERENCES member (community_id, member_id),
+    CONSTRAINT ck_static_use_fen CHECK (fen >= 0)
 );
+CREATE INDEX ix_static_use_member ON static_use (community_id, member_id, used_at);
 GRANT SELECT, INSERT ON static_use TO linli_app;
 GRANT SELECT ON static_use TO linli_audit;
 
@@ -29,15 +35,16 @@ $$;
 -- What a member's vouchers were used for today by codes that do not change, those that came from phones without a network among them.
 CREATE OR REPLACE FUNCTION static_fen_today(p_community bigint, p_member uuid, p_day_began timestamptz) RETURNS bigint
     LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
-    SELECT coalesce(sum(redemption.value_fen(v) * u.quantity), 0)::bigint
-      FROM redemption.voucher v
-      JOIN redemption.use u ON u.community_id = v.community_id AND u.voucher_id = v.voucher_id AND u.state <> 'REVERSED' AND u.received_at >= p_day_began
-     WHERE v.community_id = p_community AND v.member_id = p_member AND v.changed_at >= p_day_began
-       AND (EXISTS (SELECT FROM public.static_use s
-                     WHERE s.community_id = u.community_id AND s.device_id = u.device_id AND s.nonce = u.nonce)
-         OR EXISTS (SELECT FROM redemption.offline_record o
-                     WHERE o.community_id = u.community_id AND o.device_id = u.device_id AND o.nonce = u.nonce
-                       AND o.offline_class = 2 AND o.scanned_at >= p_day_began))
+    SELECT coalesce((SELECT sum(s.fen)
+                       FROM public.static_use s
+                       JOIN redemption.use u ON u.community_id = s.community_id AND u.device_id = s.device_id AND u.nonce = s.nonce
+                      WHERE s.community_id = p_community AND s.member_id = p_member AND s.used_at >= p_day_began AND u.state <> 'REVERSED'), 0)::bigint
+         + coalesce((SELECT sum(o.value_fen)
+                       FROM redemption.voucher v
+                       JOIN redemption.use u ON u.community_id = v.community_id AND u.voucher_id = v.voucher_id AND u.state <> 'REVERSED'
+                       JOIN redemption.offline_record o ON o.community_id = u.community_id AND o.device_id = u.device_id AND o.nonce = u.nonce
+                      WHERE v.community_id = p_community AND v.member_id = p_member AND v.changed_at >= p_day_began AND v.offline_class = 2
+                        AND o.scanned_at >= p_day_began), 0)::bigint
 $$;
 
 -- One scan of a code that does not change. All rules of redeem_at_desk come first and by itself; what it took is undone when these two
@@ -84,8 +91,8 @@ BEGIN
             v_code := 'compare';
             RAISE EXCEPTION 'the name was not compared' USING ERRCODE = 'LS001';
         END IF;
-        INSERT INTO public.static_use (community_id, device_id, nonce, is_typed, is_compared)
-        VALUES (p_community, p_device, p_nonce, p_typed IS NOT NULL, p_is_compared);
+        INSERT INTO public.static_use (community_id, device_id, nonce, member_id, used_at, fen, is_typed, is_compared)
+        VALUES (p_community, p_device, p_nonce, v_voucher.member_id, p_now, v_fen, p_typed IS NOT NULL, p_is_compared);
         RETURN v_answer;
     EXCEPTION WHEN SQLSTATE 'LS001' THEN
         NULL; -- What was taken is back; v_answer and v_code say what it was.

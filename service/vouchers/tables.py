@@ -47,11 +47,21 @@ class StaticUse(SQLModel, table=True):
     """A use by a code that does not change, and whether the clerk compared the name."""
 
     __tablename__ = "static_use"
-    __table_args__ = (sa.PrimaryKeyConstraint("community_id", "device_id", "nonce", name="pk_static_use"),)
+    __table_args__ = (
+        sa.PrimaryKeyConstraint("community_id", "device_id", "nonce", name="pk_static_use"),
+        sa.ForeignKeyConstraint(
+            ["community_id", "member_id"], ["member.community_id", "member.member_id"], name="fk_static_use_member"
+        ),
+        sa.CheckConstraint("fen >= 0", name="ck_static_use_fen"),
+        sa.Index("ix_static_use_member", "community_id", "member_id", "used_at"),
+    )
 
     community_id: int = community_key()
     device_id: UUID = Field(primary_key=True)
     nonce: UUID = Field(primary_key=True)
+    member_id: UUID
+    used_at: datetime
+    fen: int = Field(sa_type=sa.BigInteger)
     is_typed: bool
     is_compared: bool
 
