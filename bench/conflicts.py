@@ -1,63 +1,66 @@
 """What conflicts cost the fund, by lot: `python -m bench.conflicts`. A simulation of the rules, without a database.
 
-A city's month: members use roaming vouchers at shops of which some are offline; a part of the members copy a voucher and use
-it at a second shop, be the first with a network or without. A phone knows what it was told when it last had a network; after
-the second strike a member's vouchers are good online only.
+Two years of a community: members use roaming vouchers at shops of which some are offline; a part of the members copy each of
+them and use it at a second shop, be the first with a network or without. The fund bears every conflict whole. Whoever has one
+owes it and is good online only until it is paid, after the second for ever. A tenth of the members move away in a year, and
+others come, of whom as many cheat.
 """
 
 from __future__ import annotations
 
 import random
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from dataclasses import dataclass
 
-VOUCHER_FEN, FLOOR_COUNT, FLOOR_FEN = 1500, 20, 30_000
+VOUCHER_FEN, FLOOR_COUNT = 1500, 20
+MEMBERS, SHOPS, MONTHS, DAYS = 4_000, 40, 24, 30
+CHEATING, OFFLINE, USES_A_DAY, MOVING_A_MONTH = 0.01, 0.30, 0.15, 0.1 / 12
 
 
 @dataclass
-class City:
-    """A month of one community. Probabilities are of one use."""
+class Cheat:
+    """Somebody who copies vouchers."""
 
-    members: int = 4_000
-    shops: int = 40
-    days: int = 30
-    cheating: float = 0.01
-    offline: float = 0.30
-    roaming: float = 0.10
-    """The part of redeemed value that is of the roaming class; the others are accepted once by construction."""
-    strikes: dict[int, int] = field(default_factory=dict)
-    redeemed: int = 0
-    lost: int = 0
-    owed: int = 0
+    strikes: int = 0
+    owes: bool = False
 
 
-def month(city: City, lot: random.Random, funds_part: float) -> City:
-    """Play a month. The fund bears its part of each conflict until the month's budget is gone, the member owes the rest."""
-    cheats = set(lot.sample(range(city.members), int(city.members * city.cheating)))
-    for _ in range(city.days):
-        floors = [0] * city.shops
-        offline = {shop for shop in range(city.shops) if lot.random() < city.offline}
-        for member in range(city.members):
-            if lot.random() > 0.15:
-                continue
-            city.redeemed += VOUCHER_FEN
-            if lot.random() > city.roaming or member not in cheats or city.strikes.get(member, 0) >= 2:
-                continue
-            second = lot.randrange(city.shops)
-            if second not in offline or floors[second] >= FLOOR_COUNT or (floors[second] + 1) * VOUCHER_FEN > FLOOR_FEN:
-                continue
-            floors[second] += 1
-            loss = int(VOUCHER_FEN * funds_part)
-            budget = max(FLOOR_FEN, city.redeemed // 1000)
-            if city.lost + loss > budget:
-                continue
-            city.lost += loss
-            city.owed += VOUCHER_FEN - loss
-            city.strikes[member] = city.strikes.get(member, 0) + 1
-    return city
+def years(seed: int, *, roaming: float, pays: float) -> Iterator[float]:
+    """What the fund has lost of what was redeemed, after each month.
+
+    A part `roaming` of the vouchers is of that class, and who owes pays within a month with the probability `pays`.
+    """
+    lot = random.Random(seed)
+    who = [Cheat() if lot.random() < CHEATING else None for _ in range(MEMBERS)]
+    redeemed = lost = 0
+    for _month in range(MONTHS):
+        for _day in range(DAYS):
+            offline = {shop for shop in range(SHOPS) if lot.random() < OFFLINE}
+            taken = dict.fromkeys(offline, 0)
+            for cheat in who:
+                if lot.random() > USES_A_DAY:
+                    continue
+                redeemed += VOUCHER_FEN
+                second = lot.randrange(SHOPS)
+                if cheat is None or cheat.owes or cheat.strikes >= 2 or lot.random() > roaming:
+                    continue
+                if taken.get(second, FLOOR_COUNT) < FLOOR_COUNT:
+                    taken[second] += 1
+                    cheat.strikes, cheat.owes = cheat.strikes + 1, True
+                    lost += VOUCHER_FEN
+        for place, cheat in enumerate(who):
+            if cheat is not None and cheat.owes and lot.random() < pays:
+                cheat.owes = False
+            if lot.random() < MOVING_A_MONTH:
+                who[place] = Cheat() if lot.random() < CHEATING else None
+        yield lost / redeemed
 
 
 if __name__ == "__main__":
-    for part in (1.0, 0.0):
-        cities = [month(City(), random.Random(seed), part) for seed in range(20)]
-        lost, redeemed = sum(each.lost for each in cities), sum(each.redeemed for each in cities)
-        print(f"the fund bears {part:.0%} of a conflict: {lost / redeemed:.4%} of {redeemed / 100:,.0f} yuan")
+    for part in (0.10, 1 / 30):
+        for pays in (0.0, 1.0):
+            played = [list(years(seed, roaming=part, pays=pays)) for seed in range(5)]
+            after = {month: sum(each[month - 1] for each in played) / len(played) for month in (1, 12, 24)}
+            shown = ", ".join(f"{loss:.4%} after {month} months" for month, loss in after.items())
+            people = "everybody" if pays else "nobody"
+            print(f"{part:.1%} of the value roaming, {people} pays what they owe: the fund loses {shown}")
