@@ -258,7 +258,8 @@ BEGIN
     IF v_before.code IS NOT NULL THEN
         RETURN v_before;
     END IF;
-    -- Whoever was paid a part in this moment may keep the rest, also a shop that has left since, and what ran out in the lock before.
+    -- Whoever was paid a part in this moment may keep the rest, also a shop that has left since, and what ran out in the lock before. It is good
+    -- for as long as it is kept, also when it is let go before.
     SELECT v_voucher.issued_at INTO v_scope_at FROM redemption.use u
      WHERE u.community_id = p_community AND u.voucher_id = p_voucher_id AND u.merchant_id = p_merchant
        AND u.state = 'ACCEPTED' AND u.received_at = p_now LIMIT 1;
@@ -277,7 +278,8 @@ BEGIN
         RETURN redemption.said('lock_wrong');
     END IF;
     UPDATE redemption.voucher v
-       SET state = 'LOCKED', lock_token = (v_detail ->> 'token')::uuid, lock_until = p_until, event_seq = v.event_seq + 1, changed_at = p_now
+       SET state = 'LOCKED', lock_token = (v_detail ->> 'token')::uuid, lock_until = p_until, event_seq = v.event_seq + 1, changed_at = p_now,
+           expires_at = v_voucher.expires_at, due_at = greatest(v.due_at, v_voucher.expires_at)
      WHERE v.community_id = p_community AND v.voucher_id = p_voucher_id;
     INSERT INTO redemption.voucher_event (community_id, voucher_id, number, action, from_state, to_state, actor_id, on_behalf_of, reason, at)
     VALUES (p_community, p_voucher_id, v_voucher.event_seq + 1, 'lock', v_voucher.state, 'LOCKED', p_actor, p_on_behalf_of, p_reason, p_now);

@@ -33,10 +33,11 @@ CACHED = """async () => {
   }
   return found;
 }"""
+# Opening a database makes it, without what the page would put into it: one that is not there is not opened.
 ROW = """async () => {
+  if (!(await indexedDB.databases()).some(each => each.name === 'linli-wallet')) return null;
   const opening = indexedDB.open('linli-wallet');
   const base = await new Promise((done, failed) => { opening.onsuccess = () => done(opening.result); opening.onerror = failed; });
-  if (!base.objectStoreNames.contains('kept')) { base.close(); indexedDB.deleteDatabase('linli-wallet'); return null; }
   const request = base.transaction('kept').objectStore('kept').get('wallet');
   const found = await new Promise((done, failed) => { request.onsuccess = () => done(request.result); request.onerror = failed; });
   base.close();
