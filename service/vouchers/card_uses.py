@@ -24,6 +24,7 @@ from service.vouchers.rules import ScanState
 from service.vouchers.said import said
 
 AnyRequest = Request[Any, Any, Any]
+_COLOURS = {"used": ScanState.USED, "compare": ScanState.QUESTION}
 
 
 async def pay_by_card(
@@ -143,7 +144,7 @@ async def verdict_of(
 ) -> Mapping[str, Any]:
     """A verdict of the library with what the result screen shows beside it."""
     if not scan.is_accepted:
-        state = ScanState.USED if scan.verdict == "used" else ScanState.REFUSED
+        state = _COLOURS.get(scan.verdict, ScanState.REFUSED)
         return {**scan.detail, "state": state, "code": f"vouchers.scan_{scan.verdict}"}
     sums = await today(session, actor, shop, now=now, undo_minutes=0)
     return {

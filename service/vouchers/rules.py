@@ -193,6 +193,20 @@ class ScanItsCode(Conflict):
     code: ClassVar[str] = "vouchers.scan_its_code"
 
 
+class NameNotCompared(Conflict):
+    """A paper above the value is kept for a counter only when the clerk has compared the name."""
+
+    code: ClassVar[str] = "vouchers.scan_compare"
+
+
+@dataclass(eq=False)
+class StaticDayFull(Conflict):
+    """The member's day has no room for this paper, so no counter keeps it."""
+
+    code: ClassVar[str] = "vouchers.scan_static_day"
+    yuan: str
+
+
 class DisputeNotFound(NotFound):
     """Nobody objected to this line, or there is no such line."""
 

@@ -66,6 +66,28 @@ class StaticUse(SQLModel, table=True):
     is_compared: bool
 
 
+class StaticLock(SQLModel, table=True):
+    """A lock that a counter got by a code that does not change, and whether the name was compared when it was got.
+
+    Written by the database's functions alone. It counts nothing: a use under it does.
+    """
+
+    __tablename__ = "static_lock"
+    __table_args__ = (
+        sa.PrimaryKeyConstraint("community_id", "lock_token", name="pk_static_lock"),
+        sa.ForeignKeyConstraint(
+            ["community_id", "member_id"], ["member.community_id", "member.member_id"], name="fk_static_lock_member"
+        ),
+    )
+
+    community_id: int = community_key()
+    lock_token: UUID = Field(primary_key=True)
+    voucher_id: int = Field(sa_type=sa.BigInteger)
+    member_id: UUID
+    is_compared: bool
+    locked_at: datetime
+
+
 class VoucherReminder(SQLModel, table=True):
     """A member was reminded so many days before a voucher ends; once, however often the timer runs."""
 

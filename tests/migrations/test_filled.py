@@ -44,6 +44,7 @@ INSERT INTO scan_refusal (community_id, device_id, nonce, member_id, asked, code
 SELECT community_id, gen_random_uuid(), gen_random_uuid(), member_id, '\\x00', 'unknown', '{}', true, now() FROM member LIMIT 1;
 INSERT INTO static_use
 SELECT community_id, gen_random_uuid(), gen_random_uuid(), member_id, now(), 1500, false, true FROM member LIMIT 1;
+INSERT INTO static_lock SELECT community_id, gen_random_uuid(), 1, member_id, false, now() FROM member LIMIT 1;
 INSERT INTO voucher_reminder (community_id, voucher_id, days_before, reminded_at)
 SELECT community_id, voucher_id, 1, now() FROM redemption.voucher LIMIT 1;
 INSERT INTO redemption.voucher_request (community_id, request_id, voucher_id, step, state, reason, proposed_by, proposed_at)

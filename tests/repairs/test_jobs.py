@@ -202,6 +202,22 @@ async def test_two_scans_at_once_are_one_acceptance(app, jobs, wang):
     await clean(app)
 
 
+async def test_a_job_is_accepted_by_typed_codes_whatever_it_costs_and_counts_to_no_day(app, jobs):
+    """The job's lock is the team's and the price was agreed to: whoever finds the paper can take nothing with it."""
+    for _ in range(2):
+        path = await jobs.done({"item": "装灯", "fen_each": 1500, "quantity": 4})
+        code = (await jobs.look(path))["repair"]["code"]
+        async with app.state.engine.connect() as connection:
+            typed = "SELECT short_code FROM redemption.voucher ORDER BY issued_at DESC LIMIT 1"
+            short_code = (await connection.exec_driver_sql(typed)).scalar_one()
+        assert code != short_code
+        done = await jobs.post("wang", f"{path}/acceptance", {"code": short_code, "nonce": str(uuid4())})
+        assert done["state"] == "accepted"
+    async with app.state.engine.connect() as connection:
+        assert (await connection.exec_driver_sql("SELECT 1 FROM static_use")).all() == []
+    await clean(app)
+
+
 async def test_time_does_not_count_twice(app, clock, jobs):
     first, second = await jobs.agreed(), await jobs.agreed()
     for path in (first, second):

@@ -40,7 +40,7 @@ _FAULTS = {
     CodeVerdict.STALE: "stale",
     CodeVerdict.REVOKED: "revoked",
 }
-_STATIC = (CodeVerdict.PRINTED, CodeVerdict.SIGNED, CodeVerdict.SHORT)
+STATIC = (CodeVerdict.PRINTED, CodeVerdict.SIGNED, CodeVerdict.SHORT)
 """Codes that do not change: for them the name is compared above a value, and a day has a most."""
 BUTTON = "button"
 """The reason that stands in the history when the undo button was pressed at once."""
@@ -106,7 +106,7 @@ async def redeem_scan(desk: Desk, cookie: str, scan: Scan, now: datetime) -> Map
         request_id=audit.request_id.get(),
         now=now,
     )
-    if question.read.verdict in _STATIC:
+    if question.read.verdict in STATIC:
         return await _redeem(question, _REDEEM_STATIC, scan.is_compared)
     if question.read.voucher_id is None or question.read.verdict in _FAULTS or (scan.quantity or 1) != 1:
         return await _redeem(question)
@@ -131,7 +131,7 @@ async def _redeem(asked: _Question, query: str = _REDEEM, *more: object) -> Mapp
             asked.scan.quantity,
             min(asked.scan.scanned_at, asked.now),
             local_day(asked.now),
-            _day_began(asked.now),
+            day_began(asked.now),
             asked.request_id,
             asked.now,
             *more,
@@ -154,7 +154,7 @@ async def _redeem_many(asked: Sequence[_Question]) -> Sequence[Mapping[str, Any]
             [one.scan.quantity for one in asked],
             [min(one.scan.scanned_at, one.now) for one in asked],
             local_day(now),
-            _day_began(now),
+            day_began(now),
             [one.request_id for one in asked],
             now,
         )
@@ -164,7 +164,8 @@ async def _redeem_many(asked: Sequence[_Question]) -> Sequence[Mapping[str, Any]
 _KIND = Kind(alone=_redeem, many=_redeem_many)
 
 
-def _day_began(now: datetime) -> datetime:
+def day_began(now: datetime) -> datetime:
+    """The midnight from which a member's and a shop's day is counted."""
     return datetime.combine(local_day(now), time(), HOME_ZONE)
 
 

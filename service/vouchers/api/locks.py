@@ -50,6 +50,7 @@ async def lock(
             actor=actor,
             shop_id=here.organisation_id,
             code=data.code,
+            is_compared=data.compared,
             device_id=device_here(request, actor),
             key=request.headers.get("idempotency-key") or new_id().hex,
             now=now,
@@ -88,6 +89,7 @@ async def use(
         device_id=device_here(request, actor),
         nonce=data.nonce,
         quantity=data.quantity,
+        is_compared=data.compared,
         now=now,
     )
     return answered(await desk_answer(session, actor, scan, here.organisation_id, now))

@@ -11,6 +11,8 @@ from litestar.params import FromPath
 from litestar.response import Redirect, Template
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+import redemption
+from service.communities import setting
 from service.kit.access import Actor, allow
 from service.kit.clock import local_day
 from service.kit.crypto import Keyring
@@ -19,6 +21,7 @@ from service.kit.ids import new_id
 from service.kit.issuers import code_keys
 from service.kit.once import once_page
 from service.kit.pages import form_of, page, refill
+from service.kit.words import yuan
 from service.vouchers.actions import locking
 from service.vouchers.browser import COUNTER, SHOP_COOKIE, chosen, device_here, uuid_cookie
 from service.vouchers.card_uses import desk_answer
@@ -48,7 +51,11 @@ async def keep(
 ) -> Template:
     """Keep the voucher of a scanned code for two minutes. A reload shows the same lock."""
     shops = await shops_of(session, actor, local_day(now))
-    key = str((await request.form()).get("_key") or new_id().hex)
+    sent = await request.form()
+    key = str(sent.get("_key") or new_id().hex)
+    keys = code_keys(cast("Keyring", state.keyring), now)
+    is_paper = locking.is_static(str(sent.get("code") or ""), keys, actor, now)
+    compare_fen = await setting(session, actor.community_id, "voucher_compare_fen", local_day(now))
     with refill(
         request,
         "vouchers/confirm.html",
@@ -57,20 +64,24 @@ async def keep(
         voucher=None,
         shops=list(shops.values()),
         chosen=next(iter(shops), None),
+        is_paper=is_paper,
+        compare_yuan=yuan(compare_fen),
+        may_keep=True,
     ):
         form = await form_of(request, TypedForm)
         here = chosen(shops, _wanted(request, form.shop))
         kept = await locking.keep(
             session,
-            code_keys(cast("Keyring", state.keyring), now),
+            keys,
             actor=actor,
             shop_id=here.organisation_id,
             code=form.code,
+            is_compared=form.compared,
             device_id=device_here(request, actor),
             key=key,
             now=now,
         )
-    return page(request, "vouchers/kept.html", title=_("先给这位顾客留着"), kept=kept, shop=here)
+    return page(request, "vouchers/kept.html", title=_("先给这位顾客留着"), kept=kept, shop=here, answer=None)
 
 
 @post("/shop/locks/{voucher_id:int}/use", opt=allow(*COUNTER), include_in_schema=False, status_code=200)
@@ -94,9 +105,23 @@ async def use(
         device_id=device_here(request, actor),
         nonce=key_for(actor.member_id, f"kept:{key}"),
         quantity=form.quantity,
+        is_compared=form.compared,
         now=now,
     )
     answer = await desk_answer(session, actor, scan, here.organisation_id, now)
+    if scan.verdict in ("compare", "static_day"):
+        # It is still kept: asked again with the box, fewer pieces, or let go.
+        voucher = await redemption.voucher(session, actor.community_id, voucher_id)
+        kept = locking.Kept(voucher, form.token, datetime.fromisoformat(scan.detail["until"]))
+        return page(
+            request,
+            "vouchers/kept.html",
+            title=_("先给这位顾客留着"),
+            status_code=409,
+            kept=kept,
+            shop=here,
+            answer=answer,
+        )
     return page(request, "vouchers/result.html", title=answer.title, answer=answer)
 
 

@@ -13,6 +13,8 @@ class KeepIn(msgspec.Struct):
 
     code: Code
     shop: UUID | None = None
+    compared: bool = False
+    """The clerk has compared the name of who shows a printed code."""
 
 
 class KeptOut(msgspec.Struct):
@@ -34,6 +36,7 @@ class KeptUseIn(msgspec.Struct):
     nonce: UUID
     shop: UUID | None = None
     quantity: Count = 1
+    compared: bool = False
 
 
 class KeptUseForm(msgspec.Struct):
@@ -42,6 +45,7 @@ class KeptUseForm(msgspec.Struct):
     token: UUID
     shop: UUID | None = None
     quantity: Count = 1
+    compared: bool = False
 
 
 class LetGoIn(msgspec.Struct):
