@@ -144,6 +144,8 @@ class Reason(StrEnum):
     """What somebody owed, by a correction or for a voucher used twice, and will never make good, forgiven by two people."""
     CONFLICT_DEBT_PAID = "conflict_debt_paid"
     """What somebody owed for a voucher used twice, paid from their points as two people agreed with them."""
+    CONFLICT_DEBT_COLLECTED = "conflict_debt_collected"
+    """What somebody owed for a voucher used twice, paid from their points by itself, days after they were told."""
     CORRECTION = "correction"
     """A mistaken posting undone by its exact opposite."""
     CLEARING_SENT = "clearing_sent"

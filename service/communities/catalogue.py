@@ -113,6 +113,10 @@ _ALL = (
     # Codes that do not change, on paper or typed: above so much the name is compared, and a member's day has a most (0: none).
     Setting("voucher_compare_fen", 1000, 0, 100_000_000),
     Setting("voucher_static_fen_per_day", 5000, 0, 100_000_000),
+    # What is owed for vouchers used twice is paid from the member's points so many days after they were told (0: never by
+    # itself), and so many points are left to them.
+    Setting("voucher_owed_days", 7, 0, 90),
+    Setting("voucher_owed_keep_points", 5, 0, 10_000),
     Setting("invalid_scans_max", 10, 1, 1000),
     Setting("invalid_scans_minutes", 10, 1, 1440),
     Setting("settlement_confirm_days", 5, 0, 60),

@@ -4,6 +4,7 @@ from contextlib import suppress
 from datetime import datetime
 from uuid import UUID
 
+import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
 from sqlmodel.ext.asyncio.session import AsyncSession
 
@@ -17,6 +18,7 @@ from service.debts.rules import (
     MemberUnknown,
     NoPoints,
     NothingOwed,
+    NoticeGone,
     OwesMore,
     RequestDecided,
     RequestState,
@@ -24,8 +26,9 @@ from service.debts.rules import (
     check_second,
 )
 from service.debts.tables import DebtRequest
+from service.facts import OwedObjected
 from service.identity import members_by_card, normal_card
-from service.kit import audit
+from service.kit import audit, outbox
 from service.kit.access import Actor
 from service.kit.db import broken_constraint
 from service.kit.ids import new_id
@@ -53,7 +56,11 @@ async def propose_write_off(session: AsyncSession, *, actor: Actor, member_id: U
 async def propose_conflict(
     session: AsyncSession, *, actor: Actor, member_id: UUID, way: ConflictWay, note: str, now: datetime
 ) -> UUID:
-    """Ask a second person to pay what somebody owes for vouchers used twice from their points, or to forgive it."""
+    """Ask a second person to pay what somebody owes for vouchers used twice from their points, or to forgive it.
+
+    The person's notice is locked first: while people decide nothing is collected by itself, not even by who began before.
+    """
+    await queries.lock_notice(session, actor.community_id, member_id)
     owed, has = await queries.conflict_debt(session, actor.community_id, member_id)
     if not owed:
         raise NothingOwed
@@ -203,3 +210,77 @@ def _record(session: AsyncSession, actor: Actor, action: str, request: DebtReque
         on_behalf_of=request.member_id,
         detail={"step": request.step, "hundredths": request.hundredths},
     )
+
+
+_DUE = sa.text("""
+SELECT n.notice_id
+  FROM debt_notice n
+  JOIN ledger.account o ON o.community_id = n.community_id AND o.code = 'owed:' || replace(n.member_id::text, '-', '')
+   AND o.unit = 'point' AND o.balance < 0
+  JOIN ledger.account m ON m.community_id = n.community_id AND m.code = 'member:' || replace(n.member_id::text, '-', '')
+   AND m.unit = 'point' AND m.balance > :keep
+ WHERE n.community_id = :community_id AND n.ended_at IS NULL AND n.objected_at IS NULL AND n.due_at <= :now
+   AND (n.tried_at IS NULL OR n.tried_at < :now)
+   AND NOT EXISTS (SELECT FROM debt_request r
+                    WHERE r.community_id = n.community_id AND r.member_id = n.member_id AND r.state = 'proposed'
+                      AND r.step IN ('collect', 'forgive'))
+ ORDER BY n.tried_at NULLS FIRST, n.notice_id
+ LIMIT 1
+""")
+_COLLECT = sa.text(
+    "SELECT debt_collect(:community_id, :notice_id, :collection_id, :keep, :actor_id, :request_id, :now)"
+)
+
+
+async def collect_next(
+    session: AsyncSession, community_id: int, *, keep_points: int, actor: Actor | None = None, now: datetime
+) -> int | None:
+    """Pay what one member owes from their points beyond what is left to them; hundredths, or nothing when nobody is due.
+
+    Whom this asks about is a guess made without a lock: the function decides under it. Ends in the ledger.
+    """
+    keep = keep_points * 100
+    notice_id = (
+        await session.execute(_DUE, {"community_id": community_id, "keep": keep, "now": now})
+    ).scalar_one_or_none()
+    if notice_id is None:
+        return None
+    collected: int = (
+        await session.execute(
+            _COLLECT,
+            {
+                "community_id": community_id,
+                "notice_id": notice_id,
+                "collection_id": new_id(),
+                "keep": keep,
+                "actor_id": actor.member_id if actor is not None else None,
+                "request_id": audit.request_id.get(),
+                "now": now,
+            },
+        )
+    ).scalar_one()
+    return collected
+
+
+async def object_to_notice(session: AsyncSession, *, actor: Actor, member_id: UUID, words: str, now: datetime) -> None:
+    """Say that somebody does not agree to owe: from now on nothing is collected by itself, and people decide.
+
+    Members say it themselves, staff for who comes to the desk. Said again it changes nothing.
+    """
+    notice = await queries.lock_notice(session, actor.community_id, member_id)
+    if notice is None:
+        raise NoticeGone
+    if notice.objected_at is not None:
+        return
+    notice.objected_at, notice.objection = now, words
+    audit.record(
+        session,
+        actor,
+        "debts.objected",
+        kind="debt_notice",
+        id=notice.notice_id,
+        now=now,
+        on_behalf_of=member_id if member_id != actor.member_id else None,
+    )
+    fact = OwedObjected(community_id=actor.community_id, notice_id=notice.notice_id)
+    outbox.record(session, fact, now=now)

@@ -6,19 +6,25 @@ from typing import Any
 from uuid import UUID
 
 from litestar import Request, get, post
+from litestar.datastructures import State
 from litestar.di import NamedDependency
 from litestar.params import FromPath, FromQuery
 from litestar.response import Redirect, Template
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from service import chart
+from service.communities import settings_on
 from service.debts import actions, queries
-from service.debts.payloads import AllowanceIn, ConflictIn, WriteOffIn
+from service.debts.payloads import AllowanceIn, ConflictIn, ObjectionForIn, WriteOffIn
 from service.debts.rules import DECIDERS, NOTE_LENGTH_MAX, PROPOSERS, READERS, ConflictWay
+from service.debts.timed import SETTINGS, collect_due
 from service.identity import people_by_ids
 from service.kit.access import Actor, allow
+from service.kit.clock import local_day
+from service.kit.db import sessions_of_app, transaction
 from service.kit.i18n import _, translate
 from service.kit.manifest import InboxRow
-from service.kit.once import once_page
+from service.kit.once import once_page, once_page_in_steps
 from service.kit.pages import form_of, page, refill
 
 AnyRequest = Request[Any, Any, Any]
@@ -40,18 +46,25 @@ async def debts_page(
 async def _shown(session: AsyncSession, actor: Actor, now: datetime, after: str | None = None) -> dict[str, Any]:
     found = await queries.requests(session, actor.community_id, after=after)
     waiting = await queries.waiting(session, actor.community_id)
+    collections = await queries.collections(session, actor.community_id)
     ids = {
         who
         for view in (*waiting, *found.rows)
         for who in (view.member_id, view.proposed_by, view.decided_by)
         if who is not None
-    }
+    } | {view.member_id for view in collections}
     debts = await queries.debts(session, actor.community_id)
     conflicts = await queries.conflict_debts(session, actor.community_id)
+    told = await queries.open_notices(session, actor.community_id)
+    notices = {chart.owed(member_id): notice for member_id, notice in told.items()}
     return {
         "title": _("欠分"),
         "debts": [{"debt": debt, "days": (now - debt.since).days} for debt in debts],
-        "conflicts": [{"debt": debt, "days": (now - debt.since).days} for debt in conflicts],
+        "conflicts": [
+            {"debt": debt, "days": (now - debt.since).days, "notice": notices.get(debt.account)} for debt in conflicts
+        ],
+        "collections": collections,
+        "rules": await settings_on(session, actor.community_id, SETTINGS, local_day(now)),
         "ways": [(each.value, translate(f"debt_step.{each}")) for each in ConflictWay],
         "allowances": await queries.allowances(session, actor.community_id),
         "waiting": waiting,
@@ -167,6 +180,40 @@ async def withdraw(
     return await _act(request, session, actor, now, act)
 
 
+@post(f"{PAGE}/objections", opt=allow(*PROPOSERS), include_in_schema=False)
+async def object_for(
+    request: AnyRequest,
+    session: NamedDependency[AsyncSession],
+    actor: NamedDependency[Actor],
+    now: NamedDependency[datetime],
+) -> Redirect:
+    """Somebody at the desk does not agree to owe: nothing is collected by itself until people have decided."""
+
+    async def act() -> str:
+        form = await form_of(request, ObjectionForIn)
+        await actions.object_to_notice(session, actor=actor, member_id=form.member_id, words=form.note, now=now)
+        return "debts.objected"
+
+    return await _act(request, session, actor, now, act)
+
+
+@post(f"{PAGE}/collections", opt=allow(*PROPOSERS), include_in_schema=False)
+async def collect(
+    request: AnyRequest, actor: NamedDependency[Actor], now: NamedDependency[datetime], state: State
+) -> Redirect:
+    """Collect what is due now, as the worker would within the hour."""
+    sessions = sessions_of_app(state)
+    async with transaction(sessions) as session:
+        shown = await _shown(session, actor, now)
+
+    async def work(_act: UUID) -> tuple[str, bool]:
+        paid = await collect_due(sessions, actor=actor, now=now)
+        return f"{PAGE}?done=debts.{'collected' if paid else 'none_due'}", True
+
+    with refill(request, "debts/debts.html", **shown):
+        return await once_page_in_steps(request, sessions, actor, now, work)
+
+
 async def inbox(session: AsyncSession, actor: Actor, now: datetime) -> list[InboxRow]:
     """What waits for this person to be the second."""
     del now
@@ -186,4 +233,13 @@ async def inbox(session: AsyncSession, actor: Actor, now: datetime) -> list[Inbo
     ]
 
 
-HANDLERS = [debts_page, propose_allowance, propose_write_off, propose_conflict, confirm, withdraw]
+HANDLERS = [
+    debts_page,
+    propose_allowance,
+    propose_write_off,
+    propose_conflict,
+    object_for,
+    collect,
+    confirm,
+    withdraw,
+]

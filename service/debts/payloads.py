@@ -7,7 +7,7 @@ from uuid import UUID
 
 import msgspec
 
-from service.debts.queries import DebtView, RequestView
+from service.debts.queries import CollectionView, DebtView, NoticeView, RequestView
 from service.debts.rules import LIMIT_POINTS_MAX, NOTE_LENGTH_MAX, ConflictWay, DebtStep, RequestState
 
 Note = Annotated[str, msgspec.Meta(min_length=2, max_length=NOTE_LENGTH_MAX)]
@@ -34,6 +34,55 @@ class ConflictIn(msgspec.Struct, frozen=True):
     member_id: UUID
     way: ConflictWay
     note: Note
+
+
+class ObjectionIn(msgspec.Struct, frozen=True):
+    """What is not right about what somebody is told to owe."""
+
+    words: Note
+
+
+class ObjectionForIn(msgspec.Struct, frozen=True):
+    """The same, told at the desk."""
+
+    member_id: UUID
+    note: Note
+
+
+class NoticeOut(msgspec.Struct, frozen=True):
+    """What somebody was told they owe, and what was collected of it."""
+
+    member_id: UUID
+    told_at: datetime
+    due_at: datetime
+    hundredths: int
+    collected: int
+    ended_at: datetime | None
+    objected_at: datetime | None
+    objection: str | None
+
+
+class CollectionOut(msgspec.Struct, frozen=True):
+    """What was paid from somebody's points by itself."""
+
+    member_id: UUID
+    hundredths: int
+    journal_id: int
+    collected_at: datetime
+
+
+class OwedOut(msgspec.Struct, frozen=True):
+    """What I owe for vouchers used twice, the last that I was told of it, and what was collected."""
+
+    owed: int
+    notice: NoticeOut | None
+    collections: Sequence[CollectionOut]
+
+
+class CollectedOut(msgspec.Struct, frozen=True):
+    """From how many members something was collected at this press."""
+
+    members: int
 
 
 class DebtOut(msgspec.Struct, frozen=True):
@@ -66,10 +115,15 @@ class RequestOut(msgspec.Struct, frozen=True):
 
 
 class DebtsOut(msgspec.Struct, frozen=True):
-    """Open debts, what is owed for vouchers used twice, what waits for a second person, and what was decided, the newest first."""
+    """Open debts, what is owed for vouchers used twice, what waits for a second person, and what was decided, the newest first.
+
+    Beside it who was told that it is collected, and the last fifty that were collected by itself.
+    """
 
     debts: Sequence[DebtOut]
     conflicts: Sequence[DebtOut]
+    notices: Sequence[NoticeOut]
+    collections: Sequence[CollectionOut]
     waiting: Sequence[RequestOut]
     decided: Sequence[RequestOut]
     next: str | None
@@ -97,3 +151,13 @@ def request_out(view: RequestView) -> RequestOut:
         view.decided_by,
         view.decided_at,
     )
+
+
+def notice_out(view: NoticeView) -> NoticeOut:
+    """A notice for the wire."""
+    return msgspec.convert(view, NoticeOut, from_attributes=True)
+
+
+def collection_out(view: CollectionView) -> CollectionOut:
+    """A collection for the wire."""
+    return msgspec.convert(view, CollectionOut, from_attributes=True)

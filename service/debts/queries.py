@@ -12,7 +12,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 import ledger
 from service import chart
 from service.debts.rules import DebtStep, RequestNotFound, RequestState
-from service.debts.tables import DebtRequest
+from service.debts.tables import DebtCollection, DebtNotice, DebtRequest
 from service.identity import account_names
 from service.kit.paging import PAGE_SIZE, Page, decode_cursor, encode_cursor, page_of
 
@@ -49,6 +49,32 @@ class RequestView:
     proposed_at: datetime
     decided_by: UUID | None
     decided_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class NoticeView:
+    """What somebody was told they owe, and what was collected of it, in hundredths."""
+
+    notice_id: UUID
+    member_id: UUID
+    told_at: datetime
+    due_at: datetime
+    hundredths: int
+    collected: int
+    ended_at: datetime | None
+    objected_at: datetime | None
+    objection: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class CollectionView:
+    """What was paid from somebody's points by itself."""
+
+    collection_id: UUID
+    member_id: UUID
+    hundredths: int
+    journal_id: int
+    collected_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -240,3 +266,76 @@ async def lock_request(session: AsyncSession, community_id: int, request_id: UUI
         if row.request_id == request_id:
             return row
     raise RequestNotFound
+
+
+def _notice(row: DebtNotice) -> NoticeView:
+    return NoticeView(
+        row.notice_id,
+        row.member_id,
+        row.told_at,
+        row.due_at,
+        row.hundredths,
+        row.collected,
+        row.ended_at,
+        row.objected_at,
+        row.objection,
+    )
+
+
+async def open_notices(session: AsyncSession, community_id: int) -> Mapping[UUID, NoticeView]:
+    """Who was told that it is collected and has not paid it all, by person."""
+    rows = await session.exec(
+        select(DebtNotice).where(col(DebtNotice.community_id) == community_id, col(DebtNotice.ended_at).is_(None))
+    )
+    return {row.member_id: _notice(row) for row in rows}
+
+
+async def notice_of(session: AsyncSession, community_id: int, member_id: UUID) -> NoticeView | None:
+    """The last that somebody was told, if ever."""
+    rows = await session.exec(
+        select(DebtNotice)
+        .where(col(DebtNotice.community_id) == community_id, col(DebtNotice.member_id) == member_id)
+        .order_by(col(DebtNotice.told_at).desc(), col(DebtNotice.notice_id).desc())
+        .limit(1)
+    )
+    row = rows.first()
+    return _notice(row) if row is not None else None
+
+
+async def lock_notice(session: AsyncSession, community_id: int, member_id: UUID) -> DebtNotice | None:
+    """The open notice of somebody, locked: whoever collects has done so before, or looks again afterwards."""
+    rows = await session.exec(
+        select(DebtNotice)
+        .where(
+            col(DebtNotice.community_id) == community_id,
+            col(DebtNotice.member_id) == member_id,
+            col(DebtNotice.ended_at).is_(None),
+        )
+        .with_for_update(key_share=True)
+        .execution_options(populate_existing=True)
+    )
+    return rows.one_or_none()
+
+
+async def collections(
+    session: AsyncSession, community_id: int, *, member_id: UUID | None = None, limit: int = 50
+) -> Sequence[CollectionView]:
+    """What was collected by itself, of everybody or of one person, the newest first."""
+    query = (
+        select(DebtCollection, DebtNotice)
+        .join(
+            DebtNotice,
+            sa.and_(
+                col(DebtNotice.community_id) == col(DebtCollection.community_id),
+                col(DebtNotice.notice_id) == col(DebtCollection.notice_id),
+            ),
+        )
+        .where(col(DebtCollection.community_id) == community_id)
+    )
+    if member_id is not None:
+        query = query.where(col(DebtNotice.member_id) == member_id)
+    rows = await session.exec(query.order_by(col(DebtCollection.collection_id).desc()).limit(limit))
+    return [
+        CollectionView(row.collection_id, notice.member_id, row.hundredths, row.journal_id, row.collected_at)
+        for row, notice in rows
+    ]

@@ -15,6 +15,8 @@ DECIDERS = (Role.FINANCE, Role.APPROVER)
 LIMIT_POINTS_MAX = 100_000
 """Whole points; a slip of the hand is larger than any wrong posting."""
 NOTE_LENGTH_MAX = 200
+COLLECTED_AT_ONCE = 50
+"""So many members are collected from at a press; the worker goes on until nobody is left."""
 
 
 class DebtStep(StrEnum):
@@ -43,6 +45,18 @@ class RequestState(StrEnum):
     PROPOSED = "proposed"
     DONE = "done"
     WITHDRAWN = "withdrawn"
+
+
+class NotCollected(Conflict):
+    """Nothing is collected by itself in this community: two people have not turned it on, or have turned it off."""
+
+    code: ClassVar[str] = "debts.not_collected"
+
+
+class NoticeGone(Conflict):
+    """Nothing of theirs waits to be collected, so there is nothing to object to."""
+
+    code: ClassVar[str] = "debts.notice_gone"
 
 
 class RequestNotFound(NotFound):

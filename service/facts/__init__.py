@@ -59,6 +59,9 @@ from service.facts.repairs import (
     RepairUnderWarranty,
 )
 from service.facts.vouchers import (
+    OwedCollected,
+    OwedObjected,
+    OwedTold,
     VoucherExpiring,
     VoucherExtended,
     VoucherFrozen,
@@ -107,6 +110,9 @@ __all__ = [
     "NettingDue",
     "NettingProposed",
     "NettingRefused",
+    "OwedCollected",
+    "OwedObjected",
+    "OwedTold",
     "PointsExpiring",
     "Refused",
     "RepairAccepted",

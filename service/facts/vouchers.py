@@ -72,6 +72,29 @@ class VoucherGiven(Fact, frozen=True, kw_only=True):
     member_id: UUID
 
 
+class OwedTold(Fact, frozen=True, kw_only=True):
+    """A member owes for a voucher used twice, and is told when it is paid from their points."""
+
+    notice_id: UUID
+    member_id: UUID
+    points_hundredths: int
+    days: int
+
+
+class OwedCollected(Fact, frozen=True, kw_only=True):
+    """What a member owed was paid from their points by itself."""
+
+    collection_id: UUID
+    member_id: UUID
+    points_hundredths: int
+
+
+class OwedObjected(Fact, frozen=True, kw_only=True):
+    """A member does not agree that they owe: nothing is collected until people have decided."""
+
+    notice_id: UUID
+
+
 class VoucherExpiring(Fact, frozen=True, kw_only=True):
     """A voucher ends soon."""
 

@@ -100,6 +100,15 @@ def _receipt(fact: facts.VoucherRedeemed | facts.VoucherUseReversed) -> Sequence
     return [Letter(f"/vouchers/{fact.voucher_id}", members=(fact.member_id,))]
 
 
+def _owed(fact: facts.OwedTold | facts.OwedCollected) -> Sequence[Letter]:
+    return [Letter("/owed", members=(fact.member_id,))]
+
+
+def _objected(fact: facts.OwedObjected) -> Sequence[Letter]:
+    del fact
+    return [Letter("/desk/books/debts", roles=(Role.STAFF,))]
+
+
 def _shop(fact: facts.SettlementClosed | facts.DisputeResolved | facts.SettlementPaid) -> Sequence[Letter]:
     return [Letter(f"/shop/settlements/{fact.settlement_id}", organisation=fact.merchant_id)]
 
@@ -180,6 +189,9 @@ POST: dict[type[Fact], Callable[..., Sequence[Letter]]] = {
     facts.VoucherTakenOver: _voucher,
     facts.VoucherGiven: _voucher,
     facts.PointsExpiring: _hours,
+    facts.OwedTold: _owed,
+    facts.OwedCollected: _owed,
+    facts.OwedObjected: _objected,
     facts.SettlementClosed: _shop,
     facts.DisputeResolved: _shop,
     facts.SettlementPaid: _shop,

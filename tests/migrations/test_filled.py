@@ -42,6 +42,10 @@ INSERT INTO answered (community_id, member_id, key, fingerprint, status, body, a
 SELECT community_id, member_id, 'once', '\\x00', 204, '{"content": null}', now() FROM member LIMIT 1;
 INSERT INTO scan_refusal (community_id, device_id, nonce, member_id, asked, code, answer, is_invalid, refused_at)
 SELECT community_id, gen_random_uuid(), gen_random_uuid(), member_id, '\\x00', 'unknown', '{}', true, now() FROM member LIMIT 1;
+INSERT INTO debt_notice (community_id, notice_id, member_id, told_at, due_at, hundredths, collected)
+SELECT community_id, gen_random_uuid(), member_id, now(), now() + interval '7 days', 500, 100 FROM member LIMIT 1;
+INSERT INTO debt_collection (community_id, collection_id, notice_id, hundredths, journal_id, collected_at)
+SELECT community_id, gen_random_uuid(), notice_id, 100, 1, now() FROM debt_notice LIMIT 1;
 INSERT INTO static_use
 SELECT community_id, gen_random_uuid(), gen_random_uuid(), member_id, now(), 1500, false, true FROM member LIMIT 1;
 INSERT INTO static_lock SELECT community_id, gen_random_uuid(), 1, member_id, false, now() FROM member LIMIT 1;
