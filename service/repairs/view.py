@@ -1,7 +1,7 @@
 """An order as pages and the interface show it: the same for both, with names, prices, photos, history and the code."""
 
 from collections.abc import Sequence
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from uuid import UUID
 
 from litestar import Response
@@ -130,9 +130,9 @@ async def month_out(session: AsyncSession, actor: Actor, day: date) -> MonthOut:
     )
 
 
-async def classes_out(session: AsyncSession, actor: Actor, day: date, now: datetime) -> ClassMonthOut:
-    """The month of a day by class of household, once it is over. The look leaves a line."""
-    first, until = month_of(day)
+async def classes_out(session: AsyncSession, actor: Actor, day: date | None, now: datetime) -> ClassMonthOut:
+    """The month of a day by class of household, the last that is over unless said otherwise. The look leaves a line."""
+    first, until = month_of(day or local_day(now).replace(day=1) - timedelta(days=1))
     if until > local_day(now):
         raise MonthNotOver(until)
     found = await counts_by_class(session, actor.community_id, await month_jobs(session, actor, first, until))

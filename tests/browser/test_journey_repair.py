@@ -281,3 +281,9 @@ def test_the_desk_writes_a_call_down_and_reads_the_month(visit: Visitor) -> None
     judged(wu, live, "called")
     wu.goto(f"{origin}/desk/repairs/month")
     judged(wu, live, "month")
+    wu.goto(f"{origin}/desk/repairs/month/classes")
+    judged(wu, live, "classes")
+    for way in ("phone", "elder"):
+        page = visit.page("wu", elder=way == "elder")
+        page.goto(f"{origin}/desk/repairs/month/classes")
+        judged(page, live, f"classes-{way}")

@@ -62,9 +62,12 @@ async def test_only_a_month_that_is_over_and_only_with_a_line_of_the_look(app, c
     assert (seen.status_code, seen.json()["items"]) == (200, [])
     assert "孤寡" not in page.text
     assert (await jobs.clients["li"].get(PATH, params=month)).status_code == 403
+    last = await wu.get(PATH)
+    assert (last.status_code, last.json()["begins"]) == (200, month["day"][:8] + "01")
+    assert f"day={month['day'][:8]}01" in (await wu.get("/desk/repairs/month/classes")).text
     async with app.state.engine.connect() as connection:
         lines = await connection.exec_driver_sql("SELECT actor_id FROM audit WHERE action = 'repairs.classes_seen'")
-        assert [row.actor_id for row in lines] == [wu.actor.member_id] * 2
+        assert [row.actor_id for row in lines] == [wu.actor.member_id] * 4
 
 
 async def test_three_households_are_counted_by_the_class_of_the_day(app, town, wu, zheng, clock, granny_at_home):

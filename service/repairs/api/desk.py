@@ -76,9 +76,9 @@ async def month_classes(
     session: NamedDependency[AsyncSession],
     actor: NamedDependency[Actor],
     now: NamedDependency[datetime],
-    day: FromQuery[date],
+    day: FromQuery[date | None] = None,
 ) -> ClassMonthOut:
-    """The month of a day, once it is over, by class of household: sums of three households and more. The look leaves a line."""
+    """A month that is over, the last unless said otherwise, by class of household: sums of three and more. The look leaves a line."""
     return await classes_out(session, actor, day, now)
 
 

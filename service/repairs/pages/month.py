@@ -24,6 +24,7 @@ from service.repairs.pages.shared import AnyRequest, trades
 from service.repairs.payloads import SkillsForm
 from service.repairs.payloads_month import SheetOut
 from service.repairs.queries.desk import repairers
+from service.repairs.queries.month import month_of
 from service.repairs.rules import DISPATCHERS
 from service.repairs.view import classes_out, month_out
 
@@ -92,10 +93,12 @@ async def month_classes(
     session: NamedDependency[AsyncSession],
     actor: NamedDependency[Actor],
     now: NamedDependency[datetime],
-    day: FromQuery[date],
+    day: FromQuery[date | None] = None,
 ) -> Template:
-    """The same month by class of household, in sums of three households and more."""
+    """A month that is over by class of household, in sums of three households and more; the last unless said otherwise."""
     sheet = await classes_out(session, actor, day, now)
+    before = (sheet.begins - timedelta(days=1)).replace(day=1)
+    is_next_over = month_of(sheet.until)[1] <= local_day(now)
     others = {"none": _("没有类别"), "rest": _("其余（不足三户的合在一起）")}
     names = {each.kind: others.get(each.kind) or translate(f"household.{each.kind}") for each in sheet.items}
     return page(
@@ -105,6 +108,8 @@ async def month_classes(
         sheet=sheet,
         names=names,
         month_url=f"/desk/repairs/month?day={sheet.begins.isoformat()}",
+        before_url=f"/desk/repairs/month/classes?day={before.isoformat()}",
+        next_url=f"/desk/repairs/month/classes?day={sheet.until.isoformat()}" if is_next_over else None,
     )
 
 
