@@ -78,7 +78,7 @@ async def month_classes(
     now: NamedDependency[datetime],
     day: FromQuery[date | None] = None,
 ) -> ClassMonthOut:
-    """A month that is over, the last unless said otherwise, by class of household: sums of three and more. The look leaves a line."""
+    """A month that is over, the last unless said otherwise, by class of household: sums of three and more. The look is logged."""
     return await classes_out(session, actor, day, now)
 
 
