@@ -158,7 +158,9 @@ async def roaming_offers(session: AsyncSession, book: int, merchant_id: UUID) ->
 async def revoked_since(session: AsyncSession, book: int, *, after: datetime | None, now: datetime) -> tuple[int, ...]:
     """Roaming vouchers that are not to be accepted without a network, of those that changed since; all when never asked before.
 
-    A transaction that began before and ends after an answer is in the next one: ten minutes are told twice.
+    Those of whoever has two strikes are among them, and of whoever owes for a voucher used twice: what they hold of this class
+    was issued before, and each could be used twice again. A transaction that began before and ends after an answer is in the
+    next one: ten minutes are told twice.
     """
     found = await session.execute(
         text("""
@@ -168,9 +170,11 @@ async def revoked_since(session: AsyncSession, book: int, *, after: datetime | N
          UNION
         SELECT v.voucher_id FROM redemption.voucher v
           JOIN (SELECT s.community_id, s.member_id FROM redemption.strike s
+                  LEFT JOIN ledger.account a ON a.community_id = s.community_id AND a.unit = 'point'
+                   AND a.code = 'owed:' || replace(CAST(s.member_id AS text), '-', '')
                  WHERE s.community_id = :book AND s.withdrawn_at IS NULL
-                 GROUP BY s.community_id, s.member_id
-                HAVING count(*) >= 2
+                 GROUP BY s.community_id, s.member_id, a.balance
+                HAVING (count(*) >= 2 OR a.balance < 0)
                    AND max(s.at) > coalesce(CAST(:after AS timestamptz), '-infinity') - interval '10 minutes') struck
             ON v.community_id = struck.community_id AND v.member_id = struck.member_id
          WHERE v.offline_class = 2 AND v.state IN ('ISSUED', 'PART_USED') AND v.expires_at > :now
