@@ -39,7 +39,7 @@ def said(verdict: Mapping[str, Any], *, answer_url: str | None = None, url_label
     answer = ScanOut(
         state=state,
         code=code,
-        title=translate(f"scan.{state}"),
+        title=translate("scan.compare" if code == COMPARE else f"scan.{state}"),
         detail=_detail(state, code, verdict, received),
         item=str(verdict.get("title") or ""),
         value=_value(verdict),

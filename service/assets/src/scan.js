@@ -1,10 +1,11 @@
 // The shop's scanner (vouchers/scanner.html): a code is seen, one request goes out, one full-screen answer comes back; without
 // an answer a phone that is a device of the shop answers for itself.
 import { camera } from './camera.js';
+import { keeping } from './keep.js';
 import { uuid7 } from './shop/bytes.js';
 import { install } from './shop/install.js';
 import { failed, isDown, onLine, worked } from './shop/line.js';
-import { kept } from './shop/store.js';
+import { kept as stored } from './shop/store.js';
 import { say } from './shop/words.js';
 import { headers } from './token.js';
 import { stayAwake } from './wake.js';
@@ -21,7 +22,7 @@ const AGAIN_MS = 2000;
 // Frequency, seconds, times, and the pattern of the phone's motor. Either alone tells the states apart.
 const FEEL = {
   ok: [880, 0.15, 1, [80]], used: [440, 0.2, 2, [80, 60, 80]], refused: [220, 0.35, 1, [300]],
-  question: [550, 0.2, 3, [60, 40, 60]], offline: [660, 0.1, 1, [40]],
+  question: [550, 0.2, 3, [60, 40, 60]], offline: [660, 0.1, 1, [40]], kept: [660, 0.15, 2, [80, 60]],
 };
 
 let last = { code: '', at: -SAME_CODE_MS };
@@ -32,6 +33,9 @@ let undoable = null;
 let pieces = null;
 let again = null;
 const anew = part('again').textContent;
+const { keptTitle, keptDetail, compareTitle, compareKeep } = root.dataset;
+const KEPT = { state: 'kept', heading: keptTitle, detail: keptDetail, leave: true };
+const COMPARE = { state: 'question', title: compareTitle, compare: compareKeep };
 let shop = null; // what a device of the shop can do by itself (shop-here.js)
 let own = null;
 let clerk = null;
@@ -72,7 +76,7 @@ function show(answer) {
   eye.pause(true);
   part('msg').textContent = root.dataset.aim;
   result.className = `result ${state}`;
-  part('title').textContent = answer.title ?? '';
+  part('title').textContent = answer.heading ?? answer.title ?? '';
   part('what').textContent = [answer.item, answer.value, answer.who].filter(Boolean).join(' ');
   part('detail').textContent = answer.detail ?? '';
   if (performance.getEntriesByName('seen').length) performance.measure('verdict', 'seen');
@@ -114,9 +118,12 @@ async function post(url, body, budget = ANSWER_MS) {
   try {
     const reply = await fetch(url, {
       method: 'POST', credentials: 'same-origin', signal: patience.signal, body: JSON.stringify(body),
-      headers: { 'Content-Type': 'application/json', Accept: 'application/json', ...headers() },
+      headers: { 'Content-Type': 'application/json', Accept: 'application/json', ...(body.key && { 'Idempotency-Key': body.key }), ...headers() },
     });
+    if (reply.status === 204) return { state: 'ok' };
     const answer = await reply.json();
+    if (answer.token) return { ...answer, ...KEPT, item: answer.title };
+    if (answer.code === 'vouchers.scan_compare' && !answer.state) return { ...COMPARE, detail: answer.title };
     // What the service says of itself while it cannot take a use: the use waits, with its number, for the next press.
     if (reply.status >= 500) throw Object.assign(new Error(String(reply.status)), { said: answer.title });
     // A refusal from outside the counter, for example an ended session, says its sentence in the title.
@@ -200,6 +207,12 @@ async function redeem(code) {
   performance.mark('seen');
   await ready;
   const at = now();
+  if (kept.isNext()) {
+    // What this phone took of it is not sent yet: the server would keep what is used.
+    if (await shop?.mustAnswer(code)) show({ state: 'refused', title: root.dataset.failed, detail: say('send_first') });
+    else kept.take(code, at);
+    return null;
+  }
   const body = { nonce: uuid7(at), code, scanned_at: new Date(at).toISOString() };
   return ask(root.dataset.action, body, (answer) => {
     shop?.remembered(code, answer);
@@ -250,7 +263,7 @@ const until = async (work) => {
 };
 
 async function serve() {
-  if (await kept('device').catch(() => null)) {
+  if (await stored('device').catch(() => null)) {
     await until(() => load(root.dataset.here));
     shop = window.linliShop;
   }
@@ -288,11 +301,22 @@ function back() {
 }
 
 onLine((up) => {
+  kept.offer(up);
   net(up ? '' : own ? shop.say('offline') : say('not_enrolled'));
   if (up && own) shop.sync().finally(back);
   else if (up) back();
 });
 const eye = camera(part('camera'), seen);
+const kept = keeping({
+  root, part, ask, show,
+  send: async (url, body) => (await reach(url, body)).answer?.state,
+  say: (text) => { part('msg').textContent = text; },
+  used(nonce, answer) {
+    shop?.remembered(null, answer);
+    if (answer.undo_until) offerUndo({ nonce }, answer.undo_until);
+  },
+  barred: async (voucher, quantity) => shop?.barredFromUse(voucher, quantity),
+});
 stayAwake();
 install(root.dataset.worker);
 serve();

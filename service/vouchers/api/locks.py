@@ -60,6 +60,7 @@ async def lock(
             str(voucher.voucher_id),
             kept.token,
             kept.until,
+            int((kept.until - now).total_seconds()),
             voucher.title,
             voucher.points_each + voucher.subsidy_points_each,
             voucher.cash_fen_each,

@@ -23,6 +23,8 @@ class KeptOut(msgspec.Struct):
     voucher_id: str
     token: UUID
     until: datetime
+    seconds_left: int
+    """For a phone whose clock is wrong."""
     title: str
     points: int
     cash_fen: int

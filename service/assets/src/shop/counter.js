@@ -118,15 +118,20 @@ const ONLY_THERE = ['short', 'P'];
 // Before the server is asked about such a code. Why it must not be, or nothing.
 export async function barredFrom(code) {
   const read = parse(code);
-  if (!own || !ONLY_THERE.includes(read.form)) return null;
-  return await mayAsk(read.voucher ?? null).catch(() => true) ? null : refusal('send_first');
+  return ONLY_THERE.includes(read.form) ? barredFromUse(read.voucher ?? null) : null;
+}
+
+// The same for a voucher that is used by the counter's lock and without its code.
+export async function barredFromUse(voucher, quantity) {
+  if (!own) return null;
+  return await mayAsk(voucher, quantity).catch(() => true) ? null : refusal('send_first');
 }
 
 // What the server took is counted here as well, until the next snapshot: the network may go the moment after.
 export async function remembered(code, answer) {
   if (!own) return;
   const used = answer.state === 'ok' ? { voucher: answer.voucher_id, quantity: answer.quantity } : null;
-  if (ONLY_THERE.includes(parse(code).form)) await heard(used).catch(() => {});
+  if (!code || ONLY_THERE.includes(parse(code).form)) await heard(used).catch(() => {});
   else if (used) await within(['used'], 'readwrite', (stores) => countUse(stores, used)).catch(() => {});
 }
 
