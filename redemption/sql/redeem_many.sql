@@ -16,6 +16,7 @@ CREATE FUNCTION redemption.redeem_many(
     SET jit = off
 AS $$
 DECLARE
+    v_held bigint[];
     v_plain int[];
     v_moving int[];
     v_counts int[];
@@ -28,10 +29,11 @@ DECLARE
     v_details jsonb[];
     v_written bigint;
 BEGIN
-    -- As everywhere: the vouchers first, in the order of their numbers, the head of the book last.
-    PERFORM FROM redemption.voucher v
-      WHERE v.community_id = p_community AND v.voucher_id = ANY (p_voucher_id)
-      ORDER BY v.voucher_id FOR NO KEY UPDATE;
+    -- As everywhere: the vouchers first, in the order of their numbers, the head of the book last. One that somebody else holds is not
+    -- waited for: its scan waits alone.
+    v_held := ARRAY(SELECT v.voucher_id FROM redemption.voucher v
+                     WHERE v.community_id = p_community AND v.voucher_id = ANY (p_voucher_id)
+                     ORDER BY v.voucher_id FOR NO KEY UPDATE SKIP LOCKED);
 
     WITH asked AS MATERIALIZED (
         SELECT u.*, row_number() OVER (PARTITION BY u.voucher_id ORDER BY u.j) AS of_voucher, row_number() OVER (PARTITION BY u.device_id ORDER BY u.j) AS of_device
@@ -42,7 +44,7 @@ BEGIN
           FROM asked a
          CROSS JOIN LATERAL (SELECT x AS voucher FROM redemption.voucher x
                               WHERE x.community_id = p_community AND x.voucher_id = a.voucher_id LIMIT 1) v
-         WHERE a.of_voucher = 1 AND a.of_device = 1 AND a.code_seq IS NOT NULL
+         WHERE a.voucher_id = ANY (v_held) AND a.of_voucher = 1 AND a.of_device = 1 AND a.code_seq IS NOT NULL
            AND NOT EXISTS (SELECT FROM redemption.use u
                             WHERE u.community_id = p_community AND u.device_id = a.device_id AND u.nonce = a.nonce)
            AND NOT EXISTS (SELECT FROM redemption.offline_record o

@@ -11,6 +11,7 @@ import logging
 import os
 import queue
 import sys
+import time
 import traceback
 from datetime import UTC, datetime
 from logging.handlers import QueueHandler, QueueListener, RotatingFileHandler
@@ -24,6 +25,8 @@ from structlog.typing import EventDict
 
 LINES_WAITING_MAX = 10_000
 FILE_BYTES_MAX, FILES_KEPT = 8_000_000, 5
+LOOK_SECONDS = 0.05
+"""How often lines are looked for: to be woken by each would cost every request more than its line does."""
 LEAVE_SECONDS = 2.0
 """So long the last lines are waited for when the process ends."""
 
@@ -154,6 +157,16 @@ class _Waiting(_Counting, QueueHandler):
 
 
 class _Writer(QueueListener):
+    def dequeue(self, block: bool) -> logging.LogRecord:  # noqa: FBT001  (the library's name)
+        """The next line, when it is there."""
+        while True:
+            try:
+                return super().dequeue(block=False)
+            except queue.Empty:
+                if not block:
+                    raise
+            time.sleep(LOOK_SECONDS)
+
     def stop(self) -> None:
         """Let the last lines be written, but never wait for a stream that takes none."""
         thread, self._thread = self._thread, None

@@ -10,7 +10,6 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 import redemption
 from redemption import CodeKeys
-from service.communities import organisations_by_ids
 from service.identity import CardLocked, CardUnknown, NoCard, card_by_code, cards_of, check_pin, people_by_ids
 from service.kit.access import Actor
 from service.kit.db import Sessions, transaction
@@ -19,7 +18,7 @@ from service.vouchers.actions import cards, desk_uses
 from service.vouchers.actions.keeping import found
 from service.vouchers.browser import uuid_cookie
 from service.vouchers.payloads import ScanOut
-from service.vouchers.queries.counter import Shop, today
+from service.vouchers.queries.counter import Shop
 from service.vouchers.rules import ScanState
 from service.vouchers.said import said
 
@@ -65,7 +64,7 @@ async def pay_by_card(
         if scan.is_accepted and UUID(scan.detail["member_id"]) != card.member_id:
             # Somebody else's voucher under this holder's PIN: the transaction goes back with the refusal.
             raise CardUnknown
-        return said(await verdict_of(session, actor, shop, scan, card.tail, now))
+        return said(verdict_of(scan, card.tail))
 
 
 async def use_at_desk(
@@ -123,35 +122,21 @@ async def use_at_desk(
         if scan.verdict == "redeemed":
             desk_uses.note_pin(session, actor=actor, nonce=nonce, scan=scan, shop_id=shop_id, now=now)
             desk_uses.redeemed(session, actor, scan, actor.member_id, shop_id, now)
-        return await desk_answer(session, actor, scan, shop_id, now)
+        return await desk_answer(session, actor, scan)
 
 
-async def desk_answer(
-    session: AsyncSession, actor: Actor, scan: redemption.Scan, shop_id: UUID, now: datetime
-) -> ScanOut:
+async def desk_answer(session: AsyncSession, actor: Actor, scan: redemption.Scan) -> ScanOut:
     """What the desk's screen says about a use: as the counter's, with the end of the holder's card number."""
-    shops = await organisations_by_ids(session, actor.community_id, {shop_id})
-    shop = Shop(shop_id, shops[shop_id].name if shop_id in shops else "", is_owner=False)
     tail = ""
     if scan.is_accepted:
         holder = UUID(scan.detail["member_id"])
         tail = (await people_by_ids(session, actor.community_id, {holder}))[holder].card_no[-4:]
-    return said(await verdict_of(session, actor, shop, scan, tail, now))
+    return said(verdict_of(scan, tail))
 
 
-async def verdict_of(
-    session: AsyncSession, actor: Actor, shop: Shop, scan: redemption.Scan, tail: str, now: datetime
-) -> Mapping[str, Any]:
+def verdict_of(scan: redemption.Scan, tail: str) -> Mapping[str, Any]:
     """A verdict of the library with what the result screen shows beside it."""
-    if not scan.is_accepted:
-        state = _COLOURS.get(scan.verdict, ScanState.REFUSED)
-        return {**scan.detail, "state": state, "code": f"vouchers.scan_{scan.verdict}"}
-    sums = await today(session, actor, shop, now=now, undo_minutes=0)
-    return {
-        **scan.detail,
-        "state": ScanState.OK,
-        "code": "vouchers.redeemed",
-        "card_tail": tail,
-        "today_count": sums.count,
-        "today_points": sums.points,
-    }
+    if scan.is_accepted:
+        return {**scan.detail, "state": ScanState.OK, "code": "vouchers.redeemed", "card_tail": tail}
+    state = _COLOURS.get(scan.verdict, ScanState.REFUSED)
+    return {**scan.detail, "state": state, "code": f"vouchers.scan_{scan.verdict}"}

@@ -47,9 +47,8 @@ def said(verdict: Mapping[str, Any], *, answer_url: str | None = None, url_label
         undo_until=undo_until(received) if state == ScanState.OK and received else None,
     )
     if state == ScanState.OK:
-        answer.today_count = str(verdict["today_count"])
-        answer.today_points = points(int(verdict["today_points"]) * 100)
         # A phone counts what it heard was used, whatever way the code was said.
+        answer.points = int(verdict["points"]) + int(verdict["subsidy_points"])
         answer.voucher_id, answer.quantity = str(verdict["voucher_id"]), int(verdict["quantity"])
         return answer
     if code == COMPARE:
@@ -113,8 +112,8 @@ def answered(answer: ScanOut) -> Response[ScanOut]:
     return Response(answer, status_code=int(answer.status), media_type="application/problem+json")
 
 
-def undone(use: redemption.Use, count: int, points_today: int) -> ScanOut:
-    """The screen after an undo: the points are back and the day's sums are smaller."""
+def undone(use: redemption.Use) -> ScanOut:
+    """The screen after an undo: the points are back with the voucher."""
     return ScanOut(
         state=ScanState.OK,
         code="vouchers.use_reversed",
@@ -124,6 +123,5 @@ def undone(use: redemption.Use, count: int, points_today: int) -> ScanOut:
         value=_("{points} 分").format(points=points((use.points + use.subsidy_points) * 100)),
         who="",
         undo_until=None,
-        today_count=str(count),
-        today_points=points(points_today * 100),
+        points=-(use.points + use.subsidy_points),
     )

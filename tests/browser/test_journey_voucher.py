@@ -133,6 +133,12 @@ def undone_and_used_again(barber: Page, second: Page, chen: Page) -> None:
     expect(barber.locator("#code")).to_have_value(short)
     barber.locator("#code").press("Enter")
     answered(barber, "ok", "核销成功", HAIRCUT)
+    expect(barber.locator("[data-count]")).to_have_text("1")
+    # The shop's other phone counted nothing of it; it learns the day when somebody looks at it again.
+    expect(second.locator("[data-count]")).to_have_text("0")
+    second.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
+    expect(second.locator("[data-count]")).to_have_text("1")
+    expect(second.locator("[data-points]")).to_have_text("20")
 
 
 def test_what_is_refused_is_red_and_says_why(counter: tuple[Camera, Visitor], visit: Visitor) -> None:

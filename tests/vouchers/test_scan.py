@@ -21,7 +21,7 @@ async def test_a_scan_redeems_and_says_what_to_hand_over(app, phone, haircut, cl
     said = answer.json()
     assert (said["state"], said["item"], said["value"]) == ("ok", "理发一次", "20 分")
     assert said["who"] == "卡号尾号 0001"
-    assert (said["today_count"], said["today_points"]) == ("1", "20")
+    assert said["points"] == 20
     assert said["undo_until"] is not None
     assert await rows(app, "SELECT fact FROM outbox WHERE fact = 'VoucherRedeemed'") != []
     assert len(await rows(app, "SELECT 1 FROM audit WHERE action = 'vouchers.redeemed'")) == 1

@@ -19,6 +19,8 @@ const BUDGET_MS = 1500;
 const RELOAD_AFTER_MS = 30_000;
 const GREEN_MS = 2500;
 const AGAIN_MS = 2000;
+const RECOUNT_MS = 60_000;
+const REVERSED = 'vouchers.use_reversed';
 // Frequency, seconds, times, and the pattern of the phone's motor. Either alone tells the states apart.
 const FEEL = {
   ok: [880, 0.15, 1, [80]], used: [440, 0.2, 2, [80, 60, 80]], refused: [220, 0.35, 1, [300]],
@@ -28,6 +30,7 @@ const FEEL = {
 let last = { code: '', at: -SAME_CODE_MS };
 let open = false;
 let leave = 0;
+let counted = performance.now();
 let sound = null;
 let undoable = null;
 let pieces = null;
@@ -67,6 +70,7 @@ function close() {
   root.inert = false;
   last.at = performance.now();
   eye.pause(false);
+  if (last.at - counted > RECOUNT_MS) recount();
 }
 
 function show(answer) {
@@ -99,9 +103,24 @@ function show(answer) {
   root.inert = true;
   [way, part('take'), part('again'), part('next')].find((button) => !button.hidden).focus();
   feel(state);
-  if (answer.today_count !== undefined) part('count').textContent = answer.today_count;
-  if (answer.today_points !== undefined) part('points').textContent = answer.today_points;
+  if (answer.points !== undefined) tally(Number(part('count').textContent) + (answer.code === REVERSED ? -1 : 1), Number(part('points').dataset.points) + answer.points);
   if (state === 'ok' || answer.leave) leave = setTimeout(close, GREEN_MS);
+}
+
+// The day as this phone knows it: what the page said, and what was answered since.
+function tally(uses, points) {
+  part('count').textContent = uses;
+  part('points').textContent = points.toLocaleString('en');
+  part('points').dataset.points = points;
+}
+
+// What other phones of the shop took, and what this one has sent meanwhile. What was answered while it was asked is not in it.
+async function recount() {
+  if (root.dataset.shell || document.hidden) return;
+  counted = performance.now();
+  const before = part('count').textContent;
+  const day = await fetch('/api/shop/today').then((reply) => reply.ok && reply.json()).catch(() => null);
+  if (day && part('count').textContent === before) tally(day.count, day.points);
 }
 
 function countPieces(more) {
@@ -303,9 +322,10 @@ function back() {
 onLine((up) => {
   kept.offer(up);
   net(up ? '' : own ? shop.say('offline') : say('not_enrolled'));
-  if (up && own) shop.sync().finally(back);
+  if (up && own) shop.sync().finally(back).finally(recount);
   else if (up) back();
 });
+document.addEventListener('visibilitychange', recount);
 const eye = camera(part('camera'), seen);
 const kept = keeping({
   root, part, ask, show,

@@ -118,10 +118,8 @@ async def ask_second(
     return desk_use_id
 
 
-async def agree(
-    session: AsyncSession, *, actor: Actor, desk_use_id: UUID, now: datetime
-) -> tuple[redemption.Scan, UUID]:
-    """Use the voucher as the second person; answers with the verdict and the shop. A no leaves the question waiting.
+async def agree(session: AsyncSession, *, actor: Actor, desk_use_id: UUID, now: datetime) -> redemption.Scan:
+    """Use the voucher as the second person; answers with the verdict. A no leaves the question waiting.
 
     The row's lock makes two who agree one use; whoever agreed gets the same answer again.
     """
@@ -169,7 +167,7 @@ async def agree(
             scan.detail["seq"],
         )
         redeemed(session, actor, scan, first.member_id, asked.shop_id, now)
-    return scan, asked.shop_id
+    return scan
 
 
 async def refuse(session: AsyncSession, *, actor: Actor, desk_use_id: UUID, now: datetime) -> None:

@@ -26,13 +26,13 @@ from service.vouchers.queries.counter import Shop, use_at
 from service.vouchers.rules import UndoNeedsReason, UndoOver, UseNotFound, key_for, undo_until
 
 _REDEEM = """
-SELECT redeem_at_desk($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)::text
+SELECT redeem_at_desk($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)::text
 """
 _REDEEM_STATIC = """
 SELECT redeem_static_at_desk($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)::text
 """
 _REDEEM_MANY = """
-SELECT redeem_many_at_desk($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)::text[]
+SELECT redeem_many_at_desk($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)::text[]
 """
 _FAULTS = {
     CodeVerdict.MALFORMED: "malformed",
@@ -107,7 +107,7 @@ async def redeem_scan(desk: Desk, cookie: str, scan: Scan, now: datetime) -> Map
         now=now,
     )
     if question.read.verdict in STATIC:
-        return await _redeem(question, _REDEEM_STATIC, scan.is_compared)
+        return await _redeem(question, _REDEEM_STATIC, scan.is_compared, day_began(now))
     if question.read.voucher_id is None or question.read.verdict in _FAULTS or (scan.quantity or 1) != 1:
         return await _redeem(question)
     rows = frozenset((question.device_id, question.read.voucher_id))
@@ -131,7 +131,6 @@ async def _redeem(asked: _Question, query: str = _REDEEM, *more: object) -> Mapp
             asked.scan.quantity,
             min(asked.scan.scanned_at, asked.now),
             local_day(asked.now),
-            day_began(asked.now),
             asked.request_id,
             asked.now,
             *more,
@@ -154,7 +153,6 @@ async def _redeem_many(asked: Sequence[_Question]) -> Sequence[Mapping[str, Any]
             [one.scan.quantity for one in asked],
             [min(one.scan.scanned_at, one.now) for one in asked],
             local_day(now),
-            day_began(now),
             [one.request_id for one in asked],
             now,
         )

@@ -78,8 +78,7 @@ async def undo(
         cast("Keyring", state.keyring), request.cookies.get(SESSION_COOKIE, ""), uuid_cookie(request, DEVICE_COOKIE)
     )
     use = await counter.undo_scan(session, actor=actor, shops=shops, device_id=device, nonce=data.nonce, now=now)
-    sums = await today(session, actor, shops[use.merchant_id], now=now, undo_minutes=0)
-    return answered(undone(use, sums.count, sums.points))
+    return answered(undone(use))
 
 
 @get("/api/shop/today", opt=allow(*COUNTER))
@@ -132,7 +131,6 @@ async def reverse(
         use = await counter.undo_use(
             session, actor=actor, shops=shops, voucher_id=voucher_id, seq=seq, reason=data.reason, now=now
         )
-        sums = await today(session, actor, shops[use.merchant_id], now=now, undo_minutes=0)
-        return undone(use, sums.count, sums.points)
+        return undone(use)
 
     return await once(request, session, actor, now, work)

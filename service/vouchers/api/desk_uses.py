@@ -124,9 +124,9 @@ async def agree(
     now: NamedDependency[datetime],
 ) -> Response[ScanOut]:
     """Use it as the second person; the same person again gets the same answer."""
-    scan, shop_id = await desk_uses.agree(session, actor=actor, desk_use_id=desk_use_id, now=now)
+    scan = await desk_uses.agree(session, actor=actor, desk_use_id=desk_use_id, now=now)
     await session.flush()
-    return answered(await desk_answer(session, actor, scan, shop_id, now))
+    return answered(await desk_answer(session, actor, scan))
 
 
 @post("/api/desk/uses/{desk_use_id:uuid}/refusal", opt=SECONDS, status_code=204)

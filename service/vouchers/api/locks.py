@@ -93,7 +93,7 @@ async def use(
         is_compared=data.compared,
         now=now,
     )
-    return answered(await desk_answer(session, actor, scan, here.organisation_id, now))
+    return answered(await desk_answer(session, actor, scan))
 
 
 @post("/api/shop/locks/{voucher_id:int}/release", opt=allow(*COUNTER), status_code=204)

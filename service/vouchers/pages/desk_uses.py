@@ -164,9 +164,9 @@ async def agree(
     now: NamedDependency[datetime],
 ) -> Template:
     """Use it as the second person. A reload gets the same answer."""
-    scan, shop_id = await desk_uses.agree(session, actor=actor, desk_use_id=desk_use_id, now=now)
+    scan = await desk_uses.agree(session, actor=actor, desk_use_id=desk_use_id, now=now)
     await session.flush()
-    return _result(request, await desk_answer(session, actor, scan, shop_id, now))
+    return _result(request, await desk_answer(session, actor, scan))
 
 
 @post("/desk/uses/{desk_use_id:uuid}/refuse", opt=SECONDS, include_in_schema=False)

@@ -132,6 +132,7 @@ def scanner_context() -> dict[str, Any]:
         "typed_action": "/shop/redeem",
         "shop_name": "",
         "today_count": "",
+        "today_sum": 0,
         "today_points": "",
         "today_url": "/shop/today",
         "back_url": "/shop/today",

@@ -108,7 +108,7 @@ async def use(
         is_compared=form.compared,
         now=now,
     )
-    answer = await desk_answer(session, actor, scan, here.organisation_id, now)
+    answer = await desk_answer(session, actor, scan)
     if scan.verdict in ("compare", "static_day"):
         # It is still kept: asked again with the box, fewer pieces, or let go.
         voucher = await redemption.voucher(session, actor.community_id, voucher_id)

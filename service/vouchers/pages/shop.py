@@ -78,6 +78,7 @@ async def scanner_page(
         | {
             "shop_name": shop.name,
             "today_count": found.count,
+            "today_sum": found.points,
             "today_points": points(found.points * 100),
             "clerk": actor.member_id,
             "worker_url": worker_url(request),

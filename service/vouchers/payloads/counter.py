@@ -38,8 +38,8 @@ class ScanOut(msgspec.Struct):
     value: str
     who: str
     undo_until: datetime | None
-    today_count: str | msgspec.UnsetType = msgspec.UNSET
-    today_points: str | msgspec.UnsetType = msgspec.UNSET
+    points: int | msgspec.UnsetType = msgspec.UNSET
+    """What the shop earned by this, the sponsor's share included; what an undo took back is below zero."""
     url: str | None = None
     url_label: str | None = None
     compare: str | msgspec.UnsetType = msgspec.UNSET

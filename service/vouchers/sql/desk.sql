@@ -43,22 +43,11 @@ CREATE OR REPLACE FUNCTION desk_locked_for(p_community bigint, p_member uuid, p_
             AND f.refused_at > p_now - make_interval(mins => b.minutes::int))) >= b.most
 $$;
 
--- What the result screen shows of some scans. A voucher's owner is known there by the tail of the card number only. Whoever used one
--- learns what the shop took today, too.
-CREATE OR REPLACE FUNCTION desk_answers(
-    p_community bigint, p_state text, p_code text, p_details jsonb[], p_shops uuid[], p_day_began timestamptz
-) RETURNS jsonb[]
+-- What the result screen shows of some scans. A voucher's owner is known there by the tail of the card number only.
+CREATE OR REPLACE FUNCTION desk_answers(p_community bigint, p_state text, p_code text, p_details jsonb[], p_shops uuid[]) RETURNS jsonb[]
     LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_generic_plan SET enable_seqscan = off AS $$
 BEGIN
     RETURN (
-        WITH today AS MATERIALIZED (
-            SELECT s.shop, jsonb_build_object('today_count', t.uses, 'today_points', t.points) AS sums
-              FROM (SELECT DISTINCT x.shop FROM unnest(p_shops) x (shop) WHERE p_state = 'ok') s
-             CROSS JOIN LATERAL (SELECT count(*) AS uses, coalesce(sum(u.points + u.subsidy_points), 0) AS points
-                                   FROM redemption.use u
-                                  WHERE u.community_id = p_community AND u.merchant_id = s.shop AND u.received_at >= p_day_began
-                                    AND u.state <> 'REVERSED') t
-        )
         SELECT array_agg(
                    CASE WHEN a.shop IS NOT NULL THEN
                        jsonb_build_object('state', p_state, 'code', p_code, 'shop_id', a.shop)
@@ -67,7 +56,6 @@ BEGIN
                               'points', a.detail -> 'points', 'subsidy_points', a.detail -> 'subsidy_points', 'cash_fen', a.detail -> 'cash_fen',
                               'quantity', a.detail -> 'quantity', 'open', a.detail -> 'open', 'received_at', a.detail -> 'received_at',
                               'expires_at', a.detail -> 'expires_at', 'used_at_shop', o.name, 'card_tail', right(m.card_no, 4)) END
-                       || coalesce((SELECT t.sums FROM today t WHERE t.shop = a.shop), '{}')
                    END ORDER BY a.place)
           FROM unnest(p_details, p_shops) WITH ORDINALITY a (detail, shop, place)
           LEFT JOIN LATERAL (SELECT x.name FROM public.organisation x
@@ -76,10 +64,10 @@ BEGIN
                               WHERE x.community_id = p_community AND x.member_id = (a.detail ->> 'member_id')::uuid LIMIT 1) m ON true);
 END $$;
 
-CREATE OR REPLACE FUNCTION desk_answer(p_community bigint, p_state text, p_code text, p_detail jsonb, p_shop uuid, p_day_began timestamptz) RETURNS jsonb
+CREATE OR REPLACE FUNCTION desk_answer(p_community bigint, p_state text, p_code text, p_detail jsonb, p_shop uuid) RETURNS jsonb
     LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
-    RETURN (public.desk_answers(p_community, p_state, p_code, ARRAY[p_detail], ARRAY[p_shop], p_day_began))[1];
+    RETURN (public.desk_answers(p_community, p_state, p_code, ARRAY[p_detail], ARRAY[p_shop]))[1];
 END $$;
 
 -- The first answer to this scan, if it had one: an accepted use stands in redemption, a refusal in scan_refusal.
@@ -150,7 +138,7 @@ END $$;
 -- Answers with state ok, used, refused or question and a code; whoever may not redeem gets a code of the kit and no state.
 CREATE OR REPLACE FUNCTION redeem_at_desk(
     p_community bigint, p_token_hash bytea, p_device uuid, p_nonce uuid, p_shop uuid, p_voucher_id bigint, p_code_seq integer,
-    p_typed text, p_fault text, p_asked bytea, p_quantity integer, p_scanned_at timestamptz, p_day date, p_day_began timestamptz,
+    p_typed text, p_fault text, p_asked bytea, p_quantity integer, p_scanned_at timestamptz, p_day date,
     p_request_id text, p_now timestamptz
 ) RETURNS jsonb
     LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
@@ -193,11 +181,11 @@ BEGIN
     IF v_seen.it THEN
         v_first := public.desk_first_answer(p_community, p_device, p_nonce, v_clerk.shops, p_asked, v_voucher_id, v_clerk.member_id, p_now);
         IF v_first.differs THEN
-            RETURN public.desk_answer(p_community, 'refused', 'vouchers.scan_number_reused', NULL, v_shop, p_day_began);
+            RETURN public.desk_answer(p_community, 'refused', 'vouchers.scan_number_reused', NULL, v_shop);
         ELSIF v_first.refused IS NOT NULL THEN
             RETURN v_first.refused;
         END IF;
-        RETURN public.desk_answer(p_community, 'ok', 'vouchers.redeemed', (v_first.accepted).detail, v_first.shop, p_day_began);
+        RETURN public.desk_answer(p_community, 'ok', 'vouchers.redeemed', (v_first.accepted).detail, v_first.shop);
     END IF;
     IF v_seen.errors THEN
         v_minutes := public.desk_locked_for(p_community, v_clerk.member_id, p_device, p_day, p_now);
@@ -206,7 +194,7 @@ BEGIN
         RETURN jsonb_build_object('state', 'refused', 'code', 'vouchers.too_many_invalid_scans', 'minutes', v_minutes);
     ELSIF p_fault IS NOT NULL OR v_voucher_id IS NULL THEN
         RETURN public.desk_refuse(p_community, p_device, p_nonce, v_clerk.member_id, p_asked, coalesce(p_fault, 'unknown'),
-                                  public.desk_answer(p_community, 'refused', 'vouchers.scan_' || coalesce(p_fault, 'unknown'), NULL, v_shop, p_day_began),
+                                  public.desk_answer(p_community, 'refused', 'vouchers.scan_' || coalesce(p_fault, 'unknown'), NULL, v_shop),
                                   coalesce(p_fault, 'unknown') NOT IN ('malformed', 'revoked'), p_now);
     END IF;
 
@@ -223,11 +211,11 @@ BEGIN
                            v_quantity, p_scanned_at, p_now);
     IF v.code IN ('redeemed', 'replayed') THEN
         PERFORM public.desk_accept(p_community, ARRAY[v_clerk.member_id], ARRAY[v_shop], ARRAY[v.detail], ARRAY[p_request_id], p_now);
-        RETURN public.desk_answer(p_community, 'ok', 'vouchers.redeemed', v.detail, v_shop, p_day_began);
+        RETURN public.desk_answer(p_community, 'ok', 'vouchers.redeemed', v.detail, v_shop);
     END IF;
     RETURN public.desk_refuse(p_community, p_device, p_nonce, v_clerk.member_id, p_asked, v.code,
                               public.desk_answer(p_community, CASE v.code WHEN 'used' THEN 'used' ELSE 'refused' END, 'vouchers.scan_' || v.code,
-                                                 v.detail, v_shop, p_day_began),
+                                                 v.detail, v_shop),
                               v.code = 'unknown', p_now);
 END $$;
 
@@ -236,7 +224,7 @@ END $$;
 -- looked at, and nobody typed. No phone and no voucher comes twice.
 CREATE OR REPLACE FUNCTION redeem_many_at_desk(
     p_community bigint, p_token_hash bytea[], p_device uuid[], p_nonce uuid[], p_shop uuid[], p_voucher_id bigint[], p_code_seq integer[],
-    p_quantity integer[], p_scanned_at timestamptz[], p_day date, p_day_began timestamptz, p_request_id text[], p_now timestamptz
+    p_quantity integer[], p_scanned_at timestamptz[], p_day date, p_request_id text[], p_now timestamptz
 ) RETURNS jsonb[]
     LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_generic_plan
     SET enable_seqscan = off AS $$
@@ -285,5 +273,5 @@ BEGIN
     PERFORM public.desk_accept(p_community, v_clerk, v_shop, v_use, p_request_id, p_now);
     RETURN (
         SELECT array_agg(CASE WHEN u.use IS NOT NULL THEN u.answer END ORDER BY u.place)
-          FROM unnest(v_use, public.desk_answers(p_community, 'ok', 'vouchers.redeemed', v_use, v_shop, p_day_began)) WITH ORDINALITY u (use, answer, place));
+          FROM unnest(v_use, public.desk_answers(p_community, 'ok', 'vouchers.redeemed', v_use, v_shop)) WITH ORDINALITY u (use, answer, place));
 END $$;

@@ -31,8 +31,8 @@ $$;
 -- say no, and a question leaves nothing behind, so that the same scan is asked again once the name was compared.
 CREATE OR REPLACE FUNCTION redeem_static_at_desk(
     p_community bigint, p_token_hash bytea, p_device uuid, p_nonce uuid, p_shop uuid, p_voucher_id bigint, p_code_seq integer,
-    p_typed text, p_fault text, p_asked bytea, p_quantity integer, p_scanned_at timestamptz, p_day date, p_day_began timestamptz,
-    p_request_id text, p_now timestamptz, p_is_compared boolean
+    p_typed text, p_fault text, p_asked bytea, p_quantity integer, p_scanned_at timestamptz, p_day date,
+    p_request_id text, p_now timestamptz, p_is_compared boolean, p_day_began timestamptz
 ) RETURNS jsonb
     LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -51,7 +51,7 @@ BEGIN
     END IF;
     BEGIN
         v_answer := public.redeem_at_desk(p_community, p_token_hash, p_device, p_nonce, p_shop, p_voucher_id, p_code_seq, p_typed, p_fault,
-                                          p_asked, p_quantity, p_scanned_at, p_day, p_day_began, p_request_id, p_now);
+                                          p_asked, p_quantity, p_scanned_at, p_day, p_request_id, p_now);
         IF v_answer ->> 'state' IS DISTINCT FROM 'ok'
            OR EXISTS (SELECT FROM public.static_use s WHERE s.community_id = p_community AND s.device_id = p_device AND s.nonce = p_nonce) THEN
             RETURN v_answer;
