@@ -26,7 +26,7 @@ from PIL import Image, ImageChops, ImageFilter
 
 import redemption
 from bench.codes import ORIGIN, kinds
-from redemption.qr import QUIET_MODULES
+from redemption.qr import QUIET_MODULES, ErrorCorrection
 
 ASSETS = Path(__file__).resolve().parents[1] / "service" / "assets"
 PIXELS_PER_MODULE = (4.0, 5.0, 6.0, 8.0)
@@ -57,7 +57,7 @@ for (const line of readFileSync(0, 'utf8').trim().split('\\n')) {
 """
 
 
-def drawn(text: str, ecc: str, scale: int = 8) -> tuple[Image.Image, int]:
+def drawn(text: str, ecc: ErrorCorrection, scale: int = 8) -> tuple[Image.Image, int]:
     """The code with its quiet zone on white, and how many modules wide it is with it."""
     matrix = redemption.qr_matrix(text, ecc=ecc)
     side = len(matrix) + 2 * QUIET_MODULES

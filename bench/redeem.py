@@ -85,6 +85,7 @@ async def counting(place: Installation, bench: Bench) -> float:
             try:
                 await asyncio.to_thread(there.wait_until_ready)
                 took: list[float] = []
+                turns = 0
                 for scans in (WARM, COUNTED):
                     proxy.forget()
                     work = zip_first(bench.scanning(0), iter(range(scans)))
