@@ -24,6 +24,7 @@ from service.kit.ids import new_id
 from service.kit.issuers import code_keys, issuers
 from service.kit.refusals import Invalid
 from service.vouchers.actions import devices as phones
+from service.vouchers.anchors import Anchors, secrets_of_windows
 from service.vouchers.payloads.devices import (
     AnchorsOut,
     CallIn,
@@ -55,6 +56,8 @@ WINDOW = timedelta(minutes=240)
 FAR = datetime(2999, 1, 1, tzinfo=UTC)
 YEAR = 365 * 24 * 3600
 OLD_MS = 3_600_000
+ANCHORS = Anchors()
+"""Of this process: whatever other processes computed is computed here once more."""
 
 
 async def _call(
@@ -125,9 +128,7 @@ async def snapshot(request: AnyRequest, state: State, now: NamedDependency[datet
         told, leased = await _snapshot(session, keyring, device, said, lease, terms, now)
     if lease is not None:
         # The codes of days to come take a while, and nobody at a counter waits for them: the vouchers are let go of by now.
-        vouchers = await asyncio.to_thread(
-            lambda: [_leased(keyring, said.community_id, each, lease, now) for each in leased]
-        )
+        vouchers = await asyncio.to_thread(_all_leased, keyring, said.community_id, leased, lease, now)
         told = msgspec.structs.replace(told, vouchers=vouchers)
     return _known(Response(told, status_code=200), state, device.device_id)
 
@@ -191,18 +192,26 @@ async def _lease(
     return LeaseOut(lease.lease_id, ends, lease.is_frozen, to_base64url(signature))
 
 
-def _leased(
-    keyring: Keyring, book: int, voucher: redemption.LeasedVoucher, lease: LeaseOut, now: datetime
-) -> LeasedOut:
+def _all_leased(
+    keyring: Keyring, book: int, leased: Sequence[redemption.LeasedVoucher], lease: LeaseOut, now: datetime
+) -> list[LeasedOut]:
     keys, first = code_keys(keyring, now), redemption.window_of(now)
-    ends = min(datetime.fromtimestamp(lease.ends_at / 1000, UTC), voucher.expires_at)
-    values = redemption.anchors(
+    count = redemption.window_of(datetime.fromtimestamp(lease.ends_at / 1000, UTC)) - first + 1
+    secrets = secrets_of_windows(keys, first_window=first, count=max(1, count))
+    return [_leased(keys, book, each, first, secrets) for each in leased]
+
+
+def _leased(
+    keys: redemption.CodeKeys, book: int, voucher: redemption.LeasedVoucher, first: int, secrets: tuple[bytes, ...]
+) -> LeasedOut:
+    windows = max(1, redemption.window_of(voucher.expires_at) - first + 1)
+    values = ANCHORS.of(
         keys,
         community_id=book,
         voucher_id=voucher.voucher_id,
         code_seq=voucher.code_seq,
         first_window=first,
-        count=max(1, redemption.window_of(ends) - first + 1),
+        secrets=secrets[:windows],
     )
     return LeasedOut(
         id=str(voucher.voucher_id),
