@@ -29,12 +29,13 @@ def leased(number: int) -> redemption.LeasedVoucher:
 def main() -> None:
     asked = argparse.ArgumentParser(description=__doc__)
     asked.add_argument("vouchers", type=int, nargs="*", default=[100, 1_000, 10_000])
-    lease = devices.LeaseOut(UUID(int=2), int((NOW + timedelta(hours=72)).timestamp() * 1000), False, "")
+    ends_at = int((NOW + timedelta(hours=72)).timestamp() * 1000)
+    lease = devices.LeaseOut(id=UUID(int=2), ends_at=ends_at, frozen=False, signature="")
     for count in asked.parse_args().vouchers:
         vouchers = [leased(count * 10 + number) for number in range(count)]
         for look in ("first", "next"):
             began = time.process_time()
-            told = msgspec.json.encode(devices._all_leased(KEYRING, 1, vouchers, lease, NOW))
+            told = msgspec.json.encode(devices.all_leased(KEYRING, 1, vouchers, lease, NOW))
             seconds = time.process_time() - began
             packed = len(gzip.compress(told, 6))
             print(f"{count} vouchers, {look} look: {seconds:.2f} s, {len(told):,} bytes, {packed:,} packed", flush=True)

@@ -128,7 +128,7 @@ async def snapshot(request: AnyRequest, state: State, now: NamedDependency[datet
         told, leased = await _snapshot(session, keyring, device, said, lease, terms, now)
     if lease is not None:
         # The codes of days to come take a while, and nobody at a counter waits for them: the vouchers are let go of by now.
-        vouchers = await asyncio.to_thread(_all_leased, keyring, said.community_id, leased, lease, now)
+        vouchers = await asyncio.to_thread(all_leased, keyring, said.community_id, leased, lease, now)
         told = msgspec.structs.replace(told, vouchers=vouchers)
     return _known(Response(told, status_code=200), state, device.device_id)
 
@@ -192,9 +192,10 @@ async def _lease(
     return LeaseOut(lease.lease_id, ends, lease.is_frozen, to_base64url(signature))
 
 
-def _all_leased(
+def all_leased(
     keyring: Keyring, book: int, leased: Sequence[redemption.LeasedVoucher], lease: LeaseOut, now: datetime
 ) -> list[LeasedOut]:
+    """The vouchers of a lease with what their codes are checked with, until the lease or the voucher is over."""
     keys, first = code_keys(keyring, now), redemption.window_of(now)
     count = redemption.window_of(datetime.fromtimestamp(lease.ends_at / 1000, UTC)) - first + 1
     secrets = secrets_of_windows(keys, first_window=first, count=max(1, count))
