@@ -60,6 +60,7 @@ def test_a_voucher_is_kept_and_used_while_others_are_scanned(visit: Visitor) -> 
     expect(barber.locator(".result")).to_be_hidden(timeout=5_000)
     row = barber.locator("[data-kept] li")
     expect(row).to_contain_text("还有 1:5")
+    expect(barber.locator("[data-count]")).to_have_text("0")
     shot(barber, "keep-row")
     barber.locator("#code").fill(chen.code(second))
     barber.locator("#code").press("Enter")
@@ -71,9 +72,11 @@ def test_a_voucher_is_kept_and_used_while_others_are_scanned(visit: Visitor) -> 
     shown(barber, "ok", "核销成功", "理发一次")
     expect(row).to_have_count(0)
     assert uses(live, [first, second]) == {first: 1, second: 1}
+    expect(barber.locator("[data-count]")).to_have_text("2")
     barber.locator("[data-next]").click()
     barber.get_by_role("button", name="撤销上一笔").click()
     shown(barber, "ok", "已经撤销")
+    expect(barber.locator("[data-count]")).to_have_text("1")
 
     keep_next(barber, chen.code(third))
     shown(barber, "kept")

@@ -103,7 +103,7 @@ function show(answer) {
   root.inert = true;
   [way, part('take'), part('again'), part('next')].find((button) => !button.hidden).focus();
   feel(state);
-  if (answer.points !== undefined) tally(Number(part('count').textContent) + (answer.code === REVERSED ? -1 : 1), Number(part('points').dataset.points) + answer.points);
+  if (state === 'ok' && answer.points !== undefined) tally(Number(part('count').textContent) + (answer.code === REVERSED ? -1 : 1), Number(part('points').dataset.points) + answer.points);
   if (state === 'ok' || answer.leave) leave = setTimeout(close, GREEN_MS);
 }
 
