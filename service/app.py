@@ -11,6 +11,7 @@ from jinja2 import Environment, FileSystemLoader, PrefixLoader, StrictUndefined
 from litestar import Litestar, Request, Router
 from litestar.config.compression import CompressionConfig
 from litestar.config.csrf import CSRFConfig
+from litestar.connection import ASGIConnection
 from litestar.datastructures import CacheControlHeader, State
 from litestar.di import Provide
 from litestar.exceptions import HTTPException
@@ -93,6 +94,10 @@ async def authenticate(state: State, cookie: str) -> Actor | None:
     """The person behind a session cookie, in one round trip of its own."""
     now: datetime = cast("Clock", state.clock)()
     return await actor_of_cookie(cast("AsyncEngine", state.engine), cast("Keyring", state.keyring), cookie, now)
+
+
+async def nobody_is_asked(connection: ASGIConnection[Any, Any, Any, Any], actor: Actor) -> None:
+    """For an app of slices that know no second factor."""
 
 
 @contextlib.asynccontextmanager
@@ -194,6 +199,7 @@ def create_app(
             "clock": clock,
             "slices": offered,
             "authenticate": authenticate,
+            "prove": next((item.prove for item in offered if item.prove), nobody_is_asked),
             "paces": _paces(settings),
             "worker": Worker(sessions, clock, offered, direct_url or database_url, read_only=read_only),
         }

@@ -20,6 +20,7 @@ class SettingGroup(StrEnum):
     EXCHANGE = "exchange"
     FUND = "fund"
     REPAIRS = "repairs"
+    ACCESS = "access"
 
 
 _GROUPS = {
@@ -36,6 +37,7 @@ _GROUPS = {
     "clearing": SettingGroup.CLEARING,
     "exchange": SettingGroup.EXCHANGE,
     "fund": SettingGroup.FUND,
+    "second_factor": SettingGroup.ACCESS,
 }
 """By how a name begins; whatever is not listed is about earning."""
 _ONE_IS_ENOUGH = frozenset(
@@ -161,6 +163,10 @@ _ALL = (
     Setting("fund_correction_days_max", 7, 0, 366),
     # Up to so much, one person at the desk takes a donation in; above it, two.
     Setting("fund_donation_one_person_fen_max", 100_000, 0, 100_000_000),
+    # The office's second factor: from the day of a 1 nobody there moves value or gives a right without one, and a code is good for
+    # so many hours in a session. Whoever has enrolled is asked in any case.
+    Setting("second_factor_required", 0, 0, 1),
+    Setting("second_factor_hours", 12, 1, 72),
 )
 
 SETTINGS: dict[str, Setting] = {item.name: item for item in _ALL}

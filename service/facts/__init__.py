@@ -40,6 +40,7 @@ from service.facts.exchange import (
     ExchangeWithdrawn,
     GiftReceived,
 )
+from service.facts.identity import CodesGuessed, FactorRemovalProposed, SecondFactorEnded, SecondFactorSet
 from service.facts.repairs import (
     RepairAccepted,
     RepairAgreed,
@@ -92,6 +93,7 @@ __all__ = [
     "ClearingReturned",
     "ClearingSent",
     "ClearingSettled",
+    "CodesGuessed",
     "DisputeResolved",
     "ExchangeAccepted",
     "ExchangeAsked",
@@ -103,6 +105,7 @@ __all__ = [
     "ExchangeReturned",
     "ExchangeThanked",
     "ExchangeWithdrawn",
+    "FactorRemovalProposed",
     "GiftReceived",
     "NettingConfirmed",
     "NettingDone",
@@ -131,6 +134,8 @@ __all__ = [
     "RepairReported",
     "RepairTaken",
     "RepairUnderWarranty",
+    "SecondFactorEnded",
+    "SecondFactorSet",
     "SettlementClosed",
     "SettlementPaid",
     "ShiftCancelled",

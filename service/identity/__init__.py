@@ -26,11 +26,9 @@ from service.identity.actions_cards import (
     unlock_card,
     withdraw_card,
 )
+from service.identity.actions_sessions import end_session, end_sessions_of, enter
 from service.identity.actions_sign_in import (
     count_try,
-    end_session,
-    end_sessions_of,
-    enter,
     knows_secret,
     set_secret,
     sign_in,

@@ -9,13 +9,13 @@ from uuid import UUID
 
 import anyio.to_thread
 import sqlalchemy as sa
-from argon2 import PasswordHasher
-from argon2.exceptions import InvalidHashError, VerifyMismatchError
 from sqlalchemy.dialects.postgresql import insert
 from sqlmodel import col
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from service.communities import community
+from service.identity.actions_sessions import Entrance, end_all_sessions, enter
+from service.identity.hashing import hash_of, matches
 from service.identity.rules import (
     ADDRESS_TRIES_MAX,
     SECRET_TRIES_MAX,
@@ -28,33 +28,21 @@ from service.identity.rules import (
     normal_card,
     normal_phone,
 )
-from service.identity.tables import Activation, Login, Member, MemberSecret, SignedIn, SignInTry
+from service.identity.tables import Activation, Login, Member, MemberSecret, SignInTry
 from service.kit import audit
 from service.kit.access import Actor
 from service.kit.crypto import Keyring
 from service.kit.db import Sessions, keyring, transaction
-from service.kit.ids import new_id
 
-OWN_DEVICE_DAYS = 90
-SHARED_DEVICE_HOURS = 2
 ACTIVATION_DAYS = 180
 CANDIDATES_MAX = 5
 """So many communities may know the same number; each costs one slow hash."""
-
-_hasher = PasswordHasher()
 
 
 @lru_cache(maxsize=1)
 def _nobodys_hash() -> str:
     """Verified when a number is unknown, so that the answer takes as long as for a known one."""
-    return _hasher.hash(secrets.token_hex(16))
-
-
-def _matches(secret_hash: str, secret: str) -> bool:
-    try:
-        return _hasher.verify(secret_hash, secret)
-    except (VerifyMismatchError, InvalidHashError):
-        return False
+    return hash_of(secrets.token_hex(16))
 
 
 async def knows_secret(sessions: Sessions, community_id: int, member_id: UUID, secret: str) -> bool:
@@ -62,7 +50,7 @@ async def knows_secret(sessions: Sessions, community_id: int, member_id: UUID, s
     async with transaction(sessions) as session:
         row = await session.get(MemberSecret, (community_id, member_id))
         kept = row.secret_hash if row else None
-    fits = await anyio.to_thread.run_sync(_matches, kept or _nobodys_hash(), secret[:200])
+    fits = await anyio.to_thread.run_sync(matches, kept or _nobodys_hash(), secret[:200])
     return fits and kept is not None
 
 
@@ -77,16 +65,6 @@ class Candidate:
 
 NOBODY = Candidate(0, UUID(int=0), None)
 """Stands for whoever an unknown number might have meant: costs the same hash and opens nothing."""
-
-
-@dataclass(frozen=True, slots=True)
-class Entrance:
-    """A fresh session: what goes into the cookie and until when."""
-
-    cookie: str
-    expires_at: datetime
-    community_id: int
-    member_id: UUID
 
 
 async def count_try(session: AsyncSession, subjects: Sequence[tuple[bytes, int]], now: datetime) -> int:
@@ -182,7 +160,7 @@ async def sign_in(
     proven = []
     for candidate in [one for one in whom if community_id in (None, one.community_id)] or [NOBODY]:
         secret_hash = candidate.secret_hash or _nobodys_hash()
-        fits = await anyio.to_thread.run_sync(_matches, secret_hash, secret[:200])
+        fits = await anyio.to_thread.run_sync(matches, secret_hash, secret[:200])
         if fits and candidate.secret_hash:
             proven.append(candidate)
     if not proven:
@@ -194,79 +172,14 @@ async def sign_in(
             )
         await forget_tries(session, number, now)
         return await enter(
-            session, proven[0].community_id, proven[0].member_id, device=device, is_shared=is_shared, now=now
-        )
-
-
-async def enter(
-    session: AsyncSession, community_id: int, member_id: UUID, *, device: str, is_shared: bool, now: datetime
-) -> Entrance:
-    """A fresh session with a fresh token; whatever token the browser had before is worth nothing."""
-    token = secrets.token_urlsafe(32)
-    expires_at = now + (timedelta(hours=SHARED_DEVICE_HOURS) if is_shared else timedelta(days=OWN_DEVICE_DAYS))
-    session_id = new_id()
-    session.add(
-        SignedIn(
-            community_id=community_id,
-            session_id=session_id,
-            token_hash=keyring(session).token_hash(token),
-            member_id=member_id,
-            device=device[:120],
+            session,
+            proven[0].community_id,
+            proven[0].member_id,
+            device=device,
             is_shared=is_shared,
-            started_at=now,
-            seen_at=now,
-            expires_at=expires_at,
+            now=now,
+            network=address,
         )
-    )
-    audit.record(
-        session,
-        None,
-        "identity.signed_in",
-        kind="session",
-        id=session_id,
-        now=now,
-        community_id=community_id,
-        on_behalf_of=member_id,
-    )
-    return Entrance(f"{community_id}.{token}", expires_at, community_id, member_id)
-
-
-async def end_session(session: AsyncSession, *, actor: Actor, session_id: UUID, now: datetime) -> None:
-    """End one session: one's own, or anybody's by staff."""
-    ended = await session.execute(
-        sa.update(SignedIn)
-        .where(
-            col(SignedIn.community_id) == actor.community_id,
-            col(SignedIn.session_id) == session_id,
-            col(SignedIn.ended_at).is_(None),
-        )
-        .values(ended_at=now, ended_by=actor.member_id)
-        .returning(col(SignedIn.member_id))
-    )
-    member_id = ended.scalar_one_or_none()
-    if member_id is not None:
-        audit.record(
-            session, actor, "identity.session_ended", kind="session", id=session_id, now=now, on_behalf_of=member_id
-        )
-
-
-async def _end_sessions(
-    session: AsyncSession, community_id: int, member_id: UUID, *, ended_by: UUID, now: datetime, but: UUID | None = None
-) -> None:
-    of_member = [
-        col(SignedIn.community_id) == community_id,
-        col(SignedIn.member_id) == member_id,
-        col(SignedIn.ended_at).is_(None),
-    ]
-    if but is not None:
-        of_member.append(col(SignedIn.session_id) != but)
-    await session.execute(sa.update(SignedIn).where(*of_member).values(ended_at=now, ended_by=ended_by))
-
-
-async def end_sessions_of(session: AsyncSession, *, actor: Actor, member_id: UUID, now: datetime) -> None:
-    """End every session of a person at once: a lost phone, a changed secret."""
-    await _end_sessions(session, actor.community_id, member_id, ended_by=actor.member_id, now=now)
-    audit.record(session, actor, "identity.sessions_ended", kind="member", id=member_id, now=now)
 
 
 async def find_activation(session: AsyncSession, code: str, now: datetime) -> Activation:
@@ -282,7 +195,14 @@ async def find_activation(session: AsyncSession, code: str, now: datetime) -> Ac
 
 
 async def activate(
-    session: AsyncSession, *, code: str, secret: str, device: str, is_shared: bool, now: datetime
+    session: AsyncSession,
+    *,
+    code: str,
+    secret: str,
+    device: str,
+    is_shared: bool,
+    now: datetime,
+    network: str | None = None,
 ) -> Entrance:
     """Spend an activation code: set the person's secret, end whatever sessions there were, and let them in.
 
@@ -292,8 +212,10 @@ async def activate(
     row = await find_activation(session, code, now)
     row.used_at = now
     await set_secret(session, community_id=row.community_id, member_id=row.member_id, secret=secret, now=now)
-    await _end_sessions(session, row.community_id, row.member_id, ended_by=row.member_id, now=now)
-    return await enter(session, row.community_id, row.member_id, device=device, is_shared=is_shared, now=now)
+    await end_all_sessions(session, row.community_id, row.member_id, ended_by=row.member_id, now=now)
+    return await enter(
+        session, row.community_id, row.member_id, device=device, is_shared=is_shared, now=now, network=network
+    )
 
 
 async def activate_from(
@@ -311,7 +233,9 @@ async def activate_from(
     async with transaction(sessions) as counting:
         await count_try(counting, [(keys.blind("try-address", address), ADDRESS_TRIES_MAX)], now)
     async with transaction(sessions) as session:
-        return await activate(session, code=code, secret=secret, device=device, is_shared=is_shared, now=now)
+        return await activate(
+            session, code=code, secret=secret, device=device, is_shared=is_shared, now=now, network=address
+        )
 
 
 async def change_own_secret(
@@ -326,7 +250,7 @@ async def change_own_secret(
 
 async def set_secret(session: AsyncSession, *, community_id: int, member_id: UUID, secret: str, now: datetime) -> None:
     """Set a person's PIN; the old one is worth nothing from here on."""
-    secret_hash = await anyio.to_thread.run_sync(_hasher.hash, secret)
+    secret_hash = await anyio.to_thread.run_sync(hash_of, secret)
     await session.execute(
         insert(MemberSecret)
         .values(community_id=community_id, member_id=member_id, secret_hash=secret_hash, set_at=now)
@@ -352,10 +276,10 @@ async def change_secret(
     """Set another PIN for somebody who knows the old one; every other session of theirs ends."""
     check_secret(secret, is_pin=True)
     row = await session.get(MemberSecret, (actor.community_id, actor.member_id))
-    fits = await anyio.to_thread.run_sync(_matches, row.secret_hash if row else _nobodys_hash(), old[:200])
+    fits = await anyio.to_thread.run_sync(matches, row.secret_hash if row else _nobodys_hash(), old[:200])
     if row is None or not fits:
         raise SignInRefused(tries_left)
     await set_secret(session, community_id=actor.community_id, member_id=actor.member_id, secret=secret, now=now)
-    await _end_sessions(
+    await end_all_sessions(
         session, actor.community_id, actor.member_id, ended_by=actor.member_id, now=now, but=actor.session_id
     )

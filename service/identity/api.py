@@ -9,8 +9,9 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath, JSONBody
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from service.identity import actions_sessions as opened_sessions
 from service.identity import actions_sign_in as ways_in
-from service.identity.browsers import device_of, session_cookies
+from service.identity.browsers import device_of, place_of, session_cookies
 from service.identity.histories import sessions_of
 from service.identity.payloads import Activating, ChangingSecret, Me, SessionOut, Sessions, SignIn
 from service.kit.access import PUBLIC, SIGNED_IN, Actor
@@ -74,7 +75,9 @@ async def sign_out(
     session: NamedDependency[AsyncSession], actor: NamedDependency[Actor], state: State
 ) -> Response[None]:
     """End the session that asks."""
-    await ways_in.end_session(session, actor=actor, session_id=actor.session_id, now=cast("Clock", state.clock)())
+    await opened_sessions.end_session(
+        session, actor=actor, session_id=actor.session_id, now=cast("Clock", state.clock)()
+    )
     answer = Response(None, status_code=204)
     answer.delete_cookie(SESSION_COOKIE)
     answer.delete_cookie(WALLET_COOKIE)
@@ -96,7 +99,9 @@ async def me(actor: NamedDependency[Actor]) -> Me:
 
 
 @get("/api/me/sessions", opt=SIGNED_IN)
-async def my_sessions(session: NamedDependency[AsyncSession], actor: NamedDependency[Actor], state: State) -> Sessions:
+async def my_sessions(
+    request: AnyRequest, session: NamedDependency[AsyncSession], actor: NamedDependency[Actor], state: State
+) -> Sessions:
     """Where the person is signed in."""
     opened = await sessions_of(session, actor.community_id, actor.member_id, cast("Clock", state.clock)())
     return Sessions(
@@ -109,6 +114,7 @@ async def my_sessions(session: NamedDependency[AsyncSession], actor: NamedDepend
                 seen_at=item.seen_at,
                 expires_at=item.expires_at,
                 is_current=item.session_id == actor.session_id,
+                place=place_of(request, state, item.network_index),
             )
             for item in opened
         ]
@@ -123,4 +129,12 @@ async def end_my_session(
     now = cast("Clock", state.clock)()
     mine = await sessions_of(session, actor.community_id, actor.member_id, now)
     if session_id in {item.session_id for item in mine}:
-        await ways_in.end_session(session, actor=actor, session_id=session_id, now=now)
+        await opened_sessions.end_session(session, actor=actor, session_id=session_id, now=now)
+
+
+@delete("/api/me/sessions", opt=SIGNED_IN, status_code=204)
+async def end_my_other_sessions(
+    session: NamedDependency[AsyncSession], actor: NamedDependency[Actor], state: State
+) -> None:
+    """Sign oneself out everywhere but here."""
+    await opened_sessions.end_other_sessions(session, actor=actor, now=cast("Clock", state.clock)())

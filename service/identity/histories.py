@@ -35,6 +35,7 @@ class SessionOpen:
     started_at: datetime
     seen_at: datetime
     expires_at: datetime
+    network_index: bytes | None
 
 
 async def role_history(session: AsyncSession, community_id: int, member_id: UUID) -> Sequence[RoleHeld]:
@@ -69,7 +70,15 @@ async def sessions_of(
         .order_by(col(SignedIn.seen_at).desc(), col(SignedIn.session_id).desc())
     )
     return [
-        SessionOpen(row.session_id, row.device, row.is_shared, row.started_at, row.seen_at, row.expires_at)
+        SessionOpen(
+            row.session_id,
+            row.device,
+            row.is_shared,
+            row.started_at,
+            row.seen_at,
+            row.expires_at,
+            row.network_index,
+        )
         for row in rows.scalars()
     ]
 

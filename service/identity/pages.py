@@ -10,13 +10,14 @@ from litestar.params import FromPath, FromQuery
 from litestar.response import Redirect, Template
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from service.identity import actions_sessions as opened_sessions
 from service.identity import actions_sign_in as ways_in
-from service.identity.browsers import device_of, session_cookies
+from service.identity.browsers import device_of, place_of, session_cookies
 from service.identity.histories import sessions_of
 from service.identity.payloads import ActivateForm, ChangeSecretForm, NumberForm, SecretForm
 from service.identity.queries import person
 from service.identity.rules import ChooseCommunity, SecretsDiffer
-from service.kit.access import PUBLIC, SIGNED_IN, Actor
+from service.kit.access import OFFICE, PUBLIC, SIGNED_IN, Actor
 from service.kit.clock import Clock
 from service.kit.crypto import Keyring
 from service.kit.db import sessions_of_app
@@ -70,7 +71,9 @@ async def sign_in_secret(request: AnyRequest, state: State) -> Redirect | Templa
 @post("/sign-out", opt=SIGNED_IN, include_in_schema=False)
 async def sign_out(session: NamedDependency[AsyncSession], actor: NamedDependency[Actor], state: State) -> Redirect:
     """End this session here and in the database."""
-    await ways_in.end_session(session, actor=actor, session_id=actor.session_id, now=cast("Clock", state.clock)())
+    await opened_sessions.end_session(
+        session, actor=actor, session_id=actor.session_id, now=cast("Clock", state.clock)()
+    )
     answer = Redirect("/", status_code=303)
     answer.delete_cookie(SESSION_COOKIE)
     answer.delete_cookie(WALLET_COOKIE)
@@ -122,11 +125,21 @@ async def activate(request: AnyRequest, state: State) -> Redirect:
 async def me_page(
     request: AnyRequest, session: NamedDependency[AsyncSession], actor: NamedDependency[Actor], state: State
 ) -> Template:
-    """Oneself: text size, language, where one is signed in, the PIN, signing out."""
-    now = cast("Clock", state.clock)()
-    opened = await sessions_of(session, actor.community_id, actor.member_id, now)
+    """Oneself: text size, language, on how many devices one is signed in, the PIN, signing out."""
+    opened = await sessions_of(session, actor.community_id, actor.member_id, cast("Clock", state.clock)())
     roles = [f"role.{role}" for role in sorted(actor.roles)]
-    return page(request, "identity/me.html", title=_("我的"), sessions=opened, roles=roles, here=actor.session_id)
+    in_office = actor.has(*OFFICE)
+    return page(request, "identity/me.html", title=_("我的"), devices=len(opened), roles=roles, in_office=in_office)
+
+
+@get("/me/devices", opt=SIGNED_IN, include_in_schema=False)
+async def devices_page(
+    request: AnyRequest, session: NamedDependency[AsyncSession], actor: NamedDependency[Actor], state: State
+) -> Template:
+    """Where one is signed in: which device, since when, last used, from this network or another; each can be ended."""
+    opened = await sessions_of(session, actor.community_id, actor.member_id, cast("Clock", state.clock)())
+    rows = [(item, place_of(request, state, item.network_index)) for item in opened]
+    return page(request, "identity/devices.html", title=_("我的设备"), rows=rows, here=actor.session_id)
 
 
 @post("/me/sessions/{session_id:uuid}/end", opt=SIGNED_IN, include_in_schema=False)
@@ -137,8 +150,17 @@ async def end_session(
     now = cast("Clock", state.clock)()
     mine = await sessions_of(session, actor.community_id, actor.member_id, now)
     if session_id in {item.session_id for item in mine}:
-        await ways_in.end_session(session, actor=actor, session_id=session_id, now=now)
-    return go("/me", "session_ended")
+        await opened_sessions.end_session(session, actor=actor, session_id=session_id, now=now)
+    return go("/me/devices", "session_ended")
+
+
+@post("/me/sessions/end-others", opt=SIGNED_IN, include_in_schema=False)
+async def end_other_sessions(
+    session: NamedDependency[AsyncSession], actor: NamedDependency[Actor], state: State
+) -> Redirect:
+    """Sign oneself out everywhere but here."""
+    await opened_sessions.end_other_sessions(session, actor=actor, now=cast("Clock", state.clock)())
+    return go("/me/devices", "others_ended")
 
 
 @get("/me/secret", opt=SIGNED_IN, include_in_schema=False)

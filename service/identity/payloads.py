@@ -1,7 +1,7 @@
 """What crosses the wire about people and their ways in."""
 
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Literal
 from uuid import UUID
 
 import msgspec
@@ -90,6 +90,8 @@ class SessionOut(msgspec.Struct):
     seen_at: datetime
     expires_at: datetime
     is_current: bool
+    place: Literal["same", "other", "unknown"]
+    """Whether it was opened from the network that asks now. Addresses are not kept."""
 
 
 class Sessions(msgspec.Struct):

@@ -148,6 +148,8 @@ class SignedIn(SQLModel, table=True):
     expires_at: datetime
     ended_at: datetime | None = None
     ended_by: UUID | None = None
+    network_index: bytes | None = Field(default=None, sa_type=sa.LargeBinary)
+    """From which network it was opened, as a keyed index: enough to say "the same one", and no address."""
 
 
 class SignInTry(SQLModel, table=True):

@@ -1,14 +1,15 @@
 """Who may use a route. Every route declares it in `opt`, one guard enforces it, one test tries every role on every route."""
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
 from litestar.connection import ASGIConnection
 from litestar.handlers.base import BaseRouteHandler
 
+from service.kit.office_acts import asks_for_a_code
 from service.kit.read_only import ReadOnlyNow
 from service.kit.refusals import NotAllowed, NotSignedIn
 
@@ -71,6 +72,10 @@ def allow(*roles: Role) -> dict[str, object]:
     return {"allow": frozenset(roles)}
 
 
+Prove = Callable[[ASGIConnection[Any, Any, Any, Any], Actor], Awaitable[None]]
+"""Refuses an act of the office whose second factor is missing; the app knows how."""
+
+
 async def guard(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler) -> None:
     """Refuse whoever the route's `opt` does not name. A route that names nobody is open to nobody.
 
@@ -88,12 +93,20 @@ async def guard(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRou
     if rule != "signed_in" and (not isinstance(rule, frozenset) or actor.roles.isdisjoint(rule)):
         raise NotAllowed
     _refuse_to_write(connection, handler, is_closed=read_only.is_on)
+    if _is_act(connection) and not actor.roles.isdisjoint(OFFICE):
+        is_the_offices = isinstance(rule, frozenset) and not rule.isdisjoint(OFFICE)
+        path = str(connection.scope.get("path_template", ""))
+        if asks_for_a_code(str(connection.scope.get("method")), path, is_the_offices=is_the_offices):
+            await cast("Prove", connection.app.state.prove)(connection, actor)
+
+
+def _is_act(connection: ASGIConnection[Any, Any, Any, Any]) -> bool:
+    return connection.scope.get("method") not in ("GET", "HEAD", "OPTIONS")
 
 
 def _refuse_to_write(
     connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler, *, is_closed: bool
 ) -> None:
     """Say it before any work is done; whatever slips through is refused by the database."""
-    is_act = connection.scope.get("method") not in ("GET", "HEAD", "OPTIONS")
-    if is_closed and is_act and handler.opt.get("writes") != "nothing":
+    if is_closed and _is_act(connection) and handler.opt.get("writes") != "nothing":
         raise ReadOnlyNow

@@ -24,7 +24,7 @@ WALLET_COOKIE = "linli_wallet"
 DEVICE_COOKIE = "linli_device"
 FORM_KEPT_BYTES, FORM_KEPT_FIELDS = 65_536, 500
 """A form up to this size is handed back to whoever was too fast."""
-SECRET_FIELDS = frozenset({"secret", "old", "again"})
+SECRET_FIELDS = frozenset({"secret", "old", "again", "pin"})
 """What is typed into a password field: never written into a page."""
 
 AnyRequest = Request[Any, Any, Any]

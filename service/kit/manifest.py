@@ -8,7 +8,7 @@ from typing import Any
 from litestar.types import ControllerRouterHandler
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from service.kit.access import Actor, Role
+from service.kit.access import Actor, Prove, Role
 from service.kit.outbox import Fact
 
 Subscriber = Callable[[AsyncSession, Any, datetime], Awaitable[None]]
@@ -81,6 +81,8 @@ class Manifest:
     """For the staff's one list: `async (session, actor, now) -> [InboxRow]`, oldest first, at most 200."""
     proofs: Sequence[Proof] = ()
     """What has to hold before a year of the books is closed."""
+    prove: Prove | None = None
+    """How an act of the office is asked for a second factor; one slice knows."""
     unfinished: Sequence[Unfinisheds] = ()
     """For whoever closes a period: what belongs into it and is not done. It keeps nobody from closing."""
 

@@ -158,6 +158,18 @@ def _exchange_disputed(fact: facts.ExchangeDisputed) -> Sequence[Letter]:
     ]
 
 
+def _second_factor(fact: facts.SecondFactorSet | facts.SecondFactorEnded) -> Sequence[Letter]:
+    return [Letter("/me/second-factor", members=(fact.member_id,))]
+
+
+def _removal(fact: facts.FactorRemovalProposed) -> Sequence[Letter]:
+    return [Letter("/desk/second-factors", members=(fact.member_id,))]
+
+
+def _guessed(fact: facts.CodesGuessed) -> Sequence[Letter]:
+    return [Letter("/me/secret", members=(fact.member_id,))]
+
+
 POST: dict[type[Fact], Callable[..., Sequence[Letter]]] = {
     facts.WishPosted: _wish,
     facts.WishApproved: _to_asker,
@@ -232,4 +244,8 @@ POST: dict[type[Fact], Callable[..., Sequence[Letter]]] = {
     facts.RepairClaimed: _repair_at_desk,
     facts.RepairDecided: _repair,
     facts.GiftReceived: _gift,
+    facts.SecondFactorSet: _second_factor,
+    facts.SecondFactorEnded: _second_factor,
+    facts.FactorRemovalProposed: _removal,
+    facts.CodesGuessed: _guessed,
 }

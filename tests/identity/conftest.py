@@ -67,3 +67,13 @@ def enrol(app: Litestar, clock: TownClock) -> Callable[..., Awaitable[UUID]]:
         return member_id
 
     return do
+
+
+@pytest.fixture
+async def pins(app: Litestar, jiang: Client, qian: Client, wu: Client, zheng: Client, feng: Client, he: Client) -> None:
+    """Everybody of the office has a PIN."""
+    async with app.state.sessions.begin() as session:
+        for whom in (jiang, qian, wu, zheng, feng, he):
+            await identity.set_secret(
+                session, community_id=HERE, member_id=whom.actor.member_id, secret=PIN, now=app.state.clock()
+            )

@@ -51,11 +51,11 @@ async def test_the_page_ends_a_session_as_well(app: Litestar, li: Client) -> Non
         other = next(
             item["session_id"] for item in (await li.get("/api/me/sessions")).json()["items"] if not item["is_current"]
         )
-        assert "Android" in (await li.get("/me")).text
+        assert "Android" in (await li.get("/me/devices")).text
 
         answer = await li.post(f"/me/sessions/{other}/end")
 
-        assert (answer.status_code, answer.headers["location"]) == (303, "/me?done=session_ended")
+        assert (answer.status_code, answer.headers["location"]) == (303, "/me/devices?done=session_ended")
         assert (await phone.get("/api/me")).status_code == 401
 
 

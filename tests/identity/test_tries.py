@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from litestar import Litestar
 from sqlmodel import col
 
-from service.identity import actions_sign_in
+from service.identity import actions_sign_in, hashing
 from service.identity.tables import SignInTry
 from tests.cast import ELSEWHERE, HERE, Client, TownClock, client_of
 from tests.identity.conftest import PHONE, PIN
@@ -22,13 +22,13 @@ Enrol = Callable[..., Awaitable[UUID]]
 def verified(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Every hash that is really verified."""
     seen: list[str] = []
-    matches = actions_sign_in._matches
+    matches = hashing.matches
 
     def watch(secret_hash: str, secret: str) -> bool:
         seen.append(secret)
         return matches(secret_hash, secret)
 
-    monkeypatch.setattr(actions_sign_in, "_matches", watch)
+    monkeypatch.setattr(actions_sign_in, "matches", watch)
     return seen
 
 

@@ -67,6 +67,15 @@ SELECT community_id, gen_random_uuid(), 'lonely', NULL, NULL, 'meal', '2030-01-0
   FROM member LIMIT 1;
 INSERT INTO member_card (community_id, member_id, handle, card_seq, tries, printed_by, printed_at)
 SELECT community_id, member_id, 1, 1, 0, member_id, now() FROM member LIMIT 1;
+INSERT INTO second_factor (community_id, factor_id, member_id, secret_sealed, started_at, last_step, wrong_codes)
+SELECT community_id, gen_random_uuid(), member_id, '\\x00', now(), 0, 0 FROM member LIMIT 1;
+INSERT INTO recovery_code (community_id, factor_id, number, code_hash, made_at)
+SELECT community_id, factor_id, 0, 'x', now() FROM second_factor;
+INSERT INTO session_proof (community_id, session_id, factor_id, proven_at, wrong_codes)
+SELECT s.community_id, s.session_id, f.factor_id, now(), 0 FROM second_factor f JOIN session s USING (community_id) LIMIT 1;
+INSERT INTO factor_removal (community_id, removal_id, factor_id, member_id, reason, state, proposed_by, proposed_at)
+SELECT f.community_id, gen_random_uuid(), f.factor_id, f.member_id, 'lost', 'proposed', m.member_id, now()
+  FROM second_factor f JOIN member m ON m.community_id = f.community_id AND m.member_id <> f.member_id LIMIT 1;
 INSERT INTO desk_use (community_id, desk_use_id, voucher_id, member_id, shop_id, quantity, way, state, reason,
                       proposed_by, proposed_at)
 SELECT m.community_id, gen_random_uuid(), 1, m.member_id, o.member_id, 1, 'second', 'proposed', '没有手机', o.member_id, now()
