@@ -15,7 +15,7 @@ PHONE = {"user-agent": "Mozilla/5.0 (Linux; Android 14) MicroMessenger/8.0"}
 def from_network(app: Litestar, address: str) -> Client:
     """A browser that asks from another address."""
     browser = client_of(app, None)
-    browser._transport = httpx.ASGITransport(app=app, raise_app_exceptions=False, client=(address, 40000))  # type: ignore[arg-type] # noqa: SLF001 (an ASGI app by another name)
+    browser._transport = httpx.ASGITransport(app=app, raise_app_exceptions=False, client=(address, 40000))  # type: ignore[arg-type]
     return browser
 
 
@@ -68,7 +68,9 @@ async def test_one_press_ends_all_the_others(app: Litestar, with_pin: Client, ch
         assert (await chen.get("/api/me")).status_code == 200  # nobody else's
         assert len((await phone.get("/api/me/sessions")).json()["items"]) == 1
     async with app.state.sessions.begin() as session:
-        found = await session.execute(sa.text("SELECT detail FROM audit WHERE action = 'identity.other_sessions_ended'"))
+        found = await session.execute(
+            sa.text("SELECT detail FROM audit WHERE action = 'identity.other_sessions_ended'")
+        )
     assert found.scalars().all() == [{"sessions": 2}]
 
 

@@ -105,9 +105,7 @@ async def test_a_new_pin_by_a_slip_does_not_pass_the_second_lock(
             session, community_id=HERE, actor=None, member_ids=[jiang.actor.member_id], now=clock.now
         )
     async with client_of(app, None) as thief:
-        entered = await thief.post(
-            "/api/activation", json={"code": codes[jiang.actor.member_id], "secret": "246813"}
-        )
+        entered = await thief.post("/api/activation", json={"code": codes[jiang.actor.member_id], "secret": "246813"})
         assert entered.status_code == 204
         assert await give_role(thief, li) == (403, "identity.code_needed")
 
