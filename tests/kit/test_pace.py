@@ -298,7 +298,9 @@ async def test_a_form_sent_too_fast_is_handed_back_and_one_press_sends_it(
 async def test_secrets_are_never_written_into_a_page(build: Build) -> None:
     async with client_of(build(), None) as anon:
         await _ask(anon, MOST, "/nowhere")
-        answer = await anon.post("/activate", data={"code": "A-1", "secret": "135791", "again": "135792", "pin": "135793"}, headers=HTML)
+        answer = await anon.post(
+            "/activate", data={"code": "A-1", "secret": "135791", "again": "135792", "pin": "135793"}, headers=HTML
+        )
 
     assert answer.status_code == 429
     assert "13579" not in answer.text
