@@ -128,7 +128,7 @@ TRANSITIONS: Final = (
         7,
         "merge",
         _who("SYS"),
-        "a scan that was made without a network, uploaded",
+        "a scan that was made without a network, uploaded; the lock of the phone itself ends with it",
         "as redeeming, or the loss is allocated",
         {_S.ISSUED: (_S.PART_USED, _S.USED), _S.PART_USED: (_S.PART_USED, _S.USED)},
         {_U.PENDING_DEVICE: _U.ACCEPTED, None: _U.CONFLICT},

@@ -3,7 +3,7 @@
 -- p_code_seq is NULL for a code that was typed, and for a job, where no code was shown. p_redeemer is who will scan at the end: never of
 -- the owner's household. The token is the answer's, and only whoever has it redeems or changes what is locked.
 -- While a phone has the lease only that one locks: any other lock would keep nobody from taking the voucher without a network. p_device is
--- missing for a job. A phone that gets a lease later is not given what is locked by then (leased_vouchers).
+-- missing for a job. A phone that gets a lease later is not given what others have locked by then (leased_vouchers).
 CREATE FUNCTION redemption.take_lock(
     p_community bigint, p_key uuid, p_voucher_id bigint, p_code_seq int, p_merchant uuid, p_redeemer uuid, p_owner_group_of_redeemer uuid,
     p_until timestamptz, p_reason text, p_actor uuid, p_on_behalf_of uuid, p_now timestamptz, p_device uuid DEFAULT NULL
@@ -43,7 +43,7 @@ BEGIN
         RETURN redemption.said('lock_wrong');
     END IF;
     UPDATE redemption.voucher v
-       SET state = 'LOCKED', lock_token = (v_detail ->> 'token')::uuid, lock_until = p_until, event_seq = v.event_seq + 1, changed_at = p_now,
+       SET state = 'LOCKED', lock_token = (v_detail ->> 'token')::uuid, lock_until = p_until, lock_device_id = p_device, event_seq = v.event_seq + 1, changed_at = p_now,
            expires_at = v_voucher.expires_at, due_at = greatest(v.due_at, v_voucher.expires_at)
      WHERE v.community_id = p_community AND v.voucher_id = p_voucher_id;
     INSERT INTO redemption.voucher_event (community_id, voucher_id, number, action, from_state, to_state, actor_id, on_behalf_of, reason, at)
@@ -155,7 +155,7 @@ BEGIN
         END IF;
         BEGIN
             UPDATE redemption.voucher v
-               SET state = CASE WHEN v.quantity_used > 0 THEN 'PART_USED' ELSE 'ISSUED' END, lock_token = NULL, lock_until = NULL, event_seq = v.event_seq + 1, changed_at = p_now,
+               SET state = CASE WHEN v.quantity_used > 0 THEN 'PART_USED' ELSE 'ISSUED' END, lock_token = NULL, lock_until = NULL, lock_device_id = NULL, event_seq = v.event_seq + 1, changed_at = p_now,
                    expires_at = greatest(v.expires_at, v.lock_until), due_at = greatest(v.due_at, v.lock_until)
              WHERE v.community_id = p_community AND v.voucher_id = p_voucher_id;
             INSERT INTO redemption.voucher_event (community_id, voucher_id, number, action, from_state, to_state, actor_id, on_behalf_of, reason, at)

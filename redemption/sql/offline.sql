@@ -122,7 +122,7 @@ BEGIN
 END $$;
 
 -- What a lease's holder may redeem without a network. Each voucher is locked for a moment: a scan elsewhere that began before the lease
--- was granted has then been decided, and one that begins later sees the lease.
+-- was granted has then been decided, and one that begins later sees the lease. What the holder itself keeps for a moment is still its own.
 CREATE FUNCTION redemption.leased_vouchers(p_community bigint, p_device uuid, p_now timestamptz) RETURNS TABLE (
     voucher_id bigint, offer_id uuid, title text, open int, points_each int, cash_fen_each bigint, value_fen bigint, code_seq int, offline_class int,
     expires_at timestamptz, usable_from timestamptz, weekdays smallint
@@ -133,7 +133,8 @@ CREATE FUNCTION redemption.leased_vouchers(p_community bigint, p_device uuid, p_
            v.expires_at, o.usable_from, o.weekdays
       FROM redemption.voucher v
       JOIN redemption.offer o ON o.community_id = v.community_id AND o.offer_id = v.offer_id
-     WHERE v.community_id = p_community AND v.state IN ('ISSUED', 'PART_USED') AND v.offline_class = 1 AND v.expires_at > p_now
+     WHERE v.community_id = p_community AND v.state IN ('ISSUED', 'PART_USED', 'LOCKED') AND v.offline_class = 1 AND v.expires_at > p_now
+       AND (v.state <> 'LOCKED' OR v.lock_device_id = p_device)
        AND v.offer_id IN (SELECT h.offer_id FROM redemption.lease_offer h
                             JOIN redemption.lease l ON l.community_id = h.community_id AND l.lease_id = h.lease_id
                            WHERE h.community_id = p_community AND l.device_id = p_device AND l.state = 'out' AND l.ends_at > p_now)

@@ -132,6 +132,7 @@ BEGIN
        SET state = p_state, frozen_state = p_frozen_state, event_seq = v.event_seq + 1, changed_at = p_now,
            lock_token = CASE WHEN 'LOCKED' IN (p_state, p_frozen_state) THEN v.lock_token END,
            lock_until = CASE WHEN 'LOCKED' IN (p_state, p_frozen_state) THEN v.lock_until END,
+           lock_device_id = CASE WHEN 'LOCKED' IN (p_state, p_frozen_state) THEN v.lock_device_id END,
            quantity_returned = v.quantity_returned
                + CASE WHEN p_state IN ('CANCELLED', 'EXPIRED', 'VOID') THEN redemption.open_quantity(v) ELSE 0 END
      WHERE v.community_id = p_voucher.community_id AND v.voucher_id = p_voucher.voucher_id;

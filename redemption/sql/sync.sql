@@ -143,7 +143,9 @@ BEGIN
         RETURN v_fault;
     ELSIF p_voucher.state IN ('FROZEN', 'VOID', 'CANCELLED') AND redemption.is_stale(p_voucher.changed_at, p_scanned, p_heard) THEN
         RETURN redemption.concluded('conflict', 'revoked', 'merchant');
-    ELSIF p_voucher.state IN ('FROZEN', 'LOCKED', 'RESERVED') THEN
+    ELSIF p_voucher.state IN ('FROZEN', 'RESERVED')
+          OR p_voucher.state = 'LOCKED' AND (p_voucher.offline_class <> 1 OR p_voucher.lock_device_id IS DISTINCT FROM p_device.device_id) THEN
+        -- What this very phone keeps is its own to take, under the lease that was looked at above: nobody else could.
         RETURN redemption.concluded('review', lower(p_voucher.state));
     ELSIF p_voucher.state IN ('CANCELLED', 'EXPIRED') THEN
         RETURN redemption.concluded('conflict', lower(p_voucher.state) || '_before', 'member');
@@ -256,7 +258,9 @@ DECLARE
     v_taken redemption.verdict;
     v_seq int;
 BEGIN
-    IF p_judged ->> 'verdict' = 'accepted' THEN
+    IF p_judged ->> 'verdict' = 'accepted' AND p_voucher.state = 'LOCKED' THEN
+        RETURN redemption.apply_kept(p_device, p_record, p_voucher, p_judged, p_scanned, p_now, p_terms);
+    ELSIF p_judged ->> 'verdict' = 'accepted' THEN
         v_taken := redemption.take_use(p_voucher, p_device.device_id, v_nonce, (p_record ->> 'code_seq')::int, p_device.merchant_id, v_clerk,
                                        v_quantity, p_scanned, p_now, NULL, CASE p_voucher.state WHEN 'CANCEL_PENDING' THEN 'end_cancelling' ELSE 'merge' END);
         IF v_taken.code <> 'redeemed' THEN
@@ -277,6 +281,27 @@ BEGIN
         RETURN p_judged || jsonb_build_object('use_seq', v_seq);
     END IF;
     RETURN p_judged;
+END $$;
+
+-- The same of a voucher that the phone itself keeps: its lock ends with the use, and stays when the books do not take it.
+CREATE FUNCTION redemption.apply_kept(
+    p_device redemption.device, p_record jsonb, p_voucher redemption.voucher, p_judged jsonb, p_scanned timestamptz, p_now timestamptz, p_terms jsonb
+) RETURNS jsonb
+    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    v_voucher redemption.voucher;
+    v_said jsonb;
+BEGIN
+    PERFORM redemption.move_voucher(p_voucher, CASE WHEN p_voucher.quantity_used > 0 THEN 'PART_USED' ELSE 'ISSUED' END, NULL, 'unlock',
+                                    (p_record ->> 'clerk')::uuid, NULL, 'scanned', p_now);
+    SELECT * INTO v_voucher FROM redemption.voucher v WHERE v.community_id = p_voucher.community_id AND v.voucher_id = p_voucher.voucher_id;
+    v_said := redemption.apply_record(p_device, p_record, v_voucher, p_judged, p_scanned, p_now, p_terms);
+    IF v_said ->> 'verdict' <> 'accepted' THEN
+        RAISE EXCEPTION USING ERRCODE = 'LR002', MESSAGE = 'not taken';
+    END IF;
+    RETURN v_said;
+EXCEPTION WHEN SQLSTATE 'LR002' THEN
+    RETURN v_said;
 END $$;
 
 -- A record that annuls an earlier one of the same phone, made at p_at. What we had not used yet is never used: neither what has not come

@@ -67,6 +67,7 @@ voucher = Table(
     instant("changed_at"),
     identifier("lock_token", nullable=True),
     instant("lock_until", nullable=True),
+    identifier("lock_device_id", nullable=True),
     primary("voucher", "voucher_id"),
     UniqueConstraint("community_id", "short_code", name="uq_voucher_short_code"),
     refers("voucher", "offer", ("offer_id",), "offer"),
@@ -94,6 +95,7 @@ voucher = Table(
         "(state = 'LOCKED' OR frozen_state IS NOT DISTINCT FROM 'LOCKED') = (lock_token IS NOT NULL)"
         " AND (lock_token IS NULL) = (lock_until IS NULL)",
     ),
+    check("voucher", "lock_device", "lock_device_id IS NULL OR lock_token IS NOT NULL"),
     check(
         "voucher",
         "price",
@@ -125,7 +127,7 @@ voucher = Table(
         "ix_voucher_leased",
         "community_id",
         "offer_id",
-        postgresql_where=text("offline_class = 1 AND state IN ('ISSUED', 'PART_USED')"),
+        postgresql_where=text("offline_class = 1 AND state IN ('ISSUED', 'PART_USED', 'LOCKED')"),
     ),
 )
 """A promise held in escrow. The split of its price is frozen here.
@@ -133,7 +135,8 @@ voucher = Table(
 What is open is the total without what was used or returned, and escrow holds exactly that many times each part.
 payer_id is who took it and gave it away: their points lie in escrow and go back to them. Without one the holder paid.
 due_at is when what is left goes back: the expiry, and for the offline classes a grace for late uploads, which is the
-community's to say and frozen at issue. While it is locked, only whoever has the token redeems it or changes its price.
+community's to say and frozen at issue. While it is locked, only whoever has the token redeems it or changes its price, and the
+phone that keeps it, under its own lease, without a network; a job's lock has no phone.
 """
 
 voucher_event = Table(

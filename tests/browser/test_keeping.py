@@ -10,7 +10,7 @@ from service.kit.issuers import code_keys
 from tests.browser.conftest import Visitor, shot
 from tests.browser.line import PhoneLine, State, through_a_line
 from tests.browser.live import Live
-from tests.browser.shop_phone import Member, enrol, offered, scan, shop_page, shown, ticket_for, uses
+from tests.browser.shop_phone import Member, enrol, knows, offered, scan, shop_page, shown, ticket_for, uses
 from tests.cast import HERE, KEYRING
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
@@ -137,6 +137,29 @@ def test_without_a_network_nothing_is_kept_and_the_row_stays(far: tuple[Visitor,
     row.get_by_role("button", name="好了，核销").click()
     shown(barber, "ok", "核销成功")
     assert uses(live, [voucher]) == {voucher: 1}
+
+
+def test_what_the_phone_keeps_it_may_take_without_a_network(far: tuple[Visitor, PhoneLine]) -> None:
+    visitor, line = far
+    live, origin = visitor.live, visitor.live.origin
+    chen = Member(visitor, "chen")
+    voucher = chen.take(offered(live, redemption.OfflineClass.LEASED))
+    code = chen.code(voucher)
+    barber = shop_page(visitor)
+    enrol(barber, origin, ticket_for(live, "barbershop"))
+    knows(barber, voucher)
+    keep_next(barber, code)
+    shown(barber, "kept")
+    line.become(State.CUT)
+    scan(barber, code)
+    shown(barber, "offline", "理发一次")
+    line.become(State.GOOD)
+    for _ in range(100):
+        if uses(live, [voucher]):
+            break
+        barber.wait_for_timeout(200)
+    assert uses(live, [voucher]) == {voucher: 1}
+    assert chen.page.request.get(f"{origin}/api/vouchers/{voucher}").json()["state"] == "used"
 
 
 def test_the_page_in_elder_mode(visit: Visitor) -> None:
