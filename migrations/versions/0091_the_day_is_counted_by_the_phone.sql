@@ -125,7 +125,8 @@ BEGIN
     WITH fact AS (
         INSERT INTO public.outbox (community_id, fact, payload, recorded_at)
         SELECT p_community, 'VoucherRedeemed', jsonb_build_object(
-                   'community_id', p_community, 'voucher_id', a.use -> 'voucher_id', 'member_id', a.use -> 'member_id', 'merchant_id', a.shop),
+                   'community_id', p_community, 'voucher_id', a.use -> 'voucher_id', 'member_id', a.use -> 'member_id', 'merchant_id', a.shop,
+                   'seq', a.use -> 'seq'),
                p_now
           FROM unnest(p_shop, p_use) WITH ORDINALITY a (shop, use, place)
          WHERE a.use IS NOT NULL ORDER BY a.place

@@ -13,11 +13,13 @@ class VoucherIssued(Fact, frozen=True, kw_only=True):
 
 
 class VoucherRedeemed(Fact, frozen=True, kw_only=True):
-    """A shop took a voucher; the member gets a receipt."""
+    """A shop took a voucher, or a piece of one; the member gets a receipt for each."""
 
     voucher_id: int
     member_id: UUID
     merchant_id: UUID
+    seq: int = 0
+    """Which use of the voucher. What was recorded before uses had a receipt each says none."""
 
 
 class VoucherUseReversed(Fact, frozen=True, kw_only=True):
@@ -26,6 +28,8 @@ class VoucherUseReversed(Fact, frozen=True, kw_only=True):
     voucher_id: int
     member_id: UUID
     merchant_id: UUID
+    seq: int = 0
+    """Which use of the voucher, as in VoucherRedeemed."""
 
 
 class VoucherReturned(Fact, frozen=True, kw_only=True):

@@ -42,6 +42,23 @@ async def test_the_counter_asks_how_many_and_says_what_is_left(li, phone, lunche
     assert (await phone.get("/api/shop/today")).json()["items"][0]["quantity"] == 2
 
 
+async def test_each_use_and_each_undo_is_told(app, li, phone, lunches):
+    """The same voucher at the same shop: five lunches are five receipts, and what was taken back twice is said twice."""
+    for _ in range(2):
+        asked = scan_of(lunches["qr"], quantity=1)
+        eaten = await phone.post("/api/scans", json=asked)
+        assert eaten.status_code == 200, eaten.text
+        undone = await phone.post("/api/scans/undo", json={"nonce": asked["nonce"]})
+        assert undone.status_code == 200, undone.text
+        lunches = (await li.get(f"/api/vouchers/{lunches['voucher_id']}")).json()
+    for _ in range(3):
+        await app.state.worker.drain()
+
+    texts = [item["text"] for item in (await li.get("/api/messages")).json()["items"]]
+    assert sum(text.startswith("券用掉了") for text in texts) == 2
+    assert sum(text.startswith("店家撤销了") for text in texts) == 2
+
+
 async def test_some_pieces_go_back_and_the_rest_stays_good(li, phone, lunches):
     path = f"/vouchers/{lunches['voucher_id']}"
     assert "退几份" in (await li.get(f"{path}/cancel")).text

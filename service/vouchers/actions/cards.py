@@ -51,7 +51,11 @@ async def use_by_card(
             detail={"shop": shop_id.hex, "seq": found.detail["seq"]},
         )
         fact = VoucherRedeemed(
-            community_id=actor.community_id, voucher_id=voucher_id, member_id=card.member_id, merchant_id=shop_id
+            community_id=actor.community_id,
+            voucher_id=voucher_id,
+            member_id=card.member_id,
+            merchant_id=shop_id,
+            seq=found.detail["seq"],
         )
         outbox.record(session, fact, now=now)
     return found

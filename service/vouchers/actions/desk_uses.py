@@ -221,7 +221,11 @@ def redeemed(
         detail={"shop": shop_id.hex, "seq": scan.detail["seq"], "asked_by": first_id.hex},
     )
     fact = VoucherRedeemed(
-        community_id=actor.community_id, voucher_id=voucher_id, member_id=member_id, merchant_id=shop_id
+        community_id=actor.community_id,
+        voucher_id=voucher_id,
+        member_id=member_id,
+        merchant_id=shop_id,
+        seq=scan.detail["seq"],
     )
     outbox.record(session, fact, now=now)
 

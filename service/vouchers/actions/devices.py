@@ -43,7 +43,7 @@ WITH used AS (
 INSERT INTO outbox (community_id, fact, payload, recorded_at)
 SELECT :community_id, 'VoucherRedeemed', jsonb_build_object(
            'community_id', CAST(:community_id AS bigint), 'voucher_id', voucher_id, 'member_id', member_id,
-           'merchant_id', CAST(:shop_id AS uuid)), :now
+           'merchant_id', CAST(:shop_id AS uuid), 'seq', seq), :now
   FROM used
 """)
 _TAKEN_BACK = sa.text("""
@@ -59,7 +59,7 @@ WITH back AS (
 INSERT INTO outbox (community_id, fact, payload, recorded_at)
 SELECT :community_id, 'VoucherUseReversed', jsonb_build_object(
            'community_id', CAST(:community_id AS bigint), 'voucher_id', voucher_id, 'member_id', member_id,
-           'merchant_id', CAST(:shop_id AS uuid)), :now
+           'merchant_id', CAST(:shop_id AS uuid), 'seq', seq), :now
   FROM back
 """)
 

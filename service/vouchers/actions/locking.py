@@ -143,7 +143,11 @@ async def use(
         _record(session, actor, "vouchers.redeemed", voucher_id, shop_id, now)
         member_id = UUID(scan.detail["member_id"])
         fact = VoucherRedeemed(
-            community_id=actor.community_id, voucher_id=voucher_id, member_id=member_id, merchant_id=shop_id
+            community_id=actor.community_id,
+            voucher_id=voucher_id,
+            member_id=member_id,
+            merchant_id=shop_id,
+            seq=scan.detail["seq"],
         )
         outbox.record(session, fact, now=now)
     return scan

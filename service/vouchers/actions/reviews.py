@@ -74,5 +74,6 @@ async def decide_review(
             voucher_id=back.voucher_id,
             member_id=back.member_id,
             merchant_id=back.merchant_id,
+            seq=back.seq,
         )
         outbox.record(session, fact, now=now)

@@ -241,6 +241,10 @@ async def _reverse(
         detail={"seq": use.seq, "shop": use.merchant_id.hex},
     )
     fact = VoucherUseReversed(
-        community_id=actor.community_id, voucher_id=use.voucher_id, member_id=use.member_id, merchant_id=use.merchant_id
+        community_id=actor.community_id,
+        voucher_id=use.voucher_id,
+        member_id=use.member_id,
+        merchant_id=use.merchant_id,
+        seq=use.seq,
     )
     outbox.record(session, fact, now=now)
