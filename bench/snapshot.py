@@ -13,6 +13,7 @@ import msgspec
 
 import redemption
 from service.vouchers.api import devices
+from service.vouchers.payloads.devices import LeaseOut
 from tests.cast import KEYRING
 
 NOW = datetime(2026, 11, 23, tzinfo=UTC)
@@ -30,7 +31,7 @@ def main() -> None:
     asked = argparse.ArgumentParser(description=__doc__)
     asked.add_argument("vouchers", type=int, nargs="*", default=[100, 1_000, 10_000])
     ends_at = int((NOW + timedelta(hours=72)).timestamp() * 1000)
-    lease = devices.LeaseOut(id=UUID(int=2), ends_at=ends_at, frozen=False, signature="")
+    lease = LeaseOut(id=UUID(int=2), ends_at=ends_at, frozen=False, signature="")
     for count in asked.parse_args().vouchers:
         vouchers = [leased(count * 10 + number) for number in range(count)]
         for look in ("first", "next"):
