@@ -22,6 +22,7 @@ from service.households.payloads import (
     class_out,
     entitlement_out,
 )
+from service.households.refused import refusal_kept
 from service.households.rules import KEEPERS, SETTERS
 from service.kit.access import Actor, Role, allow
 from service.kit.once import once
@@ -31,26 +32,30 @@ AnyRequest = Request[Any, Any, Any]
 
 @get("/api/household-classes/of/{card_no:str}", opt=allow(*KEEPERS))
 async def classes(
+    request: AnyRequest,
     card_no: FromPath[str],
     session: NamedDependency[AsyncSession],
     actor: NamedDependency[Actor],
     now: NamedDependency[datetime],
 ) -> ClassesOut:
     """The classes of somebody's household. The look is written down."""
-    household_id = await actions.household_of_card(session, actor=actor, card_no=card_no)
+    async with refusal_kept(request, actor, now, is_look=True):
+        household_id = await actions.household_of_card(session, actor=actor, card_no=card_no)
     found = await actions.look(session, actor=actor, household_id=household_id, now=now)
     return ClassesOut(household_id, [class_out(view) for view in found])
 
 
 @get("/api/households/{household_id:uuid}/classes", opt=allow(*KEEPERS))
 async def classes_of(
+    request: AnyRequest,
     household_id: FromPath[UUID],
     session: NamedDependency[AsyncSession],
     actor: NamedDependency[Actor],
     now: NamedDependency[datetime],
 ) -> ClassesOut:
     """The same, for a household that waits for a second person. The look is written down."""
-    found = await actions.look(session, actor=actor, household_id=household_id, now=now)
+    async with refusal_kept(request, actor, now, household_id=household_id, is_look=True):
+        found = await actions.look(session, actor=actor, household_id=household_id, now=now)
     return ClassesOut(household_id, [class_out(view) for view in found])
 
 
@@ -88,7 +93,8 @@ async def propose_class(
         )
         return MadeOut(class_id)
 
-    return await once(request, session, actor, now, work, status=201)
+    async with refusal_kept(request, actor, now):
+        return await once(request, session, actor, now, work, status=201)
 
 
 async def _moved(
@@ -101,7 +107,8 @@ async def _moved(
             await actions.decide_class(session, actor=actor, class_id=class_id, is_agreed=is_agreed, now=now)
         return MadeOut(class_id)
 
-    return await once(request, session, actor, now, work)
+    async with refusal_kept(request, actor, now, class_id=class_id):
+        return await once(request, session, actor, now, work)
 
 
 @post("/api/household-classes/{class_id:uuid}/confirmation", opt=allow(*KEEPERS), status_code=200)

@@ -13,6 +13,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from service.communities import OrganisationKind, organisations, organisations_by_ids
 from service.households import actions, queries
 from service.households.payloads import ClassForm, DiscountIn, WordIn
+from service.households.refused import refusal_kept
 from service.households.rules import BASIS_LENGTH_MAX, KEEPERS, PRICED, SETTERS, ClassState, HouseholdKind
 from service.identity import people_by_ids
 from service.kit.access import Actor, Role, allow
@@ -60,7 +61,8 @@ async def households_page(
     """What waits for a second person; and, by somebody's card, the classes of their household."""
     shown = await _shown(session, actor, now, None)
     with refill(request, "households/desk.html", **shown, typed=card or ""):
-        household_id = await actions.household_of_card(session, actor=actor, card_no=card) if card else None
+        async with refusal_kept(request, actor, now, is_look=True):
+            household_id = await actions.household_of_card(session, actor=actor, card_no=card) if card else None
     if household_id is not None:
         shown = await _shown(session, actor, now, household_id)
     return page(request, "households/desk.html", **shown, typed=card or "")
@@ -75,7 +77,9 @@ async def household_page(
     now: NamedDependency[datetime],
 ) -> Template:
     """One household's classes, for whoever is to agree."""
-    return page(request, "households/desk.html", **await _shown(session, actor, now, household_id), typed="")
+    async with refusal_kept(request, actor, now, household_id=household_id, is_look=True):
+        shown = await _shown(session, actor, now, household_id)
+    return page(request, "households/desk.html", **shown, typed="")
 
 
 @post(f"{PAGE}/classes", opt=allow(*KEEPERS), include_in_schema=False)
@@ -102,7 +106,8 @@ async def propose(
             )
             return f"{PAGE}?done=households.proposed"
 
-        return await once_page(request, session, actor, now, work)
+        async with refusal_kept(request, actor, now):
+            return await once_page(request, session, actor, now, work)
 
 
 async def _moved(
@@ -115,7 +120,8 @@ async def _moved(
         await actions.decide_class(session, actor=actor, class_id=class_id, is_agreed=is_agreed, now=now)
         return f"{PAGE}?done=households.{'agreed' if is_agreed else 'refused'}"
 
-    return await once_page(request, session, actor, now, work)
+    async with refusal_kept(request, actor, now, class_id=class_id):
+        return await once_page(request, session, actor, now, work)
 
 
 @post(f"{PAGE}/classes/{{class_id:uuid}}/agree", opt=allow(*KEEPERS), include_in_schema=False)

@@ -42,6 +42,16 @@ class ClassView:
 
 
 @dataclass(frozen=True, slots=True)
+class Waiting:
+    """A class that waits for a second person."""
+
+    class_id: UUID
+    household_id: UUID
+    proposed_by: UUID
+    proposed_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class EntitlementView:
     """One rule, which is no secret: only who falls under it is."""
 
@@ -92,15 +102,20 @@ async def classes_of(session: AsyncSession, community_id: int, household_id: UUI
     return [_view(keyring(session), row) for row in rows]
 
 
-async def waiting(session: AsyncSession, community_id: int) -> Sequence[HouseholdClass]:
-    """What waits for a second person, sealed as it is; the longest first, at most 200."""
+async def waiting(session: AsyncSession, community_id: int) -> Sequence[Waiting]:
+    """What waits for a second person, without what it is; the longest first, at most 200."""
     rows = await session.exec(
-        select(HouseholdClass)
+        select(
+            col(HouseholdClass.class_id),
+            col(HouseholdClass.household_id),
+            col(HouseholdClass.proposed_by),
+            col(HouseholdClass.proposed_at),
+        )
         .where(col(HouseholdClass.community_id) == community_id, col(HouseholdClass.state) == ClassState.PROPOSED)
         .order_by(col(HouseholdClass.proposed_at), col(HouseholdClass.class_id))
         .limit(200)
     )
-    return list(rows)
+    return [Waiting(*row) for row in rows]
 
 
 async def lock_class(session: AsyncSession, community_id: int, class_id: UUID) -> HouseholdClass:
