@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import date, datetime
 from uuid import UUID
@@ -99,6 +99,31 @@ async def watch_uses(
 ) -> int:
     """Look at a shop's running batch by every rule. Returns how many alarms are new."""
     _, detail = await act(session, "watch_uses", book, merchant_id, aware(until), asked_for(watch), aware(now))
+    return int(detail["raised"])
+
+
+async def flag_unread(
+    session: AsyncSession,
+    book: int,
+    merchant_id: UUID,
+    uses: Mapping[tuple[int, int], int],
+    *,
+    allowed: int,
+    now: datetime,
+) -> int:
+    """Flag uses (voucher, seq) with their place in a row of unread receipts. Returns how many alarms are new."""
+    asked = sorted(uses.items())
+    _, detail = await act(
+        session,
+        "flag_unread",
+        book,
+        merchant_id,
+        [voucher_id for (voucher_id, _), _ in asked],
+        [seq for (_, seq), _ in asked],
+        [place for _, place in asked],
+        allowed,
+        aware(now),
+    )
     return int(detail["raised"])
 
 

@@ -142,6 +142,7 @@ class AlarmRule(StrEnum):
     MEMBER_OFTEN = "member_often"
     DAY_UNUSUAL = "day_unusual"
     TYPED_MUCH = "typed_much"
+    UNREAD = "unread"
     DENIED = "denied"
 
 

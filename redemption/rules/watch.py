@@ -50,9 +50,15 @@ WATCH: Final = (
         "fen so far that day; fen that are allowed",
         "typed_fen_per_day",
     ),
+    WatchRule(
+        AlarmRule.UNREAD,
+        "a row of uses in one shop whose receipts nobody read, from the one that makes it too long on; only what could be read"
+        " counts. Whoever runs this library knows who read what, and flags them",
+        "which use of the row; how long a row may be",
+        None,
+    ),
     WatchRule(AlarmRule.DENIED, "a member was called and says that they were not there", "nothing", None),
 )
-"""Twenty uses in a row without a receipt read, the sixth of the rules in docs, is not here: nobody knows yet who read one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,7 +11,7 @@ GRANT EXECUTE ON FUNCTION
     redemption.note_invoice, redemption.withdraw_invoice, redemption.choose_rhythm, redemption.propose_payee, redemption.decide_payee,
     redemption.dispute_line, redemption.resolve_dispute, redemption.confirm_voucher, redemption.take_lock, redemption.release_lock,
     redemption.release_locks_due, redemption.redeem_locked, redemption.propose_change, redemption.answer_change,
-    redemption.watch_uses, redemption.raise_alarm, redemption.decide_alarms, redemption.set_opening, redemption.make_ticket,
+    redemption.watch_uses, redemption.flag_unread, redemption.raise_alarm, redemption.decide_alarms, redemption.set_opening, redemption.make_ticket,
     redemption.enrol_device, redemption.take_lease, redemption.leased_vouchers, redemption.return_lease, redemption.break_lease,
     redemption.end_cancelling, redemption.sync_records, redemption.propose_review, redemption.decide_review,
     redemption.make_bank_file, redemption.void_bank_file, redemption.propose_departure, redemption.decide_departure,

@@ -102,6 +102,26 @@ BEGIN
     RETURN redemption.said('done', jsonb_build_object('raised', redemption.raise_alarms(p_community, p_merchant, p_until, p_watch, p_now)));
 END $$;
 
+-- Uses that stand too far back in a row of receipts that nobody read. Whoever runs this library knows who read what and says which;
+-- what a batch has, was flagged so before, or is another shop's is passed over.
+CREATE FUNCTION redemption.flag_unread(
+    p_community bigint, p_merchant uuid, p_vouchers bigint[], p_seqs int[], p_places bigint[], p_allowed bigint, p_now timestamptz
+) RETURNS redemption.verdict
+    LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    v_count bigint;
+BEGIN
+    PERFORM FROM redemption.merchant m WHERE m.community_id = p_community AND m.merchant_id = p_merchant FOR NO KEY UPDATE;
+    INSERT INTO redemption.alarm (community_id, voucher_id, use_seq, rule, merchant_id, state, seen, allowed, raised_at)
+    SELECT p_community, u.voucher_id, u.seq, 'unread', p_merchant, 'OPEN', f.place, p_allowed, p_now
+      FROM unnest(p_vouchers, p_seqs, p_places) f (voucher_id, seq, place)
+      JOIN redemption.use u ON u.community_id = p_community AND u.voucher_id = f.voucher_id AND u.seq = f.seq
+       AND u.merchant_id = p_merchant AND u.state = 'ACCEPTED'
+        ON CONFLICT DO NOTHING;
+    GET DIAGNOSTICS v_count = ROW_COUNT;
+    RETURN redemption.said('done', jsonb_build_object('raised', v_count));
+END $$;
+
 -- A member was called and says it was not them: raised by a person, for a use that no batch has taken.
 CREATE FUNCTION redemption.raise_alarm(
     p_community bigint, p_voucher_id bigint, p_use_seq int, p_actor uuid, p_now timestamptz

@@ -2,7 +2,7 @@
 
 import hashlib
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import ClassVar
@@ -70,6 +70,24 @@ def drawn(seed: UUID, uses: Iterable[tuple[int, int]], per_mille: int) -> Sequen
         return hashlib.sha256(f"{seed}:{use[0]}:{use[1]}".encode()).digest()
 
     return sorted(known, key=lot)[:wanted]
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """A use whose receipt could have been read, and whether it was."""
+
+    use: tuple[int, int]
+    is_read: bool
+
+
+def unread_rows(receipts: Iterable[Receipt], most: int) -> Mapping[tuple[int, int], int]:
+    """Of a shop's receipts, oldest first, the uses that make a row of unread ones `most` long or longer, with their place in it."""
+    found, place = {}, 0
+    for receipt in receipts:
+        place = 0 if receipt.is_read else place + 1
+        if place >= most:
+            found[receipt.use] = place
+    return found
 
 
 def use_name(voucher_id: int, use_seq: int) -> str:

@@ -130,6 +130,7 @@ _ALL = (
     Setting("watch_member_uses_per_day", 3, 0, 1000),
     Setting("watch_sigmas", 4, 0, 100),
     Setting("watch_typed_fen_per_day", 5000, 0, 100_000_000),
+    Setting("watch_unread_in_a_row", 20, 0, 200),
     Setting("watch_calls_per_mille", 10, 0, 1000),
     # Without a network: what one phone may take of roaming vouchers before it must be heard, and what the fund may lose in a month.
     # 72 hours are the most that the lease's row and the days of grace allow.

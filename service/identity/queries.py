@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
@@ -12,7 +12,7 @@ from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from service.identity.rules import PersonNotFound, card_beginning, normal_phone
-from service.identity.tables import Member, MemberRole
+from service.identity.tables import Member, MemberRole, SignedIn
 from service.kit.access import Role
 from service.kit.crypto import Keyring
 from service.kit.db import keyring
@@ -156,6 +156,23 @@ def _holds_on(day: date) -> sa.ColumnElement[bool]:
     return sa.and_(
         col(MemberRole.from_on) <= day, sa.or_(col(MemberRole.until_on).is_(None), col(MemberRole.until_on) > day)
     )
+
+
+async def opened_since(
+    session: AsyncSession, community_id: int, ids: Collection[UUID], since: datetime
+) -> Collection[UUID]:
+    """Whoever of these was in Linli on a device of their own since then, and so can have read what they were sent."""
+    rows = await session.exec(
+        select(col(SignedIn.member_id))
+        .distinct()
+        .where(
+            col(SignedIn.community_id) == community_id,
+            col(SignedIn.member_id).in_(list(ids)),
+            col(SignedIn.is_shared).is_(False),
+            col(SignedIn.seen_at) >= since,
+        )
+    )
+    return set(rows)
 
 
 async def holders_of(session: AsyncSession, community_id: int, roles: Collection[Role], day: date) -> Sequence[UUID]:

@@ -1,7 +1,7 @@
 """Writing messages, and reading them."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
@@ -67,6 +67,20 @@ async def _readers(session: AsyncSession, community_id: int, letter: Letter, now
         people = await organisation_people(session, community_id, letter.organisation, local_day(now))
         readers |= {member_id for member_id, _ in people}
     return sorted(readers)
+
+
+async def mark_read(session: AsyncSession, *, actor: Actor, ids: Collection[UUID], now: datetime) -> None:
+    """These of this person's messages were shown to them."""
+    await session.execute(
+        sa.update(Message)
+        .where(
+            col(Message.community_id) == actor.community_id,
+            col(Message.member_id) == actor.member_id,
+            col(Message.message_id).in_(list(ids)),
+            col(Message.read_at).is_(None),
+        )
+        .values(read_at=now)
+    )
 
 
 async def mark_all_read(session: AsyncSession, *, actor: Actor, now: datetime) -> None:

@@ -22,11 +22,15 @@ async def messages_page(
     request: AnyRequest,
     session: NamedDependency[AsyncSession],
     actor: NamedDependency[Actor],
+    now: NamedDependency[datetime],
     after: FromQuery[str | None] = None,
 ) -> Template:
-    """What happened for this person, newest first."""
+    """What happened for this person, newest first. What is shown was read, but for this once it still says that it is new."""
     found = await queries.messages_for(session, actor, after)
     unread = await queries.unread_count(session, actor)
+    fresh = [message.message_id for message in found.rows if not message.is_read]
+    if fresh and not request.app.state.read_only.is_on:
+        await actions.mark_read(session, actor=actor, ids=fresh, now=now)
     next_url = f"/messages?after={found.next}" if found.next else None
     return page(
         request, "notifications/messages.html", title=_("消息"), messages=found.rows, next_url=next_url, unread=unread

@@ -1,5 +1,6 @@
 """Messages of one person."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -53,6 +54,31 @@ async def messages_for(session: AsyncSession, actor: Actor, after: str | None = 
         query = query.where(col(Message.message_id) < UUID(str(cursor[0])))
     rows = (await session.exec(query.order_by(col(Message.message_id).desc()).limit(PAGE_SIZE + 1))).all()
     return page_of([_said(row) for row in rows], lambda last: encode_cursor(last.message_id.hex))
+
+
+_RECEIPTS = sa.text("""
+SELECT u.voucher_id, u.seq, bool_or(m.read_at IS NOT NULL) AS is_read
+  FROM unnest(CAST(:vouchers AS bigint[]), CAST(:seqs AS int[]), CAST(:members AS uuid[])) AS u (voucher_id, seq, member_id)
+  JOIN message m ON m.community_id = :community_id AND m.member_id = u.member_id AND m.fact = 'VoucherRedeemed'
+   AND (m.numbers ->> 'voucher_id')::bigint = u.voucher_id AND (m.numbers ->> 'seq')::int = u.seq
+ GROUP BY u.voucher_id, u.seq
+""")
+
+
+async def receipts(
+    session: AsyncSession, community_id: int, uses: Sequence[tuple[int, int, UUID]]
+) -> Mapping[tuple[int, int], bool]:
+    """Of uses (voucher, seq, member) those that a receipt was left for, and whether it was read."""
+    found = await session.execute(
+        _RECEIPTS,
+        {
+            "community_id": community_id,
+            "vouchers": [voucher_id for voucher_id, _, _ in uses],
+            "seqs": [seq for _, seq, _ in uses],
+            "members": [member_id for _, _, member_id in uses],
+        },
+    )
+    return {(row.voucher_id, row.seq): row.is_read for row in found}
 
 
 async def unread_count(session: AsyncSession, actor: Actor) -> int:

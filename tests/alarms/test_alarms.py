@@ -1,13 +1,17 @@
 """Odd uses wait in a queue, members are called by lot, shops say when they are open."""
 
+import re
 from datetime import timedelta
 
 import pytest
+import sqlalchemy as sa
 
 from service.alarms import timed
-from service.alarms.rules import drawn, hours_of, uses_of, written
+from service.alarms.rules import Receipt, drawn, hours_of, unread_rows, uses_of, written
+from service.communities import change_setting
 from service.kit.ids import new_id
 from service.kit.refusals import Invalid
+from tests.cast import START
 from tests.vouchers.conftest import as_owner, closed, code_of, give, offer_of, phone, scan_of, statements
 
 __all__ = ["give", "offer_of", "phone", "statements"]
@@ -54,6 +58,80 @@ async def test_what_looks_odd_waits_is_let_through_and_another_approves(app, tow
     assert (await he.get("/api/alarms")).json()["items"] == []
     assert (await he.get("/api/alarms?decided=true")).json()["items"][0]["reason"] == "看过监控"
     assert "看过监控" in (await he.get("/desk/alarms?decided=true")).text
+
+
+@pytest.fixture
+async def unread(app, li, phone, give, offer_of, zhao, clock):
+    """Five haircuts on five days, their receipts left, none of them read; three in a row are looked at."""
+    async with app.state.sessions.begin() as session:
+        await change_setting(
+            session, actor=zhao.actor, name="watch_unread_in_a_row", value=3, effective_from=START.date(), now=START
+        )
+    await give(li, 200)
+    offer_id = await offer_of(per_member_cap=None)
+    for _ in range(5):
+        await scanned(app, li, phone, offer_id, clock)
+    return offer_id
+
+
+async def scanned(app, li, phone, offer_id, clock):
+    voucher = (await li.post(f"/api/offers/{offer_id}/vouchers", json={})).json()
+    assert (await phone.post("/api/scans", json=scan_of(code_of(voucher, clock.now)))).status_code == 200
+    for _ in range(2):
+        await app.state.worker.drain()
+    clock.move(days=1)
+
+
+async def places(he):
+    """Of what waits because nobody read a receipt: the place in the row."""
+    found = (await he.get("/api/alarms?rule=unread")).json()["items"]
+    return sorted(int(place) for each in found for place in re.findall(r"第 (\d+) 笔", each["words"]))
+
+
+async def test_a_row_of_receipts_that_nobody_read_waits_and_a_look_at_the_list_ends_it(
+    app, li, phone, unread, he, qian, clock
+):
+    await look(app, clock)
+    await look(app, clock)
+    assert await places(he) == [3, 4, 5]
+    assert "没人看收据" in (await qian.get("/desk/alarms?rule=unread")).text
+    # What is fresh could not be read yet; what was shown was read.
+    await scanned(app, li, phone, unread, clock)
+    clock.move(days=-1, hours=1)
+    await look(app, clock)
+    assert await places(he) == [3, 4, 5]
+    assert "新" in (await li.get("/messages")).text
+    clock.move(days=1)
+    for _ in range(2):
+        await scanned(app, li, phone, unread, clock)
+    await look(app, clock)
+    assert await places(he) == [3, 4, 5]
+    await scanned(app, li, phone, unread, clock)
+    await look(app, clock)
+    assert await places(he) == [3, 3, 4, 5]
+
+
+async def test_who_does_not_open_linli_neither_counts_nor_ends_a_row(app, li, unread, he, clock):
+    async with app.state.sessions.begin() as session:
+        await session.execute(
+            sa.text("UPDATE session SET seen_at = :then WHERE member_id = :who"),
+            {"then": clock.now - timedelta(days=31), "who": li.actor.member_id},
+        )
+    await look(app, clock)
+    assert await places(he) == []
+
+
+async def test_what_a_batch_has_is_passed_over(app, town, unread, qian, barber, he, clock):
+    await as_owner(app, town, barber)
+    assert len(await closed(qian, until="2026-11-25")) == 1
+    await look(app, clock)
+    assert await places(he) == [5]
+
+
+def test_a_row_ends_with_whoever_reads():
+    uses = [Receipt((number, 1), is_read) for number, is_read in enumerate([False, False, True, False, False, False])]
+    assert unread_rows(uses, 2) == {(1, 1): 2, (4, 1): 2, (5, 1): 3}
+    assert unread_rows(uses, 4) == {}
 
 
 async def test_nonsense_is_refused(qian, he):

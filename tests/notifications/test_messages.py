@@ -73,6 +73,14 @@ async def test_the_page_marks_as_read_too(li: Client, arrive: Arrive) -> None:
     assert 'action="/messages/read"' not in page
 
 
+async def test_what_the_page_has_shown_was_read(li: Client, arrive: Arrive) -> None:
+    await arrive(li, 60)
+
+    assert "新" in (await li.get("/messages", headers=HTML)).text
+    assert (await li.get("/api/messages")).json()["unread"] == 10
+    assert (await li.get("/api/messages")).json()["unread"] == 10  # a program that looks has read nothing
+
+
 async def test_other_peoples_messages_are_invisible(
     li: Client, chen: Client, wu: Client, stranger: Client, anon: Client, arrive: Arrive
 ) -> None:
