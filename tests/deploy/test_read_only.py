@@ -30,7 +30,7 @@ __all__ = ["give", "haircut", "offer_of", "phone"]
 pytestmark = pytest.mark.anyio
 HTML = {"accept": "text/html"}
 
-GIVEN_OUT_WITH_A_LINE = ("/export/", "/file/", ".csv", ".xlsx", "/print", "/classes", "/desk/households/")
+GIVEN_OUT_WITH_A_LINE = ("/export/", "/file/", ".csv", ".xlsx", "/print", "/classes", "-classes/", "/desk/households/")
 """Files, sheets of people and journals, and households' classes are given out only with a line in the log of who took them."""
 
 
