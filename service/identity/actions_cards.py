@@ -77,13 +77,13 @@ async def _change(
 
 
 _COUNT = sa.text(
-    "UPDATE member_card SET tries = tries + 1"
+    "UPDATE member_card SET tries = tries + 1, tried_at = :now"
     " WHERE community_id = :community_id AND member_id = :member_id AND tries < :most RETURNING tries"
 )
 _FORGET = sa.text("UPDATE member_card SET tries = 0 WHERE community_id = :community_id AND member_id = :member_id")
 
 
-async def check_pin(sessions: Sessions, community_id: int, card: Card, pin: str) -> None:
+async def check_pin(sessions: Sessions, community_id: int, card: Card, pin: str, now: datetime) -> None:
     """Count the try, then look at the PIN; raises CardLocked or PinWrong.
 
     The count is committed before the PIN is looked at: sixteen tries at once are five looks at most, and a refusal
@@ -91,7 +91,7 @@ async def check_pin(sessions: Sessions, community_id: int, card: Card, pin: str)
     """
     who = {"community_id": community_id, "member_id": card.member_id}
     async with transaction(sessions) as session:
-        tries = (await session.execute(_COUNT, {**who, "most": PIN_TRIES})).scalar_one_or_none()
+        tries = (await session.execute(_COUNT, {**who, "most": PIN_TRIES, "now": now})).scalar_one_or_none()
     if tries is None:
         raise CardLocked
     if not await knows_secret(sessions, community_id, card.member_id, pin):

@@ -184,6 +184,8 @@ class MemberCard(SQLModel, table=True):
     handle: int = Field(sa_type=sa.BigInteger)
     card_seq: int = Field(sa_type=sa.Integer)
     tries: int = Field(sa_type=sa.SmallInteger)
+    tried_at: datetime | None = None
+    """When a PIN was last counted: of a card with five wrong ones, since when it is locked."""
     printed_by: UUID
     printed_at: datetime
     withdrawn_at: datetime | None = None

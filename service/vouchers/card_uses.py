@@ -45,7 +45,7 @@ async def pay_by_card(
         card = await card_by_code(session, actor.community_id, code, keys, now)
     if card.is_locked:
         raise CardLocked
-    await check_pin(sessions, actor.community_id, card, pin)
+    await check_pin(sessions, actor.community_id, card, pin, now)
     async with transaction(sessions) as session:
         # The card may have been withdrawn while the PIN was looked at.
         if (await card_by_code(session, actor.community_id, code, keys, now)).card_seq != card.card_seq:
@@ -95,7 +95,7 @@ async def use_at_desk(
         raise NoCard
     if card.is_locked:
         raise CardLocked
-    await check_pin(sessions, actor.community_id, card, pin)
+    await check_pin(sessions, actor.community_id, card, pin, now)
     async with transaction(sessions) as session:
         held = (await cards_of(session, actor.community_id, [card.member_id])).get(card.member_id)
         if held is None or held.card_seq != card.card_seq:

@@ -1,6 +1,6 @@
 """One page of everything that is locked or limited: each kind with since and until, and gone when it ends."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from uuid import uuid4
 
 from service.identity import set_secret
@@ -49,7 +49,8 @@ async def test_a_card_until_it_is_unlocked(app, wu, phone, granny, clock):
         asked = {"code": card["qr"], "voucher_id": "1", "pin": "271828", "nonce": str(uuid4())}
         await phone.post("/api/shop/card-uses", json=asked)
 
-    assert (await kinds(wu))["card"]["card_no"] == "0012-0002"
+    found = (await kinds(wu))["card"]
+    assert (found["card_no"], datetime.fromisoformat(found["since"])) == ("0012-0002", clock.now)
     assert "/desk/cards?card=0012-0002" in (await wu.get("/desk/limited")).text
     await wu.post(f"/api/cards/{granny.actor.member_id}/unlocking")
     assert await kinds(wu) == {}

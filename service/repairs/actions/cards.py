@@ -50,5 +50,5 @@ async def prove(sessions: Sessions, *, actor: Actor, order_id: UUID, text: str, 
         return None
     if card.is_locked:
         raise CardLocked
-    await identity.check_pin(sessions, actor.community_id, card, pin)
+    await identity.check_pin(sessions, actor.community_id, card, pin, now)
     return card

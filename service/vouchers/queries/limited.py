@@ -64,7 +64,7 @@ WITH bounds AS (
            (array_agg(w.refused_at ORDER BY w.refused_at DESC))[:most] + max(b.wide), NULL
       FROM wrong w, bounds b GROUP BY w.member_id HAVING count(*) >= :most
      UNION ALL
-    SELECT 'card', NULL, c.member_id, NULL, NULL, NULL, NULL, NULL
+    SELECT 'card', NULL, c.member_id, NULL, NULL, c.tried_at, NULL, NULL
       FROM member_card c, bounds b WHERE c.community_id = b.book AND c.withdrawn_at IS NULL AND c.tries >= :tries
      UNION ALL
     SELECT CASE WHEN d.seen_at > b.now - b.hard THEN 'phone_silent' ELSE 'phone_stopped' END, d.device_id, NULL, NULL,

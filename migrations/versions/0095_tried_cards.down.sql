@@ -1,0 +1,1 @@
+ALTER TABLE member_card DROP COLUMN tried_at;
