@@ -148,6 +148,10 @@ def enrol(page: Page, origin: str, ticket: str) -> None:
     page.goto(f"{origin}/shop")
     page.wait_for_function("() => navigator.serviceWorker.ready.then(found => found.active.state === 'activated')")
     page.wait_for_function("async () => (await caches.keys()).length > 0")
+    # The phone knows its sentences and its clerk: from here on it answers for itself.
+    page.wait_for_function(
+        "() => 'own' in document.querySelector('[data-scanner]').dataset && sessionStorage.getItem('linli-clerk')"
+    )
 
 
 def stored(page: Page, name: str, key: str | None = None) -> Any:

@@ -107,8 +107,9 @@ function show(answer) {
   if (state === 'ok' || answer.leave) leave = setTimeout(close, GREEN_MS);
 }
 
-// The day as this phone knows it: what the page said, and what was answered since.
+// The day as this phone knows it: what the page said, and what was answered since. A page that the phone kept was told nothing.
 function tally(uses, points) {
+  if (Number.isNaN(uses)) return;
   part('count').textContent = uses;
   part('points').textContent = points.toLocaleString('en');
   part('points').dataset.points = points;
